@@ -1,0 +1,3 @@
+"""What this repository's own runs test by default: the embedded reference broadcaster."""
+
+pytest_plugins = ("pytester",)

@@ -1,0 +1,34 @@
+"""Calls return, and raise nothing that was not asked for.
+
+Fails on an exception out of a call (a dead socket's own error, raised to the publisher of its user, is excused), on a
+CancelledError that nobody requested, on a call unreturned at the end, and when the world never becomes quiet. One
+opportunity a call.
+"""
+
+from __future__ import annotations
+
+from crosstalk.checks.result import Result
+from crosstalk.model.history import CANCELLED, FAILED, PENDING, History, Violation
+
+
+def check(history: History) -> Result:
+    result = Result(opportunities=len(history.calls))
+    for text in history.crashes:
+        result.violations.append(Violation("crash", text, (), history.now, "never quiet"))
+    if history.crashes:
+        return result
+    for call in history.calls:
+        user = history.users[call.user]
+        if call.status == FAILED and not call.excused:
+            message = f"{call.kind} of {user!r} raised {call.error} ({call.where})"
+            cause = f"{call.kind} {call.error.partition(':')[0]} {call.where}"
+        elif call.status == CANCELLED and not call.excused:
+            message = f"{call.kind} of {user!r} was cancelled, which nobody requested"
+            cause = f"{call.kind} cancelled"
+        elif call.status == PENDING:
+            message = f"{call.kind} of {user!r} never returned, with all connections healthy"
+            cause = f"{call.kind} pending"
+        else:
+            continue
+        result.violations.append(Violation("crash", message, (user,), call.started, cause))
+    return result

@@ -1,0 +1,60 @@
+"""Every run arrives in Golden Path order, and complete.
+
+Judged per unexcused episode that was open before the run began and to the end, for runs whose publishes were made one
+after another, all returned, and are themselves a word of the grammar. One opportunity a run and such episode.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from crosstalk.checks.result import Result
+from crosstalk.model.golden_path import GOLDEN_PATH
+from crosstalk.model.history import ACCEPTED, NEVER, Call, History, Violation
+
+
+def check(history: History) -> Result:
+    result = Result()
+    runs: dict[tuple[int, int], list[Call]] = defaultdict(list)
+    for call in history.calls:
+        if call.kind == "publish" and not call.probe and history.contents[call.content].run:
+            runs[call.user, history.contents[call.content].run].append(call)
+    if not runs:
+        return result
+    received: dict[tuple[int, int], list[str]] = defaultdict(list)
+    rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
+    for episode, number, status in rows:
+        frame = history.frames[number]
+        if status == ACCEPTED and frame.content >= 0:
+            content = history.contents[frame.content]
+            if content.run and history.episodes[episode].user in content.users:
+                received[episode, content.run].append(frame.type or content.type)
+    for (user, run), calls in runs.items():
+        in_turn = all(a.returned < b.started for a, b in zip(calls, calls[1:], strict=False))
+        sent = [history.contents[c.content].type for c in calls]
+        if not in_turn or any(c.status != ACCEPTED for c in calls) or not GOLDEN_PATH.accepts(sent):
+            continue
+        for number, episode in enumerate(history.episodes):
+            if (
+                episode.user != user
+                or episode.connected >= calls[0].started
+                or episode.excused != NEVER
+                or (episode.leaving < history.final_quiet)
+                or history.final_quiet == NEVER
+            ):
+                continue
+            result.opportunities += 1
+            got = received.get((number, run), [])
+            if not GOLDEN_PATH.accepts(got):
+                name = history.users[user]
+                shown = ", ".join(got) or "nothing"
+                result.violations.append(
+                    Violation(
+                        "golden_path",
+                        f"run {run} of {name!r} arrived as: {shown}; it was published as: {', '.join(sent)}",
+                        (name,),
+                        history.final_quiet,
+                        "grammar",
+                    )
+                )
+    return result

@@ -1,0 +1,39 @@
+"""One connection sees a user's events in the order in which they were published.
+
+Fails when in one episode the first send of e2 starts before that of e1, though e1's publish returned before e2's
+began. Concurrent publishes may swap; contents published more than once are skipped. One opportunity a pair of
+neighbouring sends.
+"""
+
+from __future__ import annotations
+
+from crosstalk.checks.result import Result
+from crosstalk.model.history import ACCEPTED, History, Violation
+
+
+def check(history: History) -> Result:
+    result = Result()
+    publish = {}
+    for call in history.calls:
+        if call.kind == "publish" and history.contents[call.content].publishes == 1:
+            publish[call.content] = call
+    latest: dict[int, int] = {}
+    seen: set[tuple[int, int]] = set()
+    for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
+        content = history.frames[number].content
+        sent = publish.get(content)
+        if sent is None or (episode, content) in seen:
+            continue
+        seen.add((episode, content))
+        before = latest.get(episode)
+        if before is not None:
+            result.opportunities += 1
+            if sent.status == ACCEPTED and sent.returned < before:
+                user = history.users[history.episodes[episode].user]
+                message = f"{user!r} was sent an earlier event after a later one"
+                result.violations.append(
+                    Violation("order", message, (user,), history.send_start[row], "order", row)
+                )
+        if before is None or sent.started > before:
+            latest[episode] = sent.started
+    return result

@@ -1,0 +1,31 @@
+"""A returned count is true.
+
+Fails when a publish returns an int (not a bool) greater than the number of connections its user had at any time during
+the call. One opportunity a returned int.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from crosstalk.checks.result import Result
+from crosstalk.model.history import Episode, History, Violation
+
+
+def check(history: History) -> Result:
+    result = Result()
+    episodes: dict[int, list[Episode]] = defaultdict(list)
+    for episode in history.episodes:
+        episodes[episode.user].append(episode)
+    for call in history.calls:
+        if call.kind != "publish" or type(call.value) is not int:
+            continue
+        result.opportunities += 1
+        most = sum(e.connecting < call.returned and e.left > call.started for e in episodes[call.user])
+        if call.value > most:
+            user = history.users[call.user]
+            message = (
+                f"a publish to {user!r} returned {call.value}, but that user had at most {most} connections"
+            )
+            result.violations.append(Violation("truthful_count", message, (user,), call.returned, "count"))
+    return result

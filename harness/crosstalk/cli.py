@@ -1,0 +1,107 @@
+"""The `crosstalk` command. Exit codes: 0 pass, 1 a check failed, 2 usage error or no target, 3 verdict unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.examination import Examination, examine, find
+from crosstalk.model.verdict import Verdict
+from crosstalk.reporting.terminal import summary
+from crosstalk.reporting.timeline import printable, timeline
+from crosstalk.scenarios.token import read
+from crosstalk.schedule.strategies.replay import Replay
+from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.loader import TargetError, load
+
+DEFAULT_TARGET = "crosstalk.reference.hub:Hub"
+EXIT = {"pass": 0, "fail": 1, "unknown": 3}
+
+
+def open_target(spec: str) -> Examination:
+    """Load SPEC and find its methods. Raises TargetError with one sentence."""
+    factory = load(spec)
+    try:
+        sample = factory()
+        if hasattr(sample, "__await__"):
+            sample = asyncio.run(_await(sample))
+        return Examination(spec, factory, Adapter(sample))
+    except NotABroadcaster as error:
+        raise TargetError(f"{spec}: {error}") from error
+    except Exception as error:
+        raise TargetError(
+            f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}"
+        ) from error
+
+
+async def _await(value: object) -> object:
+    return await value  # type: ignore[misc]
+
+
+@click.group()
+def cli() -> None:
+    """Prove or refute that a WebSocket broadcaster never sends one user's events to another."""
+    if os.environ.get("PYTHONHASHSEED") is None and sys.argv[0].endswith("crosstalk"):
+        # sets of strings iterate by hash: a replay is exact only under the same one
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+@cli.command()
+@click.argument("spec", default=DEFAULT_TARGET)
+@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
+@click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+def check(spec: str, budget: float, seed: int, reports: Path) -> None:
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
+    try:
+        examination = open_target(spec)
+    except TargetError as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    verdict = examine(examination, seed=seed, seconds=budget)
+    click.echo(summary(verdict))
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+    except OSError as error:
+        click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
+        raise SystemExit(2) from None
+    raise SystemExit(EXIT[verdict.verdict])
+
+
+@cli.command()
+@click.argument("token")
+def replay(token: str) -> None:
+    """Play the counterexample TOKEN (or the first one of a verdict.json) again, and print its timeline."""
+    try:
+        path = Path(token)
+        if not token.startswith("ct1-") and path.is_file():
+            verdict = msgspec.json.decode(path.read_bytes(), type=Verdict)
+            tokens = [v.replay for c in verdict.checks for v in c.violations]
+            if not tokens:
+                raise ValueError(f"{token} holds no violation to replay")
+            token = tokens[0]
+        example = read(token)
+        examination = open_target(example.target)
+    except (ValueError, msgspec.DecodeError, TargetError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    history, _ = examination.run(example.program, Replay(example.tape))
+    violation = find(history, example.check, example.cause)
+    click.echo(timeline(history, violation))
+    if violation is None:
+        click.echo(
+            "crosstalk: the violation did not occur: the broadcaster is not the one the token was made from"
+        )
+        raise SystemExit(3)
+    raise SystemExit(1)
+
+
+def main() -> None:
+    cli()

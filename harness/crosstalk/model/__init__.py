@@ -1,0 +1,1 @@
+"""Plain data: identities, canaries, histories, grammar, guarantees and verdicts."""

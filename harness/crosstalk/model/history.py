@@ -1,0 +1,120 @@
+"""What happened in one run, in logical time: plain data that checks read and nothing else writes.
+
+Logical time is a counter that grows by one with every record; virtual seconds are kept beside it only for showing.
+Users, episodes and publishes are known by serial numbers, never by the objects of the run. An *episode* is a (user,
+socket) pair from connect to disconnect. Deliveries are kept as parallel columns, which is what makes a million of
+them cheap.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Any
+
+PENDING, ACCEPTED, FAILED, CANCELLED = 0, 1, 2, 3
+NEVER = 1 << 60
+
+
+@dataclass(slots=True)
+class Call:
+    """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED."""
+
+    kind: str
+    user: int
+    started: int
+    episode: int = -1
+    content: int = -1
+    returned: int = NEVER
+    status: int = PENDING
+    value: Any = None
+    error: str = ""
+    excused: bool = False
+    probe: bool = False
+    where: str = ""
+
+
+@dataclass(slots=True)
+class Episode:
+    """A user's time on a socket. Times are logical; NEVER where it did not happen."""
+
+    user: int
+    socket: int
+    device: str
+    connecting: int
+    connected: int = NEVER
+    leaving: int = NEVER
+    left: int = NEVER
+    excused: int = NEVER
+
+
+@dataclass(slots=True)
+class Frame:
+    """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none."""
+
+    content: int
+    others: tuple[int, ...] = ()
+    foreign: tuple[str, ...] = ()
+    type: str = ""
+    owner: str | None = None
+    altered: str = ""
+    sample: str = ""
+
+
+@dataclass(slots=True)
+class Content:
+    """One published event as it was at the call: whom it is addressed to, its run and type, its canary."""
+
+    users: frozenset[int]
+    run: int
+    type: str
+    token: str
+    publishes: int = 0
+
+
+@dataclass(slots=True)
+class History:
+    """One run. `send_*` are the columns of deliveries: episode, frame, start, end (logical), status."""
+
+    users: tuple[str, ...]
+    now: int = 0
+    calls: list[Call] = field(default_factory=list)
+    episodes: list[Episode] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    send_episode: array[int] = field(default_factory=lambda: array("q"))
+    send_frame: array[int] = field(default_factory=lambda: array("q"))
+    send_start: array[int] = field(default_factory=lambda: array("q"))
+    send_end: array[int] = field(default_factory=lambda: array("q"))
+    send_status: array[int] = field(default_factory=lambda: array("b"))
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    # the picture at quiet with stalls held: calls still pending of users without a stalled socket, and those users
+    unstalled: frozenset[int] = frozenset()
+    blocked_calls: tuple[int, ...] = ()
+    stalled_quiet: int = NEVER
+    final_quiet: int = NEVER
+    leftover_tasks: tuple[str, ...] = ()
+    crashes: list[str] = field(default_factory=list)
+    complete: bool = False
+
+    def tick(self) -> int:
+        self.now += 1
+        return self.now
+
+    def note(self, text: str) -> None:
+        self.notes.append((self.tick(), text))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise: which check, in words, the users concerned, when, and the deliveries (row numbers) meant.
+
+    `cause` is what distinct defects are told apart by; it names no user and no time.
+    """
+
+    check: str
+    message: str
+    users: tuple[str, ...]
+    time: int
+    cause: str
+    send: int = -1

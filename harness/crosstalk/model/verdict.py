@@ -1,0 +1,87 @@
+"""The verdict: the only place where a run is judged. `fail > unknown > pass`; the worst wins.
+
+A check that was never given an opportunity, or that missed its own sabotage, proves nothing: it is unknown, never
+pass. `Verdict` is what `verdict.json` holds; SCHEMA is its version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+SCHEMA = 1
+Outcome = Literal["pass", "unknown", "fail"]
+_RANK: tuple[Outcome, ...] = ("pass", "unknown", "fail")
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of `outcomes`; of none, unknown."""
+    ranks = [_RANK.index(o) for o in outcomes]
+    return _RANK[max(ranks)] if ranks else "unknown"
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """Which strategy found it, and how many choices of the minimal tape deviate from plain order."""
+
+    strategy: str
+    deviations: int
+
+
+class FoundViolation(msgspec.Struct, frozen=True):
+    """One distinct defect: `replay` is the token that `crosstalk replay` takes."""
+
+    message: str
+    users: tuple[str, ...]
+    replay: str
+    schedule: Schedule
+    timeline: str
+    cause: str = ""
+
+
+class CheckVerdict(msgspec.Struct, frozen=True):
+    name: str
+    verdict: Outcome
+    opportunities: int
+    violations: tuple[FoundViolation, ...] = ()
+    reason: str = ""
+
+
+class Control(msgspec.Struct, frozen=True):
+    """Whether a check caught its own sabotage on this very target."""
+
+    check: str
+    sabotage: str
+    caught: bool
+
+
+class Explored(msgspec.Struct, frozen=True):
+    programs: int
+    schedules: int
+    decisions: int
+    deliveries: int
+    seconds: float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    verdict: Outcome
+    target: str
+    seed: int
+    checks: tuple[CheckVerdict, ...]
+    controls: tuple[Control, ...]
+    explored: Explored
+    schema: int = SCHEMA
+
+
+def judge(opportunities: int, violations: int, caught: bool | None) -> tuple[Outcome, str]:
+    """One check's outcome and, when unknown, why. `caught` is None for a check without a control."""
+    if violations:
+        return "fail", ""
+    if caught is False:
+        return "unknown", "it missed its own sabotage on this target"
+    if caught is None:
+        return "unknown", "no sabotage has shown that it can see on this target"
+    if not opportunities:
+        return "unknown", "it never had an opportunity to fail"
+    return "pass", ""

@@ -1,0 +1,1 @@
+"""The embedded broadcaster: the default target and the model answer."""

@@ -1,0 +1,1 @@
+"""What people read: every report reads the verdict and the history, none computes one."""

@@ -1,0 +1,1 @@
+"""What the users do, and how it is played on a target."""

@@ -1,0 +1,254 @@
+"""VirtualLoop: asyncio's own semantics, with the outside world and the clock in the schedule's hands.
+
+An ordinary event loop learns from its selector what the outside world has answered. This loop has no selector: every
+point where code under test meets the outside world is a *gate*, and a *strategy* chooses which gates are answered when.
+
+Two rules keep every run one that production can produce:
+
+1. One iteration runs the handles that were ready when it began, first in first out, as asyncio does; then the gates
+   chosen for this iteration; then due timers. Whatever those make ready waits for the next iteration.
+2. The clock moves only between iterations, and only to the next timer.
+
+Choices, when n gates are open (n gates, oldest first):
+
+    0        every open gate, oldest first: what plain asyncio does with a world that answers at once
+    1 .. n   only that gate
+    n + 1    none now (asked only when handles are ready or a timer is due later; then the clock may jump)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import sys
+from asyncio import events
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Protocol
+
+
+class Gate:
+    """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track)."""
+
+    __slots__ = ("complete", "kind", "lane", "opened", "priority")
+
+    def __init__(self, lane: int, kind: str, complete: Callable[[], None]) -> None:
+        self.lane = lane
+        self.kind = kind
+        self.complete = complete
+        self.opened = 0.0
+        self.priority = -1.0
+
+
+class Strategy(Protocol):
+    """How a schedule is chosen: `begin` once a run, `choose` once an iteration with open gates."""
+
+    def begin(self) -> None: ...
+
+    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+        """Return 0 (all), 1..len(gates) (that one) or, if `can_hold`, len(gates) + 1 (none)."""
+        ...
+
+
+class NeverQuiet(Exception):
+    """The code under test kept itself busy beyond the iteration limit."""
+
+
+class RealSocketError(RuntimeError):
+    """Code on the virtual loop asked for a real socket, pipe, signal or process."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """A fresh loop per run. `tape` holds the choices made; times are seconds of virtual time from `start`."""
+
+    def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
+        super().__init__()
+        self._ready: deque[Any] = deque()
+        self._scheduled: list[Any] = []
+        self.strategy = strategy
+        self.now = start
+        self.gates: list[Gate] = []
+        self.tape: list[int] = []
+        self.iterations = 0
+        self.limit = limit
+        self.unhandled: list[dict[str, Any]] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.on_jump: Callable[[float], None] | None = None
+
+    # -- what asyncio asks of a loop -------------------------------------------------------------------------
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = events.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = events.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        """Cancelled timers are dropped when they come to the head of the heap."""
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
+        self.tasks.append(task)
+        return task
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.unhandled.append(context)
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """A thread's work is one more gate: it runs inline when the schedule lets it finish."""
+        future = self.create_future()
+
+        def finish() -> None:
+            if future.done():
+                return
+            try:
+                future.set_result(func(*args))
+            except Exception as error:
+                future.set_exception(error)
+
+        self.open(Gate(-1, "thread", finish))
+        return future
+
+    def _refuse(self, *args: Any, **options: Any) -> Any:
+        raise RealSocketError(
+            "the broadcaster opened a real socket, pipe, signal or process; "
+            "in-process runs have no network: inject that dependency, or test the whole server live"
+        )
+
+    # asyncio's own stubs raise NotImplementedError with no message; one sentence serves better.
+    create_connection = create_server = create_datagram_endpoint = create_unix_connection = _refuse
+    create_unix_server = subprocess_exec = subprocess_shell = connect_read_pipe = connect_write_pipe = _refuse
+    add_reader = add_writer = remove_reader = remove_writer = add_signal_handler = _refuse
+    sock_recv = sock_sendall = sock_connect = sock_accept = _refuse
+
+    def _write_to_self(self) -> None:
+        """No selector to wake."""
+
+    def _process_events(self, event_list: Any) -> None:
+        """No selector to read."""
+
+    # -- gates -----------------------------------------------------------------------------------------------
+
+    def open(self, gate: Gate) -> None:
+        gate.opened = self.now
+        self.gates.append(gate)
+
+    def withdraw(self, gate: Gate) -> None:
+        """Take back a gate nobody waits for any more (its waiter was cancelled, its socket stalled)."""
+        if gate in self.gates:
+            self.gates.remove(gate)
+
+    # -- the iteration ---------------------------------------------------------------------------------------
+
+    def _run_once(self) -> None:
+        self.iterations += 1
+        if self.iterations > self.limit:
+            raise NeverQuiet(f"still busy after {self.limit} loop iterations")
+        ready = self._ready
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+        gates = self.gates
+        held = False
+        if gates:
+            timer = self._next_timer()
+            can_hold = bool(ready) or (timer is not None and timer <= self.horizon)
+            count = len(gates)
+            choice = 0
+            if count > 1 or can_hold:
+                choice = self.strategy.choose(gates, can_hold)
+                self.tape.append(choice)
+            if choice == 0:
+                self.gates = []
+                for gate in gates:
+                    gate.complete()
+            elif choice <= count:
+                gates.pop(choice - 1).complete()
+            else:
+                held = True
+        if not ready and (held or not self.gates):
+            self._jump()
+        scheduled = self._scheduled
+        while scheduled and scheduled[0]._when <= self.now:
+            due = heapq.heappop(scheduled)
+            due._scheduled = False
+            if not due._cancelled:
+                ready.append(due)
+
+    def _next_timer(self) -> float | None:
+        scheduled = self._scheduled
+        while scheduled and scheduled[0]._cancelled:
+            heapq.heappop(scheduled)._scheduled = False
+        return scheduled[0]._when if scheduled else None
+
+    def _jump(self) -> None:
+        when = self._next_timer()
+        if when is not None and when > self.now and when <= self.horizon:
+            if self.on_jump is not None:
+                self.on_jump(when)
+            self.now = when
+
+    horizon: float = float("inf")
+
+    # -- driving ---------------------------------------------------------------------------------------------
+
+    def settle(self, seconds: float) -> None:
+        """Run until quiet: nothing ready, no gate open, and no timer due within `seconds` from now.
+
+        Raises NeverQuiet when the iteration limit is passed.
+        """
+        self.horizon = self.now + seconds
+        self._enter()
+        try:
+            while True:
+                if not self._ready and not self.gates:
+                    when = self._next_timer()
+                    if when is None or when > self.horizon:
+                        return
+                self._run_once()
+        finally:
+            self.horizon = float("inf")
+            self._leave()
+
+    def _enter(self) -> None:
+        self._before = events._get_running_loop()
+        self._hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
+        )  # type: ignore[attr-defined]
+        events._set_running_loop(self)
+
+    def _leave(self) -> None:
+        events._set_running_loop(self._before)
+        sys.set_asyncgen_hooks(*self._hooks)
+
+    def run_forever(self) -> None:
+        self._enter()
+        self._stopping = False
+        try:
+            while not self._stopping:
+                if not self._ready and not self.gates and self._next_timer() is None:
+                    raise RuntimeError("deadlock: nothing is ready, no gate is open and no timer is set")
+                self._run_once()
+        finally:
+            self._stopping = False
+            self._leave()

@@ -1,0 +1,1 @@
+"""One exploration algorithm a file, behind the two methods of `crosstalk.schedule.loop.Strategy`."""

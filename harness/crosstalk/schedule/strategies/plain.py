@@ -1,0 +1,13 @@
+"""Plain order: the world answers at once, as plain asyncio with a perfect network would see it."""
+
+from __future__ import annotations
+
+from crosstalk.schedule.loop import Gate
+
+
+class Plain:
+    def begin(self) -> None:
+        pass
+
+    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+        return 0

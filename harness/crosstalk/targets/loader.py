@@ -1,0 +1,69 @@
+"""From SPEC to a factory of fresh broadcasters.
+
+SPEC is `module:attribute` or `path/to/file.py:attribute`; the attribute is a class, a factory (sync or async) or an
+object. Whatever state a module keeps outlives the factory, so `reload` executes a file's code anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class TargetError(Exception):
+    """The target could not be loaded; the message is one sentence for the user."""
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise TargetError(f"there is no file {name}: give path/to/file.py:attribute or module:attribute")
+        spec = importlib.util.spec_from_file_location(f"crosstalk_target_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    module = importlib.import_module(name)
+    return module
+
+
+def load(spec: str) -> Callable[[], Any]:
+    """A function that makes a fresh broadcaster (or an awaitable of one). Raises TargetError with a clear sentence."""
+    name, colon, attribute = spec.rpartition(":")
+    if not colon or not name or not attribute:
+        raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute")
+    try:
+        module = _module(name)
+    except TargetError:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise TargetError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+    thing: Any = module
+    for part in attribute.split("."):
+        if not hasattr(thing, part):
+            public = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+            raise TargetError(f"{name} has no attribute {attribute!r}; it defines {public}")
+        thing = getattr(thing, part)
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        return thing  # type: ignore[no-any-return]
+    kind = type(thing)
+    try:
+        inspect.signature(kind).bind()
+    except (TypeError, ValueError):
+        raise TargetError(
+            f"{spec} is one object, and a fresh one for every run cannot be made from {kind.__name__}, whose "
+            "constructor needs arguments: give a factory function instead"
+        ) from None
+    return kind
