@@ -34,9 +34,7 @@ def open_target(spec: str) -> Examination:
     except NotABroadcaster as error:
         raise TargetError(f"{spec}: {error}") from error
     except Exception as error:
-        raise TargetError(
-            f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}"
-        ) from error
+        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
 
 
 async def _await(value: object) -> object:
@@ -96,9 +94,7 @@ def replay(token: str) -> None:
     violation = find(history, example.check, example.cause)
     click.echo(timeline(history, violation))
     if violation is None:
-        click.echo(
-            "crosstalk: the violation did not occur: the broadcaster is not the one the token was made from"
-        )
+        click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
         raise SystemExit(3)
     raise SystemExit(1)
 

@@ -92,7 +92,7 @@ def examine(
     schedules: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
-    """Explore for `seconds` of wall time (or just `schedules` runs), and judge. Deterministic but for the time limit."""
+    """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit."""
     source = random.Random(seed)
     mix: tuple[tuple[str, Strategy], ...] = (
         ("random walk", RandomWalk(source)),
@@ -131,13 +131,10 @@ def examine(
                 if progress is not None:
                     progress(runs, len(defects))
         found: dict[str, list[FoundViolation]] = {name: [] for name in CHECKS}
-        unconfirmed = 0
         for (check, cause), (name, program, tape, _) in defects.items():
-            violation = _confirmed(examination, check, cause, program, tape)
-            if violation is None:
-                unconfirmed += 1
-            else:
-                found[check].append(violation_of(examination, check, cause, name, program, tape))
+            if _confirmed(examination, check, cause, program, tape) is not None:
+                latest = max(began + seconds, time.monotonic() + 0.5)
+                found[check].append(violation_of(examination, check, cause, name, program, tape, latest))
     finally:
         gc.unfreeze()
         if automatic:
@@ -145,11 +142,14 @@ def examine(
     caught = {control.check: control.caught for control in known}
     checks = []
     for check in CHECKS:
-        outcome, reason = judge(opportunities[check], len(found[check]), caught.get(check))
-        if check == "truthful_count" and outcome == "unknown" and not opportunities[check]:
-            outcome, reason = "pass", "not applicable: no publish returned a count"
-        if unconfirmed and outcome == "pass" and any(c == check for c, _ in defects):
-            outcome, reason = "unknown", "a violation did not replay: state outlives the factory"
+        lost = any(c == check for c, _ in defects) and not found[check]
+        outcome, reason = judge(
+            opportunities[check],
+            len(found[check]),
+            caught.get(check),
+            lost=lost,
+            inapplicable="no publish returned a count" if check == "truthful_count" else "",
+        )
         checks.append(CheckVerdict(check, outcome, opportunities[check], tuple(found[check]), reason))
     explored = Explored(runs, runs, decisions, deliveries, round(time.monotonic() - began, 3))
     overall = worst([c.verdict for c in checks])
@@ -164,11 +164,19 @@ def _confirmed(
 
 
 def violation_of(
-    examination: Examination, check: str, cause: str, strategy: str, program: Program, tape: tuple[int, ...]
+    examination: Examination,
+    check: str,
+    cause: str,
+    strategy: str,
+    program: Program,
+    tape: tuple[int, ...],
+    latest: float = float("inf"),
 ) -> FoundViolation:
-    """The minimal counterexample of a confirmed violation, with its token and picture."""
+    """The minimal counterexample of a confirmed violation; shrinking stops at `latest` (monotonic seconds)."""
 
     def breaks(candidate: Program, choices: tuple[int, ...]) -> tuple[int, ...] | None:
+        if time.monotonic() > latest:
+            return None
         history, played = examination.run(candidate, Replay(choices))
         return played if find(history, check, cause) is not None else None
 
@@ -179,6 +187,4 @@ def violation_of(
     token = write(Counterexample(examination.target, check, cause, strategy, program, tape))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
-    return FoundViolation(
-        violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause
-    )
+    return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)

@@ -23,9 +23,7 @@ def check(history: History) -> Result:
         if count > history.contents[content].publishes:
             user = history.users[history.episodes[episode].user]
             made = history.contents[content].publishes
-            message = (
-                f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
-            )
+            message = f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
             result.violations.append(
                 Violation("duplicate", message, (user,), history.send_start[row], "duplicate", row)
             )

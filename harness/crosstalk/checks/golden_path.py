@@ -7,6 +7,7 @@ after another, all returned, and are themselves a word of the grammar. One oppor
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 from crosstalk.checks.result import Result
 from crosstalk.model.golden_path import GOLDEN_PATH
@@ -23,14 +24,14 @@ def check(history: History) -> Result:
         return result
     received: dict[tuple[int, int], list[str]] = defaultdict(list)
     rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
-    for episode, number, status in rows:
+    for sent_to, number, status in rows:
         frame = history.frames[number]
         if status == ACCEPTED and frame.content >= 0:
             content = history.contents[frame.content]
-            if content.run and history.episodes[episode].user in content.users:
-                received[episode, content.run].append(frame.type or content.type)
+            if content.run and history.episodes[sent_to].user in content.users:
+                received[sent_to, content.run].append(frame.type or content.type)
     for (user, run), calls in runs.items():
-        in_turn = all(a.returned < b.started for a, b in zip(calls, calls[1:], strict=False))
+        in_turn = all(a.returned < b.started for a, b in pairwise(calls))
         sent = [history.contents[c.content].type for c in calls]
         if not in_turn or any(c.status != ACCEPTED for c in calls) or not GOLDEN_PATH.accepts(sent):
             continue

@@ -21,8 +21,6 @@ def check(history: History) -> Result:
             user = history.users[history.episodes[episode].user]
             message = f"{user!r} was sent an event whose {frame.altered} differ from what was published"
             result.violations.append(
-                Violation(
-                    "integrity", message, (user,), history.send_start[row], f"altered {frame.altered}", row
-                )
+                Violation("integrity", message, (user,), history.send_start[row], f"altered {frame.altered}", row)
             )
     return result

@@ -31,9 +31,7 @@ def check(history: History) -> Result:
             if sent.status == ACCEPTED and sent.returned < before:
                 user = history.users[history.episodes[episode].user]
                 message = f"{user!r} was sent an earlier event after a later one"
-                result.violations.append(
-                    Violation("order", message, (user,), history.send_start[row], "order", row)
-                )
+                result.violations.append(Violation("order", message, (user,), history.send_start[row], "order", row))
         if before is None or sent.started > before:
             latest[episode] = sent.started
     return result

@@ -23,7 +23,5 @@ def check(history: History) -> Result:
         if frame.owner != user:
             message = f"{user!r} was sent an envelope that names {frame.owner!r}"
             time = history.send_start[row]
-            result.violations.append(
-                Violation("ownership", message, (user, str(frame.owner)), time, "envelope", row)
-            )
+            result.violations.append(Violation("ownership", message, (user, str(frame.owner)), time, "envelope", row))
     return result

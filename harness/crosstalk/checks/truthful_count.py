@@ -24,8 +24,6 @@ def check(history: History) -> Result:
         most = sum(e.connecting < call.returned and e.left > call.started for e in episodes[call.user])
         if call.value > most:
             user = history.users[call.user]
-            message = (
-                f"a publish to {user!r} returned {call.value}, but that user had at most {most} connections"
-            )
+            message = f"a publish to {user!r} returned {call.value}, but that user had at most {most} connections"
             result.violations.append(Violation("truthful_count", message, (user,), call.returned, "count"))
     return result

@@ -74,14 +74,22 @@ class Verdict(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
 
 
-def judge(opportunities: int, violations: int, caught: bool | None) -> tuple[Outcome, str]:
-    """One check's outcome and, when unknown, why. `caught` is None for a check without a control."""
+def judge(
+    opportunities: int, violations: int, caught: bool | None, *, lost: bool = False, inapplicable: str = ""
+) -> tuple[Outcome, str]:
+    """One check's outcome and the reason for it.
+
+    `caught` is None for a check without a control; `lost` says that a violation was seen that did not replay;
+    `inapplicable` says why a target may rightly give this check nothing to look at.
+    """
     if violations:
         return "fail", ""
+    if lost:
+        return "unknown", "a violation was seen that did not replay: state outlives the factory"
     if caught is False:
         return "unknown", "it missed its own sabotage on this target"
     if caught is None:
         return "unknown", "no sabotage has shown that it can see on this target"
     if not opportunities:
-        return "unknown", "it never had an opportunity to fail"
+        return ("pass", f"not applicable: {inapplicable}") if inapplicable else ("unknown", "it had no opportunity")
     return "pass", ""

@@ -260,9 +260,7 @@ class World:
     def _is_injected(self, error: BaseException, user: int) -> bool:
         seen: BaseException | None = error
         deaths = {
-            id(w.dead)
-            for w in self.wires
-            if w.dead is not None and self.history.episodes[w.episode].user == user
+            id(w.dead) for w in self.wires if w.dead is not None and self.history.episodes[w.episode].user == user
         }
         while seen is not None:
             if id(seen) in deaths:
@@ -283,9 +281,7 @@ class World:
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = self.wires[socket._serial]
-            busy = (
-                any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
-            )
+            busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
             if busy or socket.closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
@@ -409,9 +405,7 @@ class World:
                 case Publish(user, run, type_, mutate):
                     await self._publishing(number, (user,), run, type_, mutate)
                 case Twin(first, second):
-                    await self._publishing(
-                        number, tuple(dict.fromkeys((first, second))), 0, "partial_result", False
-                    )
+                    await self._publishing(number, tuple(dict.fromkeys((first, second))), 0, "partial_result", False)
                 case Stall(device):
                     self.do_stall(device)
                 case Drop(device):
@@ -422,9 +416,7 @@ class World:
                 case Wait(seconds):
                     await asyncio.sleep(seconds)
 
-    async def _publishing(
-        self, number: int, users: tuple[int, ...], run: int, type_: str, mutate: bool
-    ) -> None:
+    async def _publishing(self, number: int, users: tuple[int, ...], run: int, type_: str, mutate: bool) -> None:
         self._publishes[number] = len(self.history.contents)
         try:
             await self.do_publish(users, run, type_, mutate)

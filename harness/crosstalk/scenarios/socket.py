@@ -76,7 +76,7 @@ class Socket:
             await self._world.gate(self._serial, "close")
 
     async def receive_text(self) -> str:
-        return await self._world.receive(self._serial)
+        return str(await self._world.receive(self._serial))
 
     async def receive(self) -> Any:
         return await self._world.receive(self._serial)

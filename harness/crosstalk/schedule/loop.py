@@ -1,3 +1,5 @@
+# mypy: disable-error-code="override, assignment, attr-defined"
+# asyncio's private parts and its widest signatures are narrowed here on purpose; typeshed lists neither.
 """VirtualLoop: asyncio's own semantics, with the outside world and the clock in the schedule's hands.
 
 An ordinary event loop learns from its selector what the outside world has answered. This loop has no selector: every
@@ -65,7 +67,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
         self._ready: deque[Any] = deque()
-        self._scheduled: list[Any] = []
+        self._scheduled: list[tuple[float, int, Any]] = []
+        self._timers = 0
         self.strategy = strategy
         self.now = start
         self.gates: list[Gate] = []
@@ -81,9 +84,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self.now
 
-    def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         handle = events.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -97,8 +98,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         timer = events.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]
+        # equal deadlines fire in the order they were set, as they do where the clock ticks between any two
+        self._timers += 1
+        heapq.heappush(self._scheduled, (when, self._timers, timer))
+        timer._scheduled = True
         return timer
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
@@ -188,17 +191,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not ready and (held or not self.gates):
             self._jump()
         scheduled = self._scheduled
-        while scheduled and scheduled[0]._when <= self.now:
-            due = heapq.heappop(scheduled)
+        while scheduled and scheduled[0][0] <= self.now:
+            due = heapq.heappop(scheduled)[2]
             due._scheduled = False
             if not due._cancelled:
                 ready.append(due)
 
     def _next_timer(self) -> float | None:
         scheduled = self._scheduled
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
-        return scheduled[0]._when if scheduled else None
+        while scheduled and scheduled[0][2]._cancelled:
+            heapq.heappop(scheduled)[2]._scheduled = False
+        return scheduled[0][0] if scheduled else None
 
     def _jump(self) -> None:
         when = self._next_timer()
@@ -232,9 +235,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _enter(self) -> None:
         self._before = events._get_running_loop()
         self._hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(
-            firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
-        )  # type: ignore[attr-defined]
+        sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
         events._set_running_loop(self)
 
     def _leave(self) -> None:

@@ -48,7 +48,7 @@ _EVENT_NAMES = ("event", "message", "msg", "payload", "data", "body", "content")
 
 
 class NotABroadcaster(Exception):
-    """The object has no usable connect, disconnect or publish method; the message says which and what was looked for."""
+    """The object lacks a usable connect, disconnect or publish method; the message says which was looked for."""
 
 
 Plan = Callable[[Any], Callable[[str, Any], Any]]
@@ -108,8 +108,7 @@ class Adapter:
     def bind(self, broadcaster: object) -> tuple[Callable[[str, Any], Any], ...]:
         """The connect, disconnect and publish of `broadcaster`, each called with (user id, socket or event)."""
         return tuple(
-            _call(getattr(broadcaster, name), order)
-            for name, order in zip(self.names, self.orders, strict=True)
+            _call(getattr(broadcaster, name), order) for name, order in zip(self.names, self.orders, strict=True)
         )
 
 

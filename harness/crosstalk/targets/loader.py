@@ -1,7 +1,7 @@
 """From SPEC to a factory of fresh broadcasters.
 
 SPEC is `module:attribute` or `path/to/file.py:attribute`; the attribute is a class, a factory (sync or async) or an
-object. Whatever state a module keeps outlives the factory, so `reload` executes a file's code anew.
+object. Whatever state a module keeps outlives the factory.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def load(spec: str) -> Callable[[], Any]:
             raise TargetError(f"{name} has no attribute {attribute!r}; it defines {public}")
         thing = getattr(thing, part)
     if inspect.isclass(thing) or inspect.isroutine(thing):
-        return thing  # type: ignore[no-any-return]
+        return thing
     kind = type(thing)
     try:
         inspect.signature(kind).bind()
