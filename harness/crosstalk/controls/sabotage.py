@@ -7,6 +7,7 @@ record in its place; the three calls can be wrapped.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -61,8 +62,8 @@ def misname_owner(world: World) -> None:
         first, second = world.program.users[:2]
         mine = world.program.users[world.history.episodes[world.wires[serial].episode].user]
         other = second if mine == first else first
-        old, new = f'"user_id":"{mine}"'.encode(), f'"user_id":"{other}"'.encode()
-        return [(serial, payload.replace(old, new))]
+        named = re.compile(rf'("user_id"\s*:\s*)"{re.escape(mine)}"'.encode())
+        return [(serial, named.sub(rf'\1"{other}"'.encode(), payload))]
 
     world.tamper = tamper
 

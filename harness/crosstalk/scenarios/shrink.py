@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from crosstalk.scenarios.program import (
     AnyStep,
-    Cancel,
     Connect,
     Disconnect,
     Drop,
@@ -100,32 +101,48 @@ def _plainer(tape: Tape) -> Iterator[Tape]:
 
 
 def _without_user(program: Program) -> Iterator[Program]:
-    """Drop the last user or the last device, when no step names it."""
+    """Without one device that no step names, or one user who has neither device nor step; the rest renumbered."""
     users, devices, tracks = program.users, program.devices, program.tracks
     steps = [step for track in tracks for step in track]
-    last = len(devices) - 1
-    if last >= 0 and not any(_names_device(step, last) for step in steps):
-        yield Program(users, devices[:-1], tracks)
-    gone = len(users) - 1
-    if len(users) > 2 and gone not in devices and not any(_names_user(step, gone) for step in steps):
-        yield Program(users[:-1], devices, tracks)
+    for gone in range(len(devices)):
+        if not any(gone in _devices(step) for step in steps):
+            yield Program(users, devices[:gone] + devices[gone + 1 :], _renumbered(tracks, "device", gone))
+    for gone in range(len(users)):
+        if len(users) > 2 and gone not in devices and not any(gone in _users(step) for step in steps):
+            owners = tuple(owner - (owner > gone) for owner in devices)
+            yield Program(users[:gone] + users[gone + 1 :], owners, _renumbered(tracks, "user", gone))
 
 
-def _names_device(step: AnyStep, device: int) -> bool:
+def _devices(step: AnyStep) -> tuple[int, ...]:
     match step:
-        case Connect(own, reuse):
-            return device in (own, reuse)
+        case Connect(device, reuse):
+            return (device, reuse)
         case Disconnect() | Stall() | Drop():
-            return step.device == device
-    return False
+            return (step.device,)
+    return ()
 
 
-def _names_user(step: AnyStep, user: int) -> bool:
+def _users(step: AnyStep) -> tuple[int, ...]:
     match step:
         case Publish():
-            return step.user == user
+            return (step.user,)
         case Twin(first, second):
-            return user in (first, second)
-        case Cancel():
-            return False
-    return False
+            return (first, second)
+    return ()
+
+
+_FIELDS = {"device": ("device", "reuse"), "user": ("user", "first", "second")}
+
+
+def _renumbered(tracks: tuple[tuple[AnyStep, ...], ...], what: str, gone: int) -> tuple[tuple[AnyStep, ...], ...]:
+    """The tracks with each number of `what` above `gone` lowered by one."""
+
+    def lowered(step: AnyStep) -> AnyStep:
+        changes = {
+            name: getattr(step, name) - 1
+            for name in _FIELDS[what]
+            if hasattr(step, name) and getattr(step, name) > gone
+        }
+        return msgspec.structs.replace(step, **changes) if changes else step
+
+    return tuple(tuple(lowered(step) for step in track) for track in tracks)
