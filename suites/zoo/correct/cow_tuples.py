@@ -1,5 +1,6 @@
 """Copy-on-write: each user maps to an immutable tuple of connection handles that is
 replaced on every change. A broadcast gathers sends over the tuple it picked up."""
+
 import asyncio
 import copy
 
@@ -39,9 +40,7 @@ class Hub:
     async def broadcast_to_user(self, user_id, event):
         handles = self.table.get(user_id, ())
         copies = [copy.deepcopy(event) for _ in handles]
-        results = await asyncio.gather(
-            *(self._send(user_id, h, item) for h, item in zip(handles, copies))
-        )
+        results = await asyncio.gather(*(self._send(user_id, h, item) for h, item in zip(handles, copies)))
         return sum(results)
 
 

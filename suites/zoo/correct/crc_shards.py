@@ -1,5 +1,6 @@
 """Registry sharded by crc32 of the user id. Sends of one connection form a chain of
 tasks in which each waits for the one before; disconnect cancels the whole chain."""
+
 import asyncio
 import copy
 import zlib

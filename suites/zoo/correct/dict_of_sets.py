@@ -1,5 +1,6 @@
 """Dict of sets of membership tokens. A broadcast snapshots the set and checks
 again, right before each send, that the very same membership is still in it."""
+
 import copy
 
 

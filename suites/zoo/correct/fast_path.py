@@ -1,5 +1,6 @@
 """The first idle socket is served directly inside the publish call; the other sockets
 and busy ones get the event queued, and a drain task works off each backlog."""
+
 import asyncio
 import copy
 from collections import deque

@@ -1,5 +1,6 @@
 """One flat list of connection records, each with a generation number that is never
 reused. A send starts only while the generation it was meant for is still current."""
+
 import asyncio
 import copy
 import itertools

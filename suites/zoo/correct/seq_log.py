@@ -1,5 +1,6 @@
 """Each user has a log of events numbered under the top-level key "seq"; every
 connection follows it with its own cursor. Entries all cursors have passed are trimmed."""
+
 import asyncio
 import copy
 

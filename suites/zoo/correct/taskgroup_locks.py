@@ -1,5 +1,6 @@
 """Fan-out in an asyncio.TaskGroup, one child per connection, with a lock per
 connection that keeps its sends in order. Disconnect cancels that connection's children."""
+
 import asyncio
 import copy
 

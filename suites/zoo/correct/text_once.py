@@ -1,5 +1,6 @@
 """The event is serialised once with json.dumps and the same text goes to every socket
 by send_text. A pump task per connection exists only while it has a backlog."""
+
 import asyncio
 import json
 from collections import deque

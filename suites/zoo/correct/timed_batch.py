@@ -1,5 +1,6 @@
 """Events gather in a buffer per connection; loop.call_later(0.01) starts a flush
 that sends the buffer in order. At most one timer or flush task exists per connection."""
+
 import asyncio
 import copy
 from collections import deque

@@ -1,5 +1,6 @@
 """One actor task per user reads a mailbox of (event, recipients) and delivers one
 event at a time, to all recipients at once. Membership changes take effect at once."""
+
 import asyncio
 import copy
 

@@ -1,5 +1,6 @@
 """One asyncio.Lock per user orders the publishers of that user. Each send runs in
 its own task, so that disconnecting a stalled socket frees the lock."""
+
 import asyncio
 import copy
 

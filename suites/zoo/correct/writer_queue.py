@@ -1,5 +1,6 @@
 """Every connection owns an asyncio.Queue and a writer task that drains it.
 Publishing only puts copies into the queues and never waits."""
+
 import asyncio
 import copy
 
