@@ -41,6 +41,7 @@ from crosstalk.scenarios.program import (
     Wait,
 )
 from crosstalk.scenarios.socket import Socket
+from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.loop import Gate, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.targets.in_process import Adapter
 
@@ -480,7 +481,14 @@ def play(
     """Play `program` once; returns the history and the tape of choices that replays it exactly."""
     strategy.begin()
     world = World(program, strategy, key, run_id)
-    loop, history = world.loop, world.history
+    with tied_to(world.loop.time):
+        return _play(world, factory, adapter, sabotage)
+
+
+def _play(
+    world: World, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None
+) -> tuple[History, tuple[int, ...]]:
+    program, loop, history = world.program, world.loop, world.history
     phase = "starting"
     try:
 
