@@ -95,3 +95,11 @@ def test_the_same_seed_gives_the_same_run_under_any_hash_seed(tmp_path):
     }
     assert len(outputs) == 1
     assert "History(" in outputs.pop()
+
+
+def test_a_broadcaster_that_blocks_the_thread_is_interrupted(tmp_path):
+    spinning = LEAKY.replace("mine = self", "while event: pass\n        mine = self")
+    (tmp_path / "ws.py").write_text(spinning)
+    done = crosstalk("check", "ws.py:Hub", "--budget", "2", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "kept the thread for 3 s without awaiting" in done.stdout

@@ -43,9 +43,11 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.socket import Socket
 from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.loop import Gate, NeverQuiet, Strategy, VirtualLoop
+from crosstalk.schedule.watchdog import ThreadBlocked, watchdog
 from crosstalk.targets.in_process import Adapter
 
 SETTLE = 60.0
+WALL = 3.0
 _ARRIVAL = 1 << 20
 
 
@@ -248,6 +250,9 @@ class World:
                 call.status = CANCELLED
                 call.error = "CancelledError"
                 call.excused = id(call) in self.cancelling
+        except ThreadBlocked as error:
+            history.crashes.append(f"{call.kind} of {self.program.users[call.user]!r} {error}")
+            self.loop.limit = 0  # the rest of this run would only block again
         except Exception as error:
             call.status = FAILED
             call.error = f"{type(error).__name__}: {error}"
@@ -481,7 +486,7 @@ def play(
     """Play `program` once; returns the history and the tape of choices that replays it exactly."""
     strategy.begin()
     world = World(program, strategy, key, run_id)
-    with tied_to(world.loop.time):
+    with watchdog(WALL), tied_to(world.loop.time):
         return _play(world, factory, adapter, sabotage)
 
 
@@ -540,6 +545,8 @@ def _play(
         for task in own:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 raise RuntimeError("the harness failed") from task.exception()
+    except ThreadBlocked as error:
+        history.crashes.append(f"while {phase} the broadcaster {error}")
     except NeverQuiet as error:
         history.crashes.append(f"never quiet while {phase}: {error}")
     finally:

@@ -1,0 +1,35 @@
+"""A watchdog of wall time for the thread itself: no loop can interrupt code that never awaits, a signal can."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class ThreadBlocked(BaseException):
+    """The code under test kept the thread without awaiting; not an Exception, lest it be swallowed."""
+
+
+@contextmanager
+def watchdog(seconds: float) -> Iterator[None]:
+    """Raise ThreadBlocked inside the block after `seconds` of wall time, and each second again while it goes on.
+
+    Without effect off the main thread and where the system has no interval timer.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def bark(number: int, frame: Any) -> None:
+        raise ThreadBlocked(f"kept the thread for {seconds:g} s without awaiting")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
