@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -10,35 +9,16 @@ from pathlib import Path
 import click
 import msgspec
 
-from crosstalk.examination import Examination, examine, find
+from crosstalk.examination import examine, find, open_target
 from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.terminal import summary
 from crosstalk.reporting.timeline import printable, timeline
 from crosstalk.scenarios.token import read
 from crosstalk.schedule.strategies.replay import Replay
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
-from crosstalk.targets.loader import TargetError, load
+from crosstalk.targets.loader import TargetError
 
 DEFAULT_TARGET = "crosstalk.reference.hub:Hub"
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
-
-
-def open_target(spec: str) -> Examination:
-    """Load SPEC and find its methods. Raises TargetError with one sentence."""
-    factory = load(spec)
-    try:
-        sample = factory()
-        if hasattr(sample, "__await__"):
-            sample = asyncio.run(_await(sample))
-        return Examination(spec, factory, Adapter(sample))
-    except NotABroadcaster as error:
-        raise TargetError(f"{spec}: {error}") from error
-    except Exception as error:
-        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
-
-
-async def _await(value: object) -> object:
-    return await value  # type: ignore[misc]
 
 
 @click.group()

@@ -5,15 +5,17 @@ This is the one place that knows all rooms; the command and the plugin are thin 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crosstalk.checks import CHECKS
 from crosstalk.controls.sabotage import SABOTAGE
+from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History, Violation
 from crosstalk.model.verdict import (
     CheckVerdict,
@@ -36,8 +38,10 @@ from crosstalk.schedule.strategies.plain import Plain
 from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
-from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.loader import TargetError, load
 
+LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
 CONTROL_PROGRAM = Program(
     users=("alice", "bob", "carol"),
@@ -63,11 +67,41 @@ class Examination:
     target: str
     factory: Callable[[], Any]
     adapter: Adapter
+    guarantees: Guarantees = LENIENT
 
     def run(
         self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None
     ) -> tuple[History, tuple[int, ...]]:
         return play(program, self.factory, self.adapter, strategy, key=KEY, run_id=run_id, sabotage=sabotage)
+
+
+def open_target(
+    target: str | Callable[[], Any],
+    *,
+    names: Mapping[str, str] | None = None,
+    guarantees: Guarantees | None = None,
+) -> Examination:
+    """The examination of `target`: SPEC as for the command, or a class or factory (sync or async) itself.
+
+    `names` maps connect, disconnect or publish to the broadcaster's own method names. Raises TargetError with one
+    sentence.
+    """
+    spec = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+    factory = load(target) if isinstance(target, str) else target
+    try:
+        sample = factory()
+        if hasattr(sample, "__await__"):
+            sample = asyncio.run(_await(sample))
+        adapter = Adapter(sample, names or {})
+        return Examination(spec, factory, adapter, guarantees or Guarantees())
+    except NotABroadcaster as error:
+        raise TargetError(f"{spec}: {error}") from error
+    except Exception as error:
+        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
+
+
+async def _await(value: object) -> object:
+    return await value  # type: ignore[misc]
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -92,12 +126,18 @@ def controls(examination: Examination) -> tuple[Control, ...]:
 
 def examine(
     examination: Examination,
+    *,
     seed: int = 0,
     seconds: float = 20.0,
     schedules: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    family: str = "any",
+    checks: Sequence[str] = tuple(CHECKS),
 ) -> Verdict:
-    """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit."""
+    """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
+
+    `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged.
+    """
     source = random.Random(seed)
     mix: tuple[tuple[str, Strategy], ...] = (
         ("random walk", RandomWalk(source)),
@@ -108,7 +148,7 @@ def examine(
         ("plain", Plain()),
     )
     began = time.monotonic()
-    known = controls(examination)
+    known = tuple(c for c in controls(examination) if c.check in checks)
     opportunities = dict.fromkeys(CHECKS, 0)
     defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...], Violation]] = {}
     runs = decisions = deliveries = 0
@@ -121,13 +161,13 @@ def examine(
             if runs and time.monotonic() - began > seconds * (0.8 if defects else 1.0):
                 break
             name, strategy = mix[runs % len(mix)]
-            program = draw(source)
+            program = draw(source, family)
             history, tape = examination.run(program, strategy, run_id=runs & 0xFFFF)
             runs += 1
             decisions += len(tape)
             deliveries += len(history.send_start)
-            for check, function in CHECKS.items():
-                result = function(history)
+            for check in checks:
+                result = CHECKS[check](history)
                 opportunities[check] += result.opportunities
                 for violation in result.violations:
                     defects.setdefault((check, violation.cause), (name, program, tape, violation))
@@ -147,8 +187,8 @@ def examine(
         if automatic:
             gc.enable()
     caught = {control.check: control.caught for control in known}
-    checks = []
-    for check in CHECKS:
+    verdicts = []
+    for check in checks:
         lost = any(c == check for c, _ in defects) and not found[check]
         outcome, reason = judge(
             opportunities[check],
@@ -157,10 +197,10 @@ def examine(
             lost=lost,
             inapplicable="no publish returned a count" if check == "truthful_count" else "",
         )
-        checks.append(CheckVerdict(check, outcome, opportunities[check], tuple(found[check]), reason))
+        verdicts.append(CheckVerdict(check, outcome, opportunities[check], tuple(found[check]), reason))
     explored = Explored(runs, runs, decisions, deliveries, round(time.monotonic() - began, 3))
-    overall = worst([c.verdict for c in checks])
-    return Verdict(overall, examination.target, seed, tuple(checks), known, explored)
+    overall = worst([c.verdict for c in verdicts])
+    return Verdict(overall, examination.target, seed, tuple(verdicts), known, explored)
 
 
 def _confirmed(

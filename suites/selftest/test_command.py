@@ -77,7 +77,7 @@ def test_a_damaged_token_is_said_to_be_damaged(tmp_path):
 
 def test_the_same_seed_gives_the_same_run_under_any_hash_seed(tmp_path):
     code = (
-        "import random;from crosstalk.cli import open_target;from crosstalk.scenarios.program import draw;"
+        "import random;from crosstalk.examination import open_target;from crosstalk.scenarios.program import draw;"
         "from crosstalk.schedule.strategies.random_walk import RandomWalk;"
         "e=open_target('crosstalk.reference.hub:Hub');s=random.Random(5);w=RandomWalk(s);"
         "print([e.run(draw(s),w)for _ in range(40)])"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstalk.cli import open_target
-from crosstalk.examination import examine
+from crosstalk.examination import examine, open_target
 
 ZOO = Path(__file__).parents[1] / "zoo"
 

@@ -176,6 +176,13 @@ def _reuse(take: object, device: int, state: dict[int, bool]) -> int:
     return closed[pick - 4] if pick >= 4 else -1
 
 
-def draw(source: random.Random) -> Program:
-    """A fresh program from a random source."""
+FAMILIES = ("any", "identity", "lifecycle", "runs", "faults", "slow", "wide", "long")
+"""Kinds of programs: a mix of all; tempting ids; reconnects; agent runs; failures and cancellations; stalled
+connections; hundreds of users; many reconnect cycles."""
+
+
+def draw(source: random.Random, family: str = "any") -> Program:
+    """A fresh program of `family` from a random source. Raises ValueError for an unknown family."""
+    if family not in FAMILIES:
+        raise ValueError(f"no family of programs {family!r}; there are {', '.join(FAMILIES)}")
     return decode(source.randbytes(72))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,7 @@ class Wire:
     dead: Exception | None = None
     stalled: bool = False
     excused: bool = False
+    held_by_hand: bool = False
     held: list[Gate] = field(default_factory=list)
     receivers: list[asyncio.Future[Any]] = field(default_factory=list)
 
@@ -82,6 +83,11 @@ class World:
         self.cancelling: set[int] = set()
         self.healed = False
         self.closing = False
+        self.phase = "starting"
+        self.own: list[asyncio.Task[Any]] = []
+        self.device_users = dict(enumerate(program.devices))
+        self.ever: dict[int, tuple[int, Socket]] = {}
+        self.parent: dict[int, Any] = {}
         self._publishes: dict[int, int] = {}
         self._tokens: dict[str, int] = {}
         self._snapshots: list[dict[str, Any]] = []
@@ -107,7 +113,13 @@ class World:
         self._excuse(wire)
         wire.dead = RuntimeError('Cannot call "send" once a close message has been sent.')
         self.history.note(f"the broadcaster closes socket {serial}")
+        self._unblock(wire)
         self._hang_up(wire)
+
+    def _unblock(self, wire: Wire) -> None:
+        for gate in wire.held:
+            self.loop.open(gate)
+        wire.held.clear()
 
     def _hang_up(self, wire: Wire) -> None:
         for future in wire.receivers:
@@ -136,7 +148,7 @@ class World:
                     future.set_result(None)
 
         gate = Gate(serial, kind, complete)
-        if wire.stalled and wire.dead is None:
+        if (wire.stalled or wire.held_by_hand) and wire.dead is None:
             wire.held.append(gate)
         else:
             self.loop.open(gate)
@@ -226,6 +238,9 @@ class World:
         for gate in self.loop.gates:
             if gate.lane < _ARRIVAL and gate.lane >= 0:
                 self._excuse(self.wires[gate.lane])
+        for wire in self.wires:
+            if wire.held:
+                self._excuse(wire)
         self.history.note(f"time moves on by {when - self.loop.now:g} s")
 
     # -- calls -----------------------------------------------------------------------------------------------
@@ -233,6 +248,7 @@ class World:
     def start(self, call: Call, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[Any]:
         task = self.loop.create_task(coroutine)
         self.pending[id(call)] = (task, call)
+        self.parent[id(call)] = asyncio.current_task(self.loop)
         return task
 
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], argument: Any) -> None:
@@ -262,6 +278,7 @@ class World:
             if not self.closing:
                 call.returned = history.tick()
             self.pending.pop(id(call), None)
+            self.parent.pop(id(call), None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
         seen: BaseException | None = error
@@ -283,7 +300,7 @@ class World:
         if device in self.open or device in self.busy:
             return
         history = self.history
-        user = self.program.devices[device]
+        user = self.device_users[device]
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = self.wires[socket._serial]
@@ -296,6 +313,7 @@ class World:
             self.wires.append(Wire(socket._serial, number))
         else:
             self.wires[socket._serial].episode = number
+        self.ever[device] = (number, socket)
         name = f"{self.program.users[user]}/{device}"
         episode = Episode(user, socket._serial, name, history.tick())
         history.episodes.append(episode)
@@ -337,9 +355,7 @@ class World:
             self._excuse(wire)
             wire.dead = ConnectionResetError("the peer has gone")
             self.history.note(f"the peer of socket {wire.serial} is gone")
-            for gate in wire.held:
-                self.loop.open(gate)
-            wire.held.clear()
+            self._unblock(wire)
             self._hang_up(wire)
 
     def do_stall(self, device: int) -> None:
@@ -358,9 +374,7 @@ class World:
         for wire in self.wires:
             if wire.stalled:
                 wire.stalled = False
-                for gate in wire.held:
-                    self.loop.open(gate)
-                wire.held.clear()
+                self._unblock(wire)
 
     async def do_publish(
         self, users: tuple[int, ...], run: int, type_: str, mutate: bool = False, probe: bool = False
@@ -395,6 +409,64 @@ class World:
 
     async def _await(self, call: Call, function: Callable[[str, Any], Any], argument: Any) -> None:
         await _finished(self.start(call, self._perform(call, function, argument)))
+
+    # -- phases ----------------------------------------------------------------------------------------------
+
+    def make(
+        self, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None = None
+    ) -> None:
+        """Make a fresh broadcaster on the loop, and find its three methods."""
+
+        async def make() -> None:
+            broadcaster = factory()
+            if hasattr(broadcaster, "__await__"):
+                broadcaster = await broadcaster
+            self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
+            if sabotage is not None:
+                sabotage(self)
+
+        self.phase = "starting"
+        making = self.loop.create_task(make())
+        self.own.append(making)
+        self.loop.settle(SETTLE)
+        if not making.done():
+            raise NeverQuiet("the factory never returned")
+        making.result()
+
+    def finish(self, longest: float = 0.0) -> None:
+        """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
+        loop, history = self.loop, self.history
+        history.note("quiet, stalls held")
+        stalled = {history.episodes[w.episode].user for w in self.wires if w.stalled}
+        history.unstalled = frozenset(range(len(self.program.users))) - stalled
+        if stalled:
+            self.phase = "probing with stalls held"
+            self.own += [_probe(self, user) for user in sorted(history.unstalled)]
+            loop.settle(SETTLE)
+            history.blocked_calls = tuple(
+                i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
+            )
+            history.stalled_quiet = history.tick()
+            self.heal()
+            history.note("healed")
+            loop.settle(SETTLE + longest)
+        self.phase = "probing everybody"
+        self.own += [_probe(self, user) for user in range(len(self.program.users))]
+        loop.settle(SETTLE)
+        history.final_quiet = history.tick()
+        self.phase = "disconnecting everybody"
+        self.own += [loop.create_task(self.do_disconnect(device)) for device in sorted(self.open)]
+        loop.settle(SETTLE)
+        history.complete = True
+        mine = {*self.own, *(task for task, _ in self.pending.values())}
+        history.leftover_tasks = tuple(
+            task.get_coro().__qualname__  # type: ignore[union-attr]
+            for task in loop.tasks
+            if not task.done() and task not in mine
+        )
+        for task in self.own:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                raise RuntimeError("the harness failed") from task.exception()
 
     # -- tracks ----------------------------------------------------------------------------------------------
 
@@ -493,69 +565,34 @@ def play(
 def _play(
     world: World, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None
 ) -> tuple[History, tuple[int, ...]]:
-    program, loop, history = world.program, world.loop, world.history
-    phase = "starting"
-    try:
-
-        async def make() -> None:
-            broadcaster = factory()
-            if hasattr(broadcaster, "__await__"):
-                broadcaster = await broadcaster
-            world.connect, world.disconnect, world.publish = adapter.bind(broadcaster)
-            if sabotage is not None:
-                sabotage(world)
-
-        making = loop.create_task(make())
-        loop.settle(SETTLE)
-        if not making.done():
-            raise NeverQuiet("the factory never returned")
-        making.result()
-        own = [loop.create_task(world.track(n, steps)) for n, steps in enumerate(program.tracks)]
-        phase = "playing the program"
+    program, loop = world.program, world.loop
+    with guarded(world):
+        world.make(factory, adapter, sabotage)
+        world.phase = "playing the program"
+        for number, steps in enumerate(program.tracks):
+            world.own.append(loop.create_task(world.track(number, steps)))
         longest = sum(s.seconds for t in program.tracks for s in t if isinstance(s, Wait))
         loop.settle(SETTLE + longest)
-        history.note("quiet, stalls held")
-        stalled = {history.episodes[w.episode].user for w in world.wires if w.stalled}
-        history.unstalled = frozenset(range(len(program.users))) - stalled
-        if stalled:
-            phase = "probing with stalls held"
-            own += [_probe(world, user) for user in sorted(history.unstalled)]
-            loop.settle(SETTLE)
-            history.blocked_calls = tuple(
-                i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
-            )
-            history.stalled_quiet = history.tick()
-            world.heal()
-            history.note("healed")
-            loop.settle(SETTLE + longest)
-        phase = "probing everybody"
-        own += [_probe(world, user) for user in range(len(program.users))]
-        loop.settle(SETTLE)
-        history.final_quiet = history.tick()
-        phase = "disconnecting everybody"
-        own += [loop.create_task(world.do_disconnect(device)) for device in sorted(world.open)]
-        loop.settle(SETTLE)
-        history.complete = True
-        mine = {*own, making, *(task for task, _ in world.pending.values())}
-        history.leftover_tasks = tuple(
-            task.get_coro().__qualname__  # type: ignore[union-attr]
-            for task in loop.tasks
-            if not task.done() and task not in mine
-        )
-        for task in own:
-            if task.done() and not task.cancelled() and task.exception() is not None:
-                raise RuntimeError("the harness failed") from task.exception()
+        world.finish(longest)
+    return world.history, tuple(loop.tape)
+
+
+@contextlib.contextmanager
+def guarded(world: World) -> Iterator[None]:
+    """Whatever the broadcaster does to the thread or the loop within the block is a finding of the history."""
+    history = world.history
+    try:
+        yield
     except ThreadBlocked as error:
-        history.crashes.append(f"while {phase} the broadcaster {error}")
+        history.crashes.append(f"while {world.phase} the broadcaster {error}")
     except NeverQuiet as error:
-        history.crashes.append(f"never quiet while {phase}: {error}")
+        history.crashes.append(f"never quiet while {world.phase}: {error}")
     finally:
         _close(world)
-    for context in loop.unhandled:
+    for context in world.loop.unhandled:
         failure = context.get("exception")
         if failure is not None and not world._is_any_injected(failure):
             history.notes.append((history.now, f"unhandled in a task: {type(failure).__name__}: {failure}"))
-    return history, tuple(loop.tape)
 
 
 def _probe(world: World, user: int) -> asyncio.Task[Any]:

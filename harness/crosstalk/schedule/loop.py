@@ -232,6 +232,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.horizon = float("inf")
             self._leave()
 
+    def turn(self, count: int = 1) -> None:
+        """Run `count` iterations, whatever is ready; the clock stays."""
+        self.horizon = self.now
+        self._enter()
+        try:
+            for _ in range(count):
+                self._run_once()
+        finally:
+            self.horizon = float("inf")
+            self._leave()
+
+    def sleep(self, seconds: float) -> None:
+        """Run until quiet, timers due within `seconds` included, and move the clock on by `seconds`."""
+        until = self.now + seconds
+        self.settle(seconds)
+        self.now = until
+        self.settle(0.0)
+
     def _enter(self) -> None:
         self._before = events._get_running_loop()
         self._hooks = sys.get_asyncgen_hooks()

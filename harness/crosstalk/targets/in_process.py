@@ -6,7 +6,7 @@ The three methods may be sync or async and may take the user id first or second;
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 CONNECT = (
@@ -90,14 +90,19 @@ def _order(function: Callable[..., Any], second: tuple[str, ...], where: str) ->
     return "tu" if is_second(parameters[0].name) and not is_second(parameters[1].name) else "ut"
 
 
+def _given(names: Mapping[str, str], role: str, common: tuple[str, ...]) -> tuple[str, ...]:
+    return (names[role],) if names.get(role) else common
+
+
 class Adapter:
     """How to call one kind of broadcaster, found out once from a sample; `bind` then serves each run's fresh one."""
 
-    def __init__(self, sample: object) -> None:
+    def __init__(self, sample: object, names: Mapping[str, str] | None = None) -> None:
+        given = names or {}
         self.names = (
-            _method(sample, CONNECT, "connect a user"),
-            _method(sample, DISCONNECT, "disconnect a user"),
-            _method(sample, PUBLISH, "send an event to a user"),
+            _method(sample, _given(given, "connect", CONNECT), "connect a user"),
+            _method(sample, _given(given, "disconnect", DISCONNECT), "disconnect a user"),
+            _method(sample, _given(given, "publish", PUBLISH), "send an event to a user"),
         )
         seconds = (_SOCKET_NAMES, _SOCKET_NAMES, _EVENT_NAMES)
         self.orders = tuple(

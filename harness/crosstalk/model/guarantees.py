@@ -1,0 +1,67 @@
+"""What a broadcaster promises beyond isolation, which is never optional.
+
+Broadcasters legitimately differ. The default is lenient: what many good ones do is allowed. `strict()` is what a
+broadcaster that claims everything is held to. Each field is set on its own by `NAME=VALUE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+
+class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fields and their lenient defaults:
+
+    replay: events from before a connection may be sent to it (history on reconnect).
+    at_least_once: one connection may be sent an event again.
+    additions: the broadcaster may add fields to an event or wrap it.
+    snapshot: what arrives is the event as it was at the call, though the publisher changes its object afterwards.
+    counts: whether a returned integer is the number of connections reached; "auto" finds out.
+    concurrent_order: events published concurrently to one user arrive in the order of the calls.
+    frame_seconds: virtual seconds that one frame may need before its connection may be given up; 0 is any time.
+    growth: memory must not grow with departed users.
+    unknown_user: what a publish to a user without connections may do; "raise" allows an error of its own.
+    connection_ids: "unique" connection ids, or "chosen" by the client, so that two users may choose the same.
+    """
+
+    replay: bool = True
+    at_least_once: bool = False
+    additions: bool = True
+    snapshot: bool = True
+    counts: Literal["auto", "yes", "no"] = "auto"
+    concurrent_order: bool = False
+    frame_seconds: float = 0.0
+    growth: bool = True
+    unknown_user: Literal["raise", "return"] = "raise"
+    connection_ids: Literal["unique", "chosen"] = "unique"
+
+    @classmethod
+    def strict(cls) -> Guarantees:
+        return cls(
+            replay=False,
+            additions=False,
+            counts="yes",
+            concurrent_order=True,
+            frame_seconds=30.0,
+            unknown_user="return",
+        )
+
+    @classmethod
+    def parse(cls, items: Iterable[str] = (), strict: bool = False) -> Guarantees:
+        """From `NAME=VALUE` items over the lenient or strict defaults; raises ValueError with one sentence."""
+        values = msgspec.to_builtins(cls.strict() if strict else cls())
+        for item in items:
+            name, equals, value = item.partition("=")
+            name = name.strip().replace("-", "_")
+            if not equals or name not in values:
+                raise ValueError(f"{item!r} is no guarantee: give NAME=VALUE with one of {', '.join(values)}")
+            values[name] = {"yes": True, "no": False}.get(value.strip().lower(), value.strip())
+            if name == "counts":
+                values[name] = value.strip()
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"a guarantee has a wrong value: {error}") from None
