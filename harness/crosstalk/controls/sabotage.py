@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from crosstalk.scenarios.runner import World
+from crosstalk.scenarios.world import World
 
 
 def swap_recipients(world: World) -> None:
@@ -86,9 +86,9 @@ def send_after_close(world: World) -> None:
     """After a disconnect has returned, one more frame goes to that connection."""
     disconnect = world.do_disconnect
 
-    async def wrapped(device: int, gone: bool = False) -> None:
+    async def wrapped(device: int, gone: bool = False, track: int = -1) -> None:
         entry = world.open.get(device)
-        await disconnect(device, gone)
+        await disconnect(device, gone, track)
         if entry is not None:
             world._record(entry[1]._serial, b"{}", 1)
 
@@ -99,8 +99,8 @@ def overcount(world: World) -> None:
     """A publish claims more connections than there ever were."""
     publish = world.publish
 
-    async def wrapped(user: str, event: Any) -> int:
-        value = publish(user, event)
+    async def wrapped(user: str, given: Any) -> int:
+        value = publish(user, given)
         if hasattr(value, "__await__"):
             await value
         return 1_000
@@ -113,11 +113,11 @@ def hold_others(world: World) -> None:
     publish = world.publish
     lock = asyncio.Lock()
 
-    async def wrapped(user: str, event: Any) -> Any:
+    async def wrapped(user: str, given: Any) -> Any:
         async with lock:
             while any(w.stalled for w in world.wires):
                 await world.gate(next(w.serial for w in world.wires if w.stalled), "send")
-            value = publish(user, event)
+            value = publish(user, given)
             return await value if hasattr(value, "__await__") else value
 
     world.publish = wrapped
@@ -126,7 +126,7 @@ def hold_others(world: World) -> None:
 def raise_out(world: World) -> None:
     """A publish raises."""
 
-    async def wrapped(user: str, event: Any) -> Any:
+    async def wrapped(user: str, given: Any) -> Any:
         raise LookupError("sabotage")
 
     world.publish = wrapped
@@ -139,9 +139,9 @@ def leave_tasks(world: World) -> None:
     async def idle() -> None:
         await asyncio.get_running_loop().create_future()
 
-    async def wrapped(user: str, socket: Any) -> Any:
+    async def wrapped(user: str, given: Any) -> Any:
         asyncio.ensure_future(idle())  # noqa: RUF006 - the loop of the run keeps it
-        value = connect(user, socket)
+        value = connect(user, given)
         return await value if hasattr(value, "__await__") else value
 
     world.connect = wrapped

@@ -12,6 +12,9 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from crosstalk.model.guarantees import Guarantees
+
+LENIENT = Guarantees()
 PENDING, ACCEPTED, FAILED, CANCELLED = 0, 1, 2, 3
 NEVER = 1 << 60
 
@@ -46,11 +49,15 @@ class Episode:
     leaving: int = NEVER
     left: int = NEVER
     excused: int = NEVER
+    refused: bool = False
 
 
 @dataclass(slots=True)
 class Frame:
-    """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none."""
+    """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none.
+
+    `batch` says that it carries several whole events; `altered` names the published fields that differ.
+    """
 
     content: int
     others: tuple[int, ...] = ()
@@ -59,6 +66,7 @@ class Frame:
     owner: str | None = None
     altered: str = ""
     sample: str = ""
+    batch: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +104,7 @@ class History:
     leftover_tasks: tuple[str, ...] = ()
     crashes: list[str] = field(default_factory=list)
     complete: bool = False
+    guarantees: Guarantees = LENIENT
 
     def tick(self) -> int:
         self.now += 1

@@ -8,7 +8,7 @@ costs less than a structured draw would.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -42,6 +42,12 @@ class Publish(Step, frozen=True, tag="publish", array_like=True):
     mutate: bool = False
 
 
+class Burst(Step, frozen=True, tag="burst", array_like=True):
+    """One event for each of `users` (a user may be named more than once), all published at the same time."""
+
+    users: tuple[int, ...]
+
+
 class Twin(Step, frozen=True, tag="twin", array_like=True):
     """Two identical payloads for two users, published at the same time."""
 
@@ -73,15 +79,24 @@ class Wait(Step, frozen=True, tag="wait", array_like=True):
     seconds: float
 
 
-AnyStep = Connect | Disconnect | Publish | Twin | Stall | Drop | Cancel | Wait
+class Collect(Step, frozen=True, tag="collect", array_like=True):
+    """A garbage collection."""
+
+
+AnyStep = Connect | Disconnect | Publish | Burst | Twin | Stall | Drop | Cancel | Wait | Collect
 
 
 class Program(msgspec.Struct, frozen=True, array_like=True):
-    """`devices[d]` is the user number that device d belongs to; tracks run at the same time."""
+    """`devices[d]` is the user number that device d belongs to; tracks run at the same time.
+
+    `prompt` names the devices whose sends complete at once, without giving up the thread, as sends into a socket
+    buffer with room do.
+    """
 
     users: tuple[str, ...]
     devices: tuple[int, ...]
     tracks: tuple[tuple[AnyStep, ...], ...]
+    prompt: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -117,72 +132,141 @@ class _Bytes:
         return value % count
 
 
-def decode(genome: bytes) -> Program:
-    """The program that `genome` (some 64 bytes) stands for; every byte string stands for one."""
+FAMILIES = ("any", "identity", "lifecycle", "runs", "faults", "slow", "wide", "long")
+"""Kinds of programs: a mix of all; tempting ids; reconnects; agent runs; failures and cancellations; stalled
+connections; hundreds of users; many reconnect cycles."""
+
+# How often each kind of step is drawn, of 32; the rest of a row is publishes.
+_KINDS = ("burst", "run", "toggle", "again", "twin", "stall", "drop", "cancel", "wait", "collect")
+_OFTEN = {
+    "any": (1, 1, 8, 3, 1, 1, 2, 3, 2, 0),
+    "identity": (2, 1, 6, 2, 3, 0, 0, 0, 0, 0),
+    "lifecycle": (1, 0, 12, 8, 0, 0, 1, 1, 1, 1),
+    "runs": (1, 12, 2, 1, 1, 0, 0, 0, 1, 0),
+    "faults": (1, 1, 6, 2, 0, 1, 5, 7, 2, 0),
+    "slow": (3, 1, 4, 1, 1, 7, 1, 2, 1, 0),
+}
+_TABLES = {
+    family: tuple(kind for kind, count in zip(_KINDS, row, strict=True) for _ in range(count))
+    + ("publish",) * (32 - sum(row))
+    for family, row in _OFTEN.items()
+}
+WAITS = (0.001, 0.05, 1.0, 30.0, 86_400.0)
+
+
+def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -> Program:
+    """The program of a small `family` that `genome` (some 80 bytes) stands for; every byte string stands for one.
+
+    `waits` are the seconds of virtual time to choose from.
+    """
+    table = _TABLES[family]
     take = _Bytes(genome).below
-    count = 2 + take(3) % 3
-    family = _FAMILIES[take(len(_FAMILIES))] if take(6) == 5 else "plain"
-    users = identities(family, count)
+    count = 2 + (0, 0, 0, 1, 1, 2)[take(6)]
+    tempting = take(6) == 5 or family == "identity"
+    users = identities(_FAMILIES[1 + take(len(_FAMILIES) - 1)], count) if tempting else identities("plain", count)
     devices = [*range(count)]
-    for _ in range(take(3)):
+    for _ in range((0, 0, 1, 1, 2)[take(5)]):
         devices.append(take(count))
-    tracks: list[tuple[AnyStep, ...]] = []
-    open_devices: list[int] = []
+    manner = take(8)
+    prompt = tuple(d for d in range(len(devices)) if take(2)) if manner == 0 else ()
+    if manner == 1:
+        prompt = tuple(range(len(devices)))
     opening: list[AnyStep] = []
+    state: dict[int, bool] = {}
     for device in range(len(devices)):
         if take(5):
             opening.append(Connect(device))
-            open_devices.append(device)
+            state[device] = True
     track_count = 2 + take(3)
-    state = {device: True for device in open_devices}
     runs = 0
+    tracks: list[tuple[AnyStep, ...]] = []
     for number in range(track_count):
         steps: list[AnyStep] = list(opening) if number == 0 else []
         for _ in range(1 + take(5)):
-            kind = take(20)
+            kind = table[take(32)]
             device = take(len(devices))
-            if kind < 7:
-                steps.append(Publish(devices[device], 0, "partial_result", mutate=kind == 0))
-            elif kind == 7:
-                runs += 1
-                steps.extend(golden_run(devices[device], runs, take(2)))
-            elif kind < 13:
+            if kind == "publish":
+                steps.append(Publish(devices[device], 0, "partial_result", mutate=take(8) == 7))
+            elif kind == "toggle":
                 if state.get(device):
                     steps.append(Disconnect(device, gone=take(4) == 0))
                     state[device] = False
                 else:
                     steps.append(Connect(device, _reuse(take, device, state)))
                     state[device] = True
-            elif kind < 15:
+            elif kind == "again":
                 if state.get(device):
                     steps.extend((Disconnect(device), Connect(device, device if take(2) else -1)))
-            elif kind == 15:
+            elif kind == "run":
+                runs += 1
+                steps.extend(golden_run(devices[device], runs, take(2)))
+            elif kind == "burst":
+                steps.append(Burst(tuple(devices[take(len(devices))] for _ in range(2 + take(4)))))
+            elif kind == "twin":
                 steps.append(Twin(devices[device], take(count)))
-            elif kind == 16:
+            elif kind == "stall":
                 steps.append(Stall(device))
-            elif kind == 17:
+            elif kind == "drop":
                 steps.append(Drop(device))
-            elif kind == 18:
+            elif kind == "cancel":
                 steps.append(Cancel(take(track_count)))
+            elif kind == "wait":
+                steps.append(Wait(waits[take(len(waits))]))
             else:
-                steps.append(Wait((0.001, 0.05, 1.0, 30.0, 86_400.0)[take(5)]))
+                steps.append(Collect())
         tracks.append(tuple(steps))
-    return Program(users, tuple(devices), tuple(tracks))
+    return Program(users, tuple(devices), tuple(tracks), prompt)
 
 
-def _reuse(take: object, device: int, state: dict[int, bool]) -> int:
+def _reuse(take: Callable[[int], int], device: int, state: dict[int, bool]) -> int:
     closed: Sequence[int] = [other for other, is_open in state.items() if not is_open]
-    pick = take(4 + len(closed))  # type: ignore[operator]
+    pick = take(4 + len(closed))
     return closed[pick - 4] if pick >= 4 else -1
 
 
-FAMILIES = ("any", "identity", "lifecycle", "runs", "faults", "slow", "wide", "long")
-"""Kinds of programs: a mix of all; tempting ids; reconnects; agent runs; failures and cancellations; stalled
-connections; hundreds of users; many reconnect cycles."""
+def _wide(source: random.Random) -> Program:
+    """Hundreds of users, one connection each, a few with two; everybody is sent something, some come and go."""
+    count = source.choice((40, 120, 300))
+    users = identities("plain", count)
+    devices = (*range(count), *(source.randrange(count) for _ in range(count // 10)))
+    opening = [Connect(device) for device in range(len(devices))]
+    tracks: list[tuple[AnyStep, ...]] = [tuple(opening)]
+    for _ in range(4):
+        steps: list[AnyStep] = []
+        for _ in range(count // 8):
+            device = source.randrange(len(devices))
+            steps.append(Publish(devices[device]))
+            if source.random() < 0.3:
+                steps.extend((Disconnect(device, gone=source.random() < 0.2), Connect(device)))
+        steps.append(Burst(tuple(source.randrange(count) for _ in range(10))))
+        tracks.append(tuple(steps))
+    return Program(users, devices, tuple(tracks))
 
 
-def draw(source: random.Random, family: str = "any") -> Program:
+def _long(source: random.Random) -> Program:
+    """Two or three users who reconnect many times while events for them go on."""
+    count = source.choice((2, 3))
+    tracks: list[tuple[AnyStep, ...]] = []
+    for user in range(count):
+        steps: list[AnyStep] = []
+        for _ in range(source.choice((8, 20, 40))):
+            steps.append(Connect(user, user if source.random() < 0.2 else -1))
+            if source.random() < 0.5:
+                steps.append(Publish(source.randrange(count)))
+            if source.random() < 0.1:
+                steps.append(Wait(source.choice(WAITS)))
+            steps.append(Disconnect(user, gone=source.random() < 0.3))
+        tracks.append((*steps, Connect(user)))
+    publishing = [Publish(source.randrange(count)) for _ in range(source.choice((10, 30)))]
+    return Program(identities("plain", count), tuple(range(count)), (*tracks, tuple(publishing)))
+
+
+def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WAITS) -> Program:
     """A fresh program of `family` from a random source. Raises ValueError for an unknown family."""
     if family not in FAMILIES:
         raise ValueError(f"no family of programs {family!r}; there are {', '.join(FAMILIES)}")
-    return decode(source.randbytes(72))
+    if family == "wide":
+        return _wide(source)
+    if family == "long":
+        return _long(source)
+    return decode(source.randbytes(96), family, waits)

@@ -12,7 +12,8 @@ from typing import Any
 
 from crosstalk.model.history import Call, History
 from crosstalk.scenarios.program import Program
-from crosstalk.scenarios.runner import WALL, World, guarded
+from crosstalk.scenarios.runner import WALL, guarded
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.strategies.plain import Plain
 from crosstalk.schedule.watchdog import watchdog
@@ -167,7 +168,8 @@ def perform(
 ) -> History:
     """Play `scenario` by hand on a fresh broadcaster, close the run as any other, and return its history."""
     world = World(Program(users, (), ()), Plain(), key, 1)
-    with watchdog(WALL), tied_to(world.loop.time), guarded(world):
+    with watchdog(WALL), tied_to(world.loop), guarded(world):
+        world.keep_sockets = True
         world.make(factory, adapter)
         world.phase = "playing the scenario"
         stage = Stage(world)

@@ -1,8 +1,9 @@
 """The clock and the dice as code under test sees them, tied to the run.
 
-While a run plays, the functions of `time`, `random`, `os.urandom` and with it `uuid4` and `secrets` answer from the
-run's virtual time and from a generator seeded alike in every run, so that a replay is exact. They are replaced as
-module attributes for just that long: a broadcaster that did `from time import time` keeps the real one.
+While a run plays, `time.time`, `datetime.now` and their like answer from the run's virtual time (time-machine replaces
+them in C, so also where a module copied the name), and so do `monotonic` and `perf_counter`, as module attributes and
+where a module under test copied the name. `random` is seeded alike in every run, and `os.urandom`, with it `uuid4` and
+`secrets`, answers from a seeded generator. Everything is as before afterwards.
 """
 
 from __future__ import annotations
@@ -10,47 +11,64 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import time_machine
+
+if TYPE_CHECKING:
+    from crosstalk.schedule.loop import VirtualLoop
 
 EPOCH = 1_750_000_000.0
 
+_copied: list[tuple[dict[str, Any], str, str]] = []
+_NAMES = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
+_REAL = {name: getattr(time, name) for name in _NAMES}
+
+
+def tie_copies(module: ModuleType) -> None:
+    """Remember the names that `module` copied (`from time import monotonic`), to be tied while runs play."""
+    for name, value in list(vars(module).items()):
+        for real in _NAMES:
+            if value is _REAL[real] and not isinstance(value, ModuleType):
+                entry = (vars(module), name, real)
+                if entry not in _copied:
+                    _copied.append(entry)
+
 
 @contextmanager
-def tied_to(now: Callable[[], float], seed: int = 0) -> Iterator[None]:
-    """Tie clock and dice to `now` (virtual seconds) within the block; everything is as before after it."""
+def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
+    """Tie clock and dice to the virtual time of `loop` within the block."""
     dice = random.Random(seed)
-    answers: tuple[tuple[Any, str, Any], ...] = (
-        (time, "time", lambda: EPOCH + now()),
-        (time, "time_ns", lambda: int((EPOCH + now()) * 1e9)),
-        (time, "monotonic", now),
-        (time, "monotonic_ns", lambda: int(now() * 1e9)),
-        (time, "perf_counter", now),
-        (time, "perf_counter_ns", lambda: int(now() * 1e9)),
-        (os, "urandom", dice.randbytes),
-        (random, "_urandom", dice.randbytes),
-        *((random, name, getattr(dice, name)) for name in _DICE),
-    )
-    before = [getattr(module, name) for module, name, _ in answers]
-    for module, name, answer in answers:
-        setattr(module, name, answer)
+    state = random.getstate()
+    random.seed(seed)
+    answers: dict[str, Any] = {
+        "monotonic": loop.time,
+        "monotonic_ns": lambda: int(loop.now * 1e9),
+        "perf_counter": loop.time,
+        "perf_counter_ns": lambda: int(loop.now * 1e9),
+    }
+    urandom = os.urandom
+    for name, answer in answers.items():
+        setattr(time, name, answer)
+    for space, name, real in _copied:
+        space[name] = answers[real]
+    os.urandom = dice.randbytes
+    random._urandom = dice.randbytes  # type: ignore[attr-defined]
+    travel = time_machine.travel(EPOCH + loop.now, tick=False)
+    traveller = travel.start()
+    loop.on_time = lambda now: traveller.move_to(EPOCH + now)
     try:
         yield
     finally:
-        for (module, name, _), real in zip(answers, before, strict=True):
-            setattr(module, name, real)
-
-
-_DICE = (
-    "random",
-    "randint",
-    "randrange",
-    "choice",
-    "choices",
-    "shuffle",
-    "sample",
-    "uniform",
-    "getrandbits",
-    "randbytes",
-)
+        loop.on_time = None
+        travel.stop()
+        os.urandom = urandom
+        random._urandom = urandom  # type: ignore[attr-defined]
+        for name, original in _REAL.items():
+            setattr(time, name, original)
+        for space, name, real in _copied:
+            space[name] = _REAL[real]
+        random.setstate(state)

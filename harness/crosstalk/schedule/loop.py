@@ -23,10 +23,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import sys
+import threading
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, Protocol
 
 
@@ -61,6 +62,20 @@ class RealSocketError(RuntimeError):
     """Code on the virtual loop asked for a real socket, pipe, signal or process."""
 
 
+class _Handle(events.Handle):
+    """asyncio's handle, made without asking for the debug flag."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        self._context = context if context is not None else copy_context()
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A fresh loop per run. `tape` holds the choices made; times are seconds of virtual time from `start`."""
 
@@ -78,6 +93,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.unhandled: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[Any]] = []
         self.on_jump: Callable[[float], None] | None = None
+        self.on_time: Callable[[float], None] | None = None
+        self.delays: set[float] = set()
+        self.stopped_from_within = False
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------
 
@@ -85,7 +103,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.now
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
-        handle = events.Handle(callback, args, self, context)
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -97,7 +117,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         timer = events.TimerHandle(when, callback, args, self, context)
+        if len(self.delays) < 64:
+            self.delays.add(round(when - self.now, 6))
         # equal deadlines fire in the order they were set, as they do where the clock ticks between any two
         self._timers += 1
         heapq.heappush(self._scheduled, (when, self._timers, timer))
@@ -142,6 +166,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     add_reader = add_writer = remove_reader = remove_writer = add_signal_handler = _refuse
     sock_recv = sock_sendall = sock_connect = sock_accept = _refuse
 
+    def stop(self) -> None:
+        """As asyncio's; a stop during `settle` does not end the run, and is remembered."""
+        super().stop()
+        self.stopped_from_within = True
+
     def _write_to_self(self) -> None:
         """No selector to wake."""
 
@@ -168,8 +197,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready = self._ready
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.call_exception_handler({"message": "a callback raised", "exception": error, "handle": handle})
         gates = self.gates
         held = False
         if gates:
@@ -208,7 +243,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if when is not None and when > self.now and when <= self.horizon:
             if self.on_jump is not None:
                 self.on_jump(when)
-            self.now = when
+            self._move(when)
+
+    def _move(self, when: float) -> None:
+        self.now = when
+        if self.on_time is not None:
+            self.on_time(when)
 
     horizon: float = float("inf")
 
@@ -247,7 +287,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run until quiet, timers due within `seconds` included, and move the clock on by `seconds`."""
         until = self.now + seconds
         self.settle(seconds)
-        self.now = until
+        self._move(until)
         self.settle(0.0)
 
     def _enter(self) -> None:
@@ -255,8 +295,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
         events._set_running_loop(self)
+        self._thread_id = threading.get_ident()
 
     def _leave(self) -> None:
+        self._thread_id = None
         events._set_running_loop(self._before)
         sys.set_asyncgen_hooks(*self._hooks)
 

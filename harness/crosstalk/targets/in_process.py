@@ -1,6 +1,10 @@
-"""A Python object as target: finds its connect, disconnect and publish methods by their common names.
+"""A Python object as target: finds its connect, disconnect and publish methods and how each is called.
 
-The three methods may be sync or async and may take the user id first or second; a parameter's name tells which it is.
+Methods are found by their common names, or by names given. A parameter's name (or a WebSocket, str or bytes
+annotation) says what it takes; parameters whose names say nothing take what is still missing, in the usual order.
+Understood are: the user's id, the connection's socket, a connection id of the caller's choice, the event, its type,
+run id and thread id. A connect that takes no socket returns what is read from: a queue or an async iterator; a
+connect that returns an id or handle gives it back to disconnect where that asks for one.
 """
 
 from __future__ import annotations
@@ -9,25 +13,44 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 CONNECT = (
     "connect",
+    "connect_user",
     "add_connection",
     "register_connection",
     "register",
+    "register_client",
     "add",
+    "add_client",
+    "add_socket",
+    "add_user",
     "subscribe",
     "attach",
     "join",
+    "open",
+    "on_connect",
 )
 DISCONNECT = (
     "disconnect",
+    "disconnect_user",
     "remove_connection",
     "unregister_connection",
+    "deregister_connection",
     "unregister",
+    "deregister",
+    "unregister_client",
     "remove",
+    "remove_client",
+    "remove_socket",
+    "remove_user",
     "unsubscribe",
     "detach",
     "leave",
+    "close",
+    "drop",
+    "on_disconnect",
 )
 PUBLISH = (
     "broadcast_to_user",
@@ -35,93 +58,260 @@ PUBLISH = (
     "send_personal_message",
     "emit_to_user",
     "publish_to_user",
+    "push_to_user",
     "notify_user",
+    "message_user",
+    "deliver_to_user",
+    "send_user_event",
+    "send_user_message",
+    "emit_user_event",
     "send_event",
+    "emit_event",
+    "publish_event",
+    "send_message",
     "publish",
     "emit",
     "notify",
+    "deliver",
+    "push",
+    "dispatch",
     "broadcast",
     "send",
+    "send_json",
 )
-_SOCKET_NAMES = ("websocket", "socket", "ws", "conn", "connection", "client", "sock")
-_EVENT_NAMES = ("event", "message", "msg", "payload", "data", "body", "content")
+_SOCKET = (
+    "websocket",
+    "socket",
+    "ws",
+    "conn",
+    "connection",
+    "client",
+    "sock",
+    "channel",
+    "transport",
+    "stream",
+    "peer",
+)
+_EVENT = ("event", "message", "msg", "payload", "data", "body", "content", "envelope", "item", "frame", "update")
+_USER = (
+    "user",
+    "user_id",
+    "userid",
+    "uid",
+    "user_name",
+    "username",
+    "user_key",
+    "recipient",
+    "recipient_id",
+    "to",
+    "target",
+    "owner",
+    "owner_id",
+    "member",
+    "account",
+    "account_id",
+    "subject",
+    "sub",
+    "principal",
+    "client_id",
+    "room",
+    "topic",
+    "group",
+    "channel_name",
+    "key",
+    "who",
+    "name",
+    "identity",
+    "destination",
+)
+_ID = ("connection_id", "conn_id", "connid", "cid", "sid", "session_id", "session", "socket_id", "handle", "token")
+_CHOSEN = ("client_id", "device_id", "device", "tab_id", "tab", "connection_name", "client_name")
+_TYPE = ("event_type", "type", "type_", "event_name", "kind", "message_type", "msg_type", "topic", "name")
 
 
 class NotABroadcaster(Exception):
     """The object lacks a usable connect, disconnect or publish method; the message says which was looked for."""
 
 
-Plan = Callable[[Any], Callable[[str, Any], Any]]
+class Plan(msgspec.Struct, frozen=True):
+    """How one method is called: its name, and what each argument is, positional first, keyword ones by name."""
+
+    name: str
+    positional: tuple[str, ...]
+    keywords: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return frozenset((*self.positional, *(what for _, what in self.keywords)))
 
 
-def _method(broadcaster: object, names: tuple[str, ...], role: str) -> str:
-    for name in names:
-        if callable(getattr(broadcaster, name, None)):
-            return name
-    raise NotABroadcaster(
-        f"{type(broadcaster).__name__} has no method to {role}: looked for {', '.join(names)}. "
-        "Give an object with one of these names, or wrap it in a small class that has connect, disconnect and publish"
+def _says(name: str, words: tuple[str, ...]) -> bool:
+    plain = name.lower().strip("_")
+    return plain in words or any(plain.endswith("_" + word) for word in words if len(word) > 3)
+
+
+def _annotated(parameter: inspect.Parameter) -> str:
+    note = parameter.annotation
+    return "" if note is parameter.empty else note if isinstance(note, str) else getattr(note, "__name__", str(note))
+
+
+def _role(parameter: inspect.Parameter, kind: str) -> str:
+    """What the parameter's name or annotation says it takes; "" when they say nothing."""
+    name, note = parameter.name, _annotated(parameter)
+    plain = name.lower().strip("_")
+    if kind != "publish":
+        if "WebSocket" in note or "Queue" in note or plain in ("queue", "q", "subscription", "subscriber", "stream"):
+            return "socket"
+        if plain in _ID:
+            return "id"
+        if plain in _CHOSEN and plain != "client_id":
+            return "chosen"
+        if _says(name, _USER):
+            return "user"
+        return "socket" if _says(name, _SOCKET) else ""
+    if plain in ("run_id", "run", "thread_id", "thread"):
+        return "run_id" if plain.startswith("run") else "thread_id"
+    if plain in ("user", "user_id", "uid"):
+        return "user"
+    if plain in _TYPE[:-2]:
+        return "type"
+    if "WebSocket" in note or plain in ("websocket", "ws", "socket"):
+        return "socket"
+    if _says(name, _EVENT):
+        return "text" if note == "str" else "bytes" if note == "bytes" else "event"
+    return "user" if _says(name, _USER) else ""
+
+
+def _plan(method: Callable[..., Any], name: str, kind: str, where: str) -> Plan:
+    usual = {"connect": ("user", "socket"), "disconnect": ("user", "socket"), "publish": ("user", "event")}[kind]
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):
+        return Plan(name, usual)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters) and not any(
+        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
+    ):
+        return Plan(name, usual)
+    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    roles = {p.name: _role(p, kind) for p in parameters}
+    taken: set[str] = set()
+    for p in parameters:  # a role is taken once; required parameters first
+        for required in (True, False):
+            if (p.default is p.empty) is required and roles[p.name] in taken and not required:
+                roles[p.name] = ""
+        taken.add(roles[p.name])
+    missing = [role for role in usual if role not in taken]
+    if kind == "publish" and taken & {"text", "bytes"} and "event" in missing:
+        missing.remove("event")
+    if kind == "connect" and roles and "user" in missing:
+        for p in parameters:
+            if p.name == "client_id" or roles[p.name] == "chosen":
+                roles[p.name] = "user"
+                missing.remove("user")
+                break
+    unclear = []
+    for p in parameters:
+        if not roles[p.name] and p.default is p.empty:
+            if missing:
+                roles[p.name] = missing.pop(0)
+            else:
+                unclear.append(p.name)
+    if kind == "publish" and len(unclear) == 1 and "type" not in roles.values():
+        order = [p.name for p in parameters]
+        event = next((n for n in order if roles[n] in ("event", "text", "bytes")), "")
+        if event and order.index(unclear[0]) < order.index(event):
+            roles[unclear[0]] = "type"
+            unclear = []
+    if unclear or (kind == "publish" and ("socket" in roles.values() or {"user", "event"} & set(missing))):
+        raise NotABroadcaster(
+            f"{where}({', '.join(p.name for p in parameters)}) is not understood: crosstalk can give "
+            + {"connect": "a user id, a socket and a connection id", "disconnect": "a user id and a socket"}.get(
+                kind, "a user id and an event (with its type, run id and thread id)"
+            )
+            + ". Wrap the broadcaster in a small class that has connect(user_id, websocket), "
+            "disconnect(user_id, websocket) and publish(user_id, event), or name other methods"
+        )
+    return Plan(
+        name,
+        tuple(
+            roles[p.name]
+            for p in parameters
+            if p.kind is not p.KEYWORD_ONLY and roles[p.name] and _given_in_turn(p, parameters, roles)
+        ),
+        tuple(
+            (p.name, roles[p.name])
+            for p in parameters
+            if roles[p.name] and not (p.kind is not p.KEYWORD_ONLY and _given_in_turn(p, parameters, roles))
+        ),
     )
 
 
-def _order(function: Callable[..., Any], second: tuple[str, ...], where: str) -> str:
-    """How to call `function` with (user, thing): "ut", "tu", "t" (thing only) or "u" (user only)."""
-    try:
-        parameters = [
-            p
-            for p in inspect.signature(function).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        return "ut"
-    required = [p for p in parameters if p.default is p.empty]
-    if len(required) > 2:
-        raise NotABroadcaster(
-            f"{where} needs {len(required)} arguments ({', '.join(p.name for p in required)}); "
-            "crosstalk gives two, a user id and a "
-            f"{second[0]}: wrap the broadcaster in a small class that has connect, disconnect and publish"
-        )
-
-    def is_second(name: str) -> bool:
-        return any(word == name or name.endswith("_" + word) for word in second)
-
-    if len(parameters) == 1 or len(required) == 1:
-        return "t" if is_second((required or parameters)[0].name) else "u"
-    return "tu" if is_second(parameters[0].name) and not is_second(parameters[1].name) else "ut"
-
-
-def _given(names: Mapping[str, str], role: str, common: tuple[str, ...]) -> tuple[str, ...]:
-    return (names[role],) if names.get(role) else common
+def _given_in_turn(p: inspect.Parameter, parameters: list[inspect.Parameter], roles: dict[str, str]) -> bool:
+    """Whether every positional parameter before `p` is given too, so that `p` can go by position."""
+    for other in parameters:
+        if other is p:
+            return p.kind is not p.KEYWORD_ONLY
+        if other.kind is not other.KEYWORD_ONLY and not roles[other.name]:
+            return False
+    return False
 
 
 class Adapter:
-    """How to call one kind of broadcaster, found out once from a sample; `bind` then serves each run's fresh one."""
+    """How to call one kind of broadcaster, found out once from a sample; `bind` then serves each run's fresh one.
 
-    def __init__(self, sample: object, names: Mapping[str, str] | None = None) -> None:
+    Raises NotABroadcaster. `form` is how an event is given: "dict", "text" or "bytes".
+    """
+
+    def __init__(self, sample: object, names: Mapping[str, str] | None = None, form: str = "dict") -> None:
         given = names or {}
-        self.names = (
-            _method(sample, _given(given, "connect", CONNECT), "connect a user"),
-            _method(sample, _given(given, "disconnect", DISCONNECT), "disconnect a user"),
-            _method(sample, _given(given, "publish", PUBLISH), "send an event to a user"),
-        )
-        seconds = (_SOCKET_NAMES, _SOCKET_NAMES, _EVENT_NAMES)
-        self.orders = tuple(
-            _order(getattr(sample, name), second, f"{type(sample).__name__}.{name}")
-            for name, second in zip(self.names, seconds, strict=True)
+        self.connect = _find(sample, given.get("connect"), CONNECT, "connect", "connect a user")
+        self.disconnect = _find(sample, given.get("disconnect"), DISCONNECT, "disconnect", "disconnect a user")
+        self.publish = _find(sample, given.get("publish"), PUBLISH, "publish", "send an event to a user")
+        self.form = next((form_ for form_ in ("text", "bytes") if form_ in self.publish.takes), form)
+        self.reads = "socket" not in self.connect.takes
+        self.single = not self.disconnect.takes & {"socket", "id", "chosen"}
+        self.chosen = bool(self.connect.takes & {"chosen"})
+
+    def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+        """connect, disconnect and publish of `broadcaster`, each called with (user id, dict of what can be given)."""
+        return (
+            _caller(getattr(broadcaster, self.connect.name), self.connect),
+            _caller(getattr(broadcaster, self.disconnect.name), self.disconnect),
+            _caller(getattr(broadcaster, self.publish.name), self.publish),
         )
 
-    def bind(self, broadcaster: object) -> tuple[Callable[[str, Any], Any], ...]:
-        """The connect, disconnect and publish of `broadcaster`, each called with (user id, socket or event)."""
-        return tuple(
-            _call(getattr(broadcaster, name), order) for name, order in zip(self.names, self.orders, strict=True)
-        )
+
+def _find(sample: object, given: str | None, common: tuple[str, ...], kind: str, role: str) -> Plan:
+    names = (given,) if given else common
+    refused = None
+    for name in names:
+        method = getattr(sample, name, None)
+        if callable(method):
+            try:
+                return _plan(method, name, kind, f"{type(sample).__name__}.{name}")
+            except NotABroadcaster as error:
+                refused = refused or error
+    if refused is not None:
+        raise refused
+    raise NotABroadcaster(
+        f"{type(sample).__name__} has no method to {role}: looked for {', '.join(names)}. "
+        "Give an object with one of these names, name its own, or wrap it in a small class that has connect, "
+        "disconnect and publish"
+    )
 
 
-def _call(method: Callable[..., Any], order: str) -> Callable[[str, Any], Any]:
-    if order == "ut":
-        return method
-    if order == "tu":
-        return lambda user, thing: method(thing, user)
-    if order == "t":
-        return lambda user, thing: method(thing)
-    return lambda user, thing: method(user)
+def _caller(method: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    positional, keywords = plan.positional, plan.keywords
+    if not keywords and len(positional) == 2:
+        # the two usual orders, without building lists
+        first, second = positional
+        if first == "user":
+            return lambda user, given: method(user, given[second])
+        if second == "user":
+            return lambda user, given: method(given[first], user)
+
+    def call(user: str, given: dict[str, Any]) -> Any:
+        arguments = [user if what == "user" else given[what] for what in positional]
+        return method(*arguments, **{name: user if what == "user" else given[what] for name, what in keywords})
+
+    return call

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from crosstalk.schedule.clock import tie_copies
+
 
 class TargetError(Exception):
     """The target could not be loaded; the message is one sentence for the user."""
@@ -30,10 +32,15 @@ def _module(name: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
+        tie_copies(module)
         return module
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(name)
+    root = name.partition(".")[0]
+    for known, other in list(sys.modules.items()):
+        if known == root or known.startswith(root + "."):
+            tie_copies(other)
     return module
 
 

@@ -1,0 +1,810 @@
+"""One run's outside world: sockets, calls into the broadcaster, and what is recorded of them.
+
+Each call into the broadcaster is a task of its own in a context of its own, as each request is in production; the
+calls of one connection (connect and disconnect) share theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crosstalk.model import canary
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.history import (
+    ACCEPTED,
+    CANCELLED,
+    FAILED,
+    PENDING,
+    Call,
+    Content,
+    Episode,
+    Frame,
+    History,
+)
+from crosstalk.scenarios.program import (
+    AnyStep,
+    Burst,
+    Cancel,
+    Collect,
+    Connect,
+    Disconnect,
+    Drop,
+    Program,
+    Publish,
+    Stall,
+    Twin,
+    Wait,
+)
+from crosstalk.scenarios.socket import Socket
+from crosstalk.schedule.loop import Gate, NeverQuiet, Strategy, VirtualLoop
+from crosstalk.schedule.watchdog import ThreadBlocked
+from crosstalk.targets.in_process import Adapter
+
+SETTLE = 60.0
+ARRIVAL = 1 << 20
+_OURS = str(Path(__file__).parents[1])
+# Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
+_MISTAKES = (LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError, UnboundLocalError)
+
+
+@dataclass(slots=True, eq=False)
+class Wire:
+    """The physical socket as the harness sees it."""
+
+    serial: int
+    episode: int
+    prompt: bool = False
+    dead: Exception | None = None
+    stalled: bool = False
+    excused: bool = False
+    held_by_hand: bool = False
+    held: list[Gate] = field(default_factory=list)
+    receivers: list[asyncio.Future[Any]] = field(default_factory=list)
+
+
+class World:
+    """`connect`, `disconnect` and `publish` are the broadcaster's, called with (user id, what can be given)."""
+
+    def __init__(
+        self, program: Program, strategy: Strategy, key: bytes, run_id: int, guarantees: Guarantees | None = None
+    ) -> None:
+        self.program = program
+        self.key = key
+        self.run_id = run_id
+        self.loop = VirtualLoop(strategy)
+        self.loop.on_jump = self._jumped
+        self.guarantees = guarantees or Guarantees()
+        self.history = History(program.users, guarantees=self.guarantees)
+        self.device_users = dict(enumerate(program.devices))
+        self.prompt = frozenset(program.prompt)
+        self.reused = {
+            step.reuse for track in program.tracks for step in track if type(step) is Connect and step.reuse >= 0
+        }
+        self.wires: list[Wire] = []
+        self.open: dict[int, tuple[int, Socket]] = {}
+        self.last: dict[int, Socket] = {}
+        self.ever: dict[int, tuple[int, Socket]] = {}
+        self.busy: set[int] = set()
+        self.pending: dict[int, tuple[asyncio.Task[Any], Call]] = {}
+        self.parent: dict[int, Any] = {}
+        self.cancelling: set[int] = set()
+        self.own: list[asyncio.Task[Any]] = []
+        self.healed = False
+        self.closing = False
+        self.phase = "starting"
+        self.broadcaster: Any = None
+        self.adapter: Adapter
+        self.connect: Callable[[str, dict[str, Any]], Any]
+        self.disconnect: Callable[[str, dict[str, Any]], Any]
+        self.publish: Callable[[str, dict[str, Any]], Any]
+        self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
+        self._tracks: dict[int, list[Call]] = {}
+        self._tokens: dict[str, int] = {}
+        self._snapshots: list[dict[str, Any]] = []
+        self._frames: dict[bytes, int] = {}
+        self._pumps: dict[int, asyncio.Task[Any]] = {}
+        self._values: dict[int, Any] = {}
+        self._contexts: dict[int, contextvars.Context] = {}
+        self._deaths: dict[int, int] = {}
+
+    # -- sockets ---------------------------------------------------------------------------------------------
+
+    def is_dead(self, serial: int) -> bool:
+        return self.wires[serial].dead is not None
+
+    def user_of(self, serial: int) -> str:
+        return self.program.users[self.history.episodes[self.wires[serial].episode].user]
+
+    def _excuse(self, wire: Wire) -> None:
+        if not wire.excused:
+            wire.excused = True
+            self.history.episodes[wire.episode].excused = self.history.tick()
+
+    def _kill(self, wire: Wire, error: Exception) -> None:
+        wire.dead = error
+        self._deaths[id(error)] = self.history.episodes[wire.episode].user
+
+    def closed_by_broadcaster(self, serial: int) -> None:
+        if self.closing:
+            return
+        wire = self.wires[serial]
+        self._excuse(wire)
+        self._kill(wire, RuntimeError('Cannot call "send" once a close message has been sent.'))
+        self.history.note(f"the broadcaster closes socket {serial}")
+        self._unblock(wire)
+        self._hang_up(wire)
+
+    def _unblock(self, wire: Wire) -> None:
+        for gate in wire.held:
+            self.loop.open(gate)
+        wire.held.clear()
+
+    def _hang_up(self, wire: Wire) -> None:
+        for future in wire.receivers:
+            if not future.done():
+                future.set_exception(ConnectionResetError("the peer has gone"))
+        wire.receivers.clear()
+
+    async def receive(self, serial: int) -> Any:
+        wire = self.wires[serial]
+        if wire.dead is not None:
+            raise wire.dead
+        if self.closing:
+            raise ConnectionResetError("the run is over")
+        future: asyncio.Future[Any] = self.loop.create_future()
+        wire.receivers.append(future)
+        return await future
+
+    async def gate(self, serial: int, kind: str) -> None:
+        """Wait until the schedule lets this socket's operation complete; raises if the peer has gone."""
+        wire = self.wires[serial]
+        if wire.prompt and not wire.stalled and not wire.held_by_hand:
+            if wire.dead is not None and kind in ("send", "accept"):
+                raise wire.dead
+            return
+        future: asyncio.Future[None] = self.loop.create_future()
+
+        def complete() -> None:
+            if not future.done():
+                if wire.dead is not None and kind in ("send", "accept"):
+                    future.set_exception(wire.dead)
+                else:
+                    future.set_result(None)
+
+        gate = Gate(serial, kind, complete)
+        if (wire.stalled or wire.held_by_hand) and wire.dead is None:
+            wire.held.append(gate)
+        else:
+            self.loop.open(gate)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.loop.withdraw(gate)
+            if gate in wire.held:
+                wire.held.remove(gate)
+            raise
+
+    async def send(self, serial: int, payload: bytes) -> None:
+        if self.closing:
+            raise ConnectionResetError("the run is over")
+        extra: list[tuple[int, bytes]] = []
+        if self.tamper is not None:
+            sends = self.tamper(self, serial, payload)
+            if not sends or sends[0][0] != serial:
+                for other, changed in sends:
+                    self._record(other, changed, ACCEPTED)
+                await self.gate(serial, "send")
+                return
+            payload, extra = sends[0][1], sends[1:]
+        wire = self.wires[serial]
+        row = self._record(serial, payload, PENDING)
+        for other, changed in extra:
+            self._record(other, changed, ACCEPTED)
+        history = self.history
+        try:
+            if wire.dead is not None:
+                raise wire.dead
+            await self.gate(serial, "send")
+        except asyncio.CancelledError:
+            # the bytes may or may not have left
+            history.send_status[row] = CANCELLED
+            history.send_end[row] = history.tick()
+            raise
+        except BaseException:
+            history.send_status[row] = FAILED
+            history.send_end[row] = history.tick()
+            self._excuse(wire)
+            raise
+        history.send_status[row] = ACCEPTED
+        history.send_end[row] = history.tick()
+
+    def _record(self, serial: int, payload: bytes, status: int) -> int:
+        history = self.history
+        frame = self._frames.get(payload)
+        if frame is None:
+            frame = self._interpret(payload)
+        row = len(history.send_start)
+        if row >= FLOOD:
+            raise NeverQuiet(f"more than {FLOOD:,} frames were sent in one run")
+        history.send_episode.append(self.wires[serial].episode)
+        history.send_frame.append(frame)
+        history.send_start.append(history.tick())
+        history.send_end.append(history.now if status else 0)
+        history.send_status.append(status)
+        return row
+
+    # -- frames ----------------------------------------------------------------------------------------------
+
+    def _interpret(self, payload: bytes) -> int:
+        tokens = list(dict.fromkeys(t.decode().lower() for t in canary.TOKEN.findall(payload)))
+        known = [self._tokens[t] for t in tokens if t in self._tokens]
+        foreign = tuple(t for t in tokens if t not in self._tokens)
+        frame = Frame(-1, tuple(known), foreign, sample=payload[:400].decode("utf-8", "replace"))
+        event: dict[str, Any] | None = None
+        decoded: Any = None
+        if known:
+            decoded = _decoded(payload)
+            event, outer = _find_event(decoded, self._tokens)
+            if event is not None:
+                self._read_event(frame, event, outer, known)
+        if not frame.type and isinstance(decoded, dict):
+            frame.type = str(decoded.get("type", ""))
+        if frame.content < 0 and len(known) == 1:
+            frame.content, frame.others = known[0], ()
+            frame.type = frame.type or self.history.contents[known[0]].type
+        self.history.frames.append(frame)
+        self._frames[payload] = len(self.history.frames) - 1
+        return len(self.history.frames) - 1
+
+    def _read_event(self, frame: Frame, payload: dict[str, Any], outer: list[dict[str, Any]], known: list[int]) -> None:
+        """`payload` is the innermost object with a canary, `outer` what it lies in, innermost first."""
+        content = self._tokens[payload["canary"].lower()]
+        published = self._snapshots[content]
+        frame.content = content
+        frame.others = tuple(c for c in known if c != content)
+        frame.batch = (
+            len(known) > 1 and len({id(p) for p in _payloads(outer[-1] if outer else payload, self._tokens)}) > 1
+        )
+        event = outer[0] if outer else payload
+        whole = bool(outer) and event.get("payload") is payload
+        changed = ["payload"] if any(payload.get(k) != v for k, v in published["payload"].items()) else []
+        if whole:
+            changed = [k for k, v in published.items() if event.get(k) != v and (k != "payload" or changed)]
+            if not self.guarantees.additions and (len(outer) > 1 or event.keys() - published.keys()):
+                changed.append("fields added")
+        frame.altered = ", ".join(changed)
+        for level in (payload, *outer):
+            owner = level.get("user_id")
+            if isinstance(owner, str):
+                frame.owner = owner
+            type_ = level.get("type", level.get("event_type", level.get("event")))
+            if isinstance(type_, str) and not frame.type:
+                frame.type = type_
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
+        history = self.history
+        call.started = history.tick()
+        history.calls.append(call)
+        try:
+            value = function(self.program.users[call.user], given)
+            if hasattr(value, "__await__"):
+                value = await value
+            call.value = value
+            call.status = ACCEPTED
+        except asyncio.CancelledError:
+            if not self.closing:
+                call.status = CANCELLED
+                call.error = "CancelledError"
+                call.excused = id(call) in self.cancelling
+        except ThreadBlocked as error:
+            history.crashes.append(f"{call.kind} of {self.program.users[call.user]!r} {error}")
+            self.loop.limit = 0  # the rest of this run would only block again
+        except NeverQuiet:
+            raise
+        except (SystemExit, GeneratorExit) as error:
+            call.status = FAILED
+            call.error = f"{type(error).__name__}: {error}"
+            call.where = _where(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            call.status = FAILED
+            call.error = f"{type(error).__name__}: {error}"
+            call.where = _where(error)
+            call.excused = self._is_injected(error, call.user) or self._is_refusal(error, call)
+        finally:
+            if not self.closing:
+                call.returned = history.tick()
+            self.pending.pop(id(call), None)
+            self.parent.pop(id(call), None)
+
+    def _is_injected(self, error: BaseException, user: int) -> bool:
+        """Whether `error` is, wraps or follows from a dead socket of `user`."""
+        seen: BaseException | None = error
+        while seen is not None:
+            if self._deaths.get(id(seen)) == user:
+                return True
+            if isinstance(seen, BaseExceptionGroup):
+                return all(self._is_injected(e, user) for e in seen.exceptions)
+            seen = seen.__cause__ or seen.__context__
+        return False
+
+    def _is_refusal(self, error: BaseException, call: Call) -> bool:
+        """Whether a publish for a user without a connection was refused by an error of the broadcaster's own."""
+        if call.kind != "publish" or self.guarantees.unknown_user != "raise" or isinstance(error, _MISTAKES):
+            return False
+        if type(error) is RuntimeError and "changed" in str(error):
+            return False
+        return not any(
+            e.user == call.user and e.connecting <= self.history.now and e.left > call.started and not e.refused
+            for e in self.history.episodes
+        )
+
+    def _is_any_injected(self, error: BaseException) -> bool:
+        return any(self._is_injected(error, user) for user in range(len(self.program.users)))
+
+    async def _call(
+        self,
+        call: Call,
+        function: Callable[[str, Any], Any],
+        given: dict[str, Any],
+        context: contextvars.Context | None = None,
+    ) -> None:
+        """Perform `call` in a task of its own, and wait for it, whatever becomes of it."""
+        task = self.loop.create_task(self._perform(call, function, given), context=context)
+        self.pending[id(call)] = (task, call)
+        self.parent[id(call)] = asyncio.current_task(self.loop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            # cancelled before it began: the coroutine never ran
+            if not task.done() or self.closing:
+                raise
+            self.pending.pop(id(call), None)
+            self.parent.pop(id(call), None)
+
+    async def do_connect(self, device: int, reuse: int = -1, track: int = -1) -> None:
+        if device in self.open or device in self.busy:
+            return
+        history = self.history
+        user = self.device_users[device]
+        if self.adapter.single and any(
+            self.device_users[other] == user and (other in self.open or other in self.busy)
+            for other in self.device_users
+        ):
+            return  # a disconnect that names no connection means one connection a user
+        socket = self.last.get(reuse) if reuse >= 0 else None
+        if socket is not None:
+            wire = self.wires[socket._serial]
+            busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
+            if busy or socket.closed or history.episodes[wire.episode].left > history.now:
+                socket = None
+        number = len(history.episodes)
+        if socket is None:
+            socket = Socket(self, len(self.wires))
+            self.wires.append(Wire(socket._serial, number, device in self.prompt))
+        else:
+            self.wires[socket._serial].episode = number
+        if self.keep_sockets or device in self.reused:
+            self.ever[device] = (number, socket)
+        name = f"{self.program.users[user]}/{device}"
+        episode = Episode(user, socket._serial, name, history.tick())
+        history.episodes.append(episode)
+        self.busy.add(device)
+        call = Call("connect", user, 0, number)
+        given = self._given(device, number, socket)
+        context = contextvars.copy_context()
+        if track >= 0:
+            self._tracks[track] = [call]
+        try:
+            await self._call(call, self.connect, given, context)
+        finally:
+            self.busy.discard(device)
+            self._tracks.pop(track, None)
+        wire = self.wires[socket._serial]
+        if call.status == ACCEPTED and call.value is not False:
+            episode.connected = call.returned
+            self.open[device] = (number, socket)
+            self._contexts[number] = context
+            if call.value is not None:
+                self._values[number] = call.value
+            if self.adapter.reads:
+                self._pumps[number] = self.loop.create_task(self._pump(wire, call.value))
+            if self.keep_sockets or device in self.reused:
+                self.last[device] = socket
+        else:
+            self._excuse(wire)
+            episode.refused = True
+            self._kill(wire, RuntimeError("the connection was refused"))
+
+    keep_sockets = False
+
+    def _given(self, device: int, number: int, socket: Socket) -> dict[str, Any]:
+        user = self.device_users[device]
+        sibling = sum(self.device_users[other] == user for other in range(device))
+        return {"socket": socket, "id": f"connection-{number}", "chosen": f"tab-{sibling + 1}"}
+
+    async def _pump(self, wire: Wire, source: Any) -> None:
+        """Reads what a connect returned, and sends it on: what the handler of a socket does in production."""
+        try:
+            async for item in _items(source):
+                await self.send(wire.serial, _bytes(item))
+        except (asyncio.CancelledError, ConnectionError, RuntimeError):
+            return
+
+    async def do_disconnect(self, device: int, gone: bool = False, track: int = -1) -> None:
+        if device not in self.open or device in self.busy:
+            return
+        number, socket = self.open.pop(device)
+        wire = self.wires[socket._serial]
+        if gone:
+            self.do_drop_socket(wire)
+        episode = self.history.episodes[number]
+        episode.leaving = self.history.tick()
+        self.busy.add(device)
+        call = Call("disconnect", episode.user, 0, number)
+        pump = self._pumps.pop(number, None)
+        if pump is not None:
+            pump.cancel()
+        given = self._given(device, number, socket)
+        value = self._values.pop(number, None)
+        if value is not None:
+            if self.adapter.reads:
+                given["socket"] = value
+            elif not isinstance(value, bool | dict):
+                given["id"] = value
+        context = self._contexts.pop(number, None)
+        if track >= 0:
+            self._tracks[track] = [call]
+        try:
+            await self._call(call, self.disconnect, given, context)
+        finally:
+            self.busy.discard(device)
+            self._tracks.pop(track, None)
+        if call.status == ACCEPTED:
+            episode.left = call.returned
+        elif wire.dead is None:
+            self.do_drop_socket(wire)
+        self._hang_up(wire)
+
+    def do_drop_socket(self, wire: Wire) -> None:
+        if wire.dead is None:
+            self._excuse(wire)
+            self._kill(wire, ConnectionResetError("the peer has gone"))
+            self.history.note(f"the peer of socket {wire.serial} is gone")
+            self._unblock(wire)
+            self._hang_up(wire)
+
+    def do_stall(self, device: int) -> None:
+        if device in self.open and not self.healed:
+            wire = self.wires[self.open[device][1]._serial]
+            if wire.dead is None and not wire.stalled:
+                self._excuse(wire)
+                wire.stalled = True
+                self.history.note(f"socket {wire.serial} stalls: its sends do not complete")
+                for gate in [g for g in self.loop.gates if g.lane == wire.serial]:
+                    self.loop.withdraw(gate)
+                    wire.held.append(gate)
+
+    def heal(self) -> None:
+        self.healed = True
+        for wire in self.wires:
+            if wire.stalled:
+                wire.stalled = False
+                self._unblock(wire)
+
+    def _event(self, users: tuple[int, ...], run: int, type_: str) -> tuple[int, Callable[[], dict[str, Any]]]:
+        """A new content for `users`, and what makes its event."""
+        history = self.history
+        content = len(history.contents)
+        token = canary.mint(self.key, canary.Canary(self.run_id, users[0], run, content))
+        history.contents.append(Content(frozenset(users), run, type_, token))
+        self._tokens[token] = content
+        owner = {"user_id": self.program.users[users[0]]} if len(users) == 1 else {}
+
+        def make() -> dict[str, Any]:
+            return {
+                "type": type_,
+                "run_id": f"run-{run}",
+                "thread_id": f"thread-{run}",
+                "payload": {"canary": token, "text": f"for {content}"},
+                **owner,
+            }
+
+        self._snapshots.append(make())
+        return content, make
+
+    def _publishing(self, user: int, content: int, event: dict[str, Any], probe: bool) -> tuple[Call, dict[str, Any]]:
+        self.history.contents[content].publishes += 1
+        given: dict[str, Any] = {"event": event, "type": event["type"]}
+        form = self.adapter.form
+        if form != "dict":
+            text = json.dumps(event)
+            given["event"] = given["text"] = text if form == "text" else text.encode()
+            given["bytes"] = text.encode()
+        given["run_id"], given["thread_id"] = event["run_id"], event["thread_id"]
+        return Call("publish", user, 0, content=content, probe=probe), given
+
+    async def do_publish(
+        self,
+        users: tuple[int, ...],
+        run: int,
+        type_: str,
+        mutate: bool = False,
+        probe: bool = False,
+        track: int = -1,
+    ) -> None:
+        """Publish one content to each of `users` at the same time."""
+        content, make = self._event(users, run, type_)
+        if len(users) == 1:
+            event = make()
+            call, given = self._publishing(users[0], content, event, probe)
+            if track >= 0:
+                self._tracks[track] = [call]
+            try:
+                await self._call(call, self.publish, given)
+            finally:
+                self._tracks.pop(track, None)
+            if mutate and self.guarantees.snapshot:
+                event["type"] = "changed_by_the_publisher"
+                event["payload"]["text"] = "changed by the publisher"
+            return
+        await self._together([self._publishing(user, content, make(), probe) for user in users], track)
+
+    async def do_burst(self, users: tuple[int, ...], track: int = -1) -> None:
+        """Publish a content of its own for each of `users`, all at the same time."""
+        made = []
+        for user in users:
+            content, make = self._event((user,), 0, "partial_result")
+            made.append(self._publishing(user, content, make(), False))
+        await self._together(made, track)
+
+    async def _together(self, made: list[tuple[Call, dict[str, Any]]], track: int) -> None:
+        tasks = [self.loop.create_task(self._call(call, self.publish, given)) for call, given in made]
+        if track >= 0:
+            self._tracks[track] = [call for call, _ in made]
+        try:
+            for task in tasks:
+                await task
+        finally:
+            self._tracks.pop(track, None)
+
+    def cancel_track(self, track: int) -> None:
+        for call in self._tracks.get(track, ())[:1]:
+            entry = self.pending.get(id(call))
+            if entry is not None:
+                self.cancelling.add(id(call))
+                entry[0].cancel()
+                self.history.note(f"the {call.kind} is cancelled by its caller")
+
+    def _jumped(self, when: float) -> None:
+        slow = self.guarantees.frame_seconds
+        for gate in self.loop.gates:
+            if 0 <= gate.lane < ARRIVAL and when - gate.opened > slow:
+                self._excuse(self.wires[gate.lane])
+        for wire in self.wires:
+            if wire.held:
+                self._excuse(wire)
+        self.history.note(f"time moves on by {when - self.loop.now:g} s")
+
+    # -- phases ----------------------------------------------------------------------------------------------
+
+    def make(
+        self, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None = None
+    ) -> None:
+        """Make a fresh broadcaster on the loop, and find its three methods."""
+
+        async def make() -> None:
+            broadcaster = factory()
+            if hasattr(broadcaster, "__await__"):
+                broadcaster = await broadcaster
+            self.broadcaster = broadcaster
+            self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
+            if sabotage is not None:
+                sabotage(self)
+
+        self.adapter = adapter
+        self.phase = "starting"
+        making = self.loop.create_task(make())
+        self.own.append(making)
+        self.loop.settle(SETTLE)
+        if not making.done():
+            raise NeverQuiet("the factory never returned")
+        making.result()
+
+    def finish(self, longest: float = 0.0) -> None:
+        """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
+        loop, history = self.loop, self.history
+        history.note("quiet, stalls held")
+        stalled = {history.episodes[w.episode].user for w in self.wires if w.stalled}
+        history.unstalled = frozenset(range(len(self.program.users))) - stalled
+        if stalled:
+            self.phase = "probing with stalls held"
+            self.own += [self._probe(user) for user in sorted(history.unstalled)]
+            loop.settle(SETTLE)
+            history.blocked_calls = tuple(
+                i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
+            )
+            history.stalled_quiet = history.tick()
+            self.heal()
+            history.note("healed")
+            loop.settle(SETTLE + longest)
+        self.phase = "probing everybody"
+        self.own += [self._probe(user) for user in range(len(self.program.users))]
+        loop.settle(SETTLE)
+        history.final_quiet = history.tick()
+        self.phase = "disconnecting everybody"
+        self.own += [loop.create_task(self.do_disconnect(device)) for device in sorted(self.open)]
+        loop.settle(SETTLE)
+        history.complete = True
+        for task, call in self.pending.values():
+            call.where = _waiting_at(task)
+        mine = {*self.own, *self._pumps.values(), *(task for task, _ in self.pending.values())}
+        history.leftover_tasks = tuple(
+            getattr(task.get_coro(), "__qualname__", "?") for task in loop.tasks if not task.done() and task not in mine
+        )
+        if loop.stopped_from_within:
+            history.crashes.append("the broadcaster called loop.stop(), which ends every connection of the process")
+        for task in self.own:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                raise RuntimeError("the harness failed") from task.exception()
+
+    def _probe(self, user: int) -> asyncio.Task[Any]:
+        return self.loop.create_task(self.do_publish((user,), 0, "probe", probe=True))
+
+    # -- tracks ----------------------------------------------------------------------------------------------
+
+    async def track(self, number: int, steps: tuple[AnyStep, ...]) -> None:
+        loop = self.loop
+        for step in steps:
+            arrived: asyncio.Future[None] = loop.create_future()
+            loop.open(Gate(ARRIVAL + number, "arrival", lambda f=arrived: f.set_result(None)))  # type: ignore[misc]
+            await arrived
+            match step:
+                case Publish(user, run, type_, mutate):
+                    await self.do_publish((user,), run, type_, mutate, track=number)
+                case Connect(device, reuse):
+                    await self.do_connect(device, reuse, track=number)
+                case Disconnect(device, gone):
+                    await self.do_disconnect(device, gone, track=number)
+                case Burst(users):
+                    await self.do_burst(users, track=number)
+                case Twin(first, second):
+                    await self.do_publish(
+                        tuple(dict.fromkeys((first, second))), 0, "partial_result", False, track=number
+                    )
+                case Stall(device):
+                    self.do_stall(device)
+                case Drop(device):
+                    if device in self.open:
+                        self.do_drop_socket(self.wires[self.open[device][1]._serial])
+                case Cancel(other):
+                    self.cancel_track(other)
+                case Wait(seconds):
+                    await asyncio.sleep(seconds)
+                case Collect():
+                    gc.collect()
+
+
+FLOOD = 100_000
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(payload)
+    return None
+
+
+def _find_event(value: Any, tokens: dict[str, int]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The outermost object that has a canary of ours as its own field, and the objects it lies in, innermost first.
+
+    Breadth first, so that an event quoted inside another is not taken for it; strings of JSON are read too.
+    """
+    level: list[tuple[Any, list[dict[str, Any]]]] = [(value, [])]
+    for _ in range(8):
+        deeper: list[tuple[Any, list[dict[str, Any]]]] = []
+        for item, path in level:
+            if isinstance(item, dict):
+                found = item.get("canary")
+                if isinstance(found, str) and found.lower() in tokens:
+                    return item, path
+                below = [item, *path]
+                deeper.extend((inner, below) for inner in item.values() if isinstance(inner, dict | list | str))
+            elif isinstance(item, list):
+                deeper.extend((inner, path) for inner in item if isinstance(inner, dict | list | str))
+            elif isinstance(item, str) and "ctk_" in item and item[:1] in "{[":
+                deeper.append((_decoded(item.encode("utf-8", "surrogatepass")), path))
+        level = deeper
+        if not level:
+            break
+    return None, []
+
+
+def _payloads(value: Any, tokens: dict[str, int]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get("canary"), str) and item["canary"].lower() in tokens:
+                found.append(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return found
+
+
+async def _items(source: Any) -> AsyncIterator[Any]:
+    """What a queue, an async iterator or an async context manager around one gives."""
+    if hasattr(source, "__aenter__") and not hasattr(source, "__aiter__") and not hasattr(source, "get"):
+        async with source as inner:
+            async for item in _items(inner):
+                yield item
+        return
+    if hasattr(source, "__aiter__"):
+        async for item in source:
+            yield item
+        return
+    take = getattr(source, "get", None) or getattr(source, "receive", None) or getattr(source, "recv", None)
+    while take is not None:
+        item = take()
+        if hasattr(item, "__await__"):
+            item = await item
+        yield item
+        done = getattr(source, "task_done", None)
+        if callable(done):
+            with contextlib.suppress(ValueError):
+                done()
+
+
+def _bytes(item: Any) -> bytes:
+    if isinstance(item, str):
+        return item.encode("utf-8", "surrogatepass")
+    if isinstance(item, bytes | bytearray | memoryview):
+        return bytes(item)
+    try:
+        return msgspec.json.encode(item)
+    except TypeError:
+        return repr(item).encode("utf-8", "surrogatepass")
+
+
+def _where(error: BaseException) -> str:
+    """The last line of the traceback that is not the harness's."""
+    trace = error.__traceback__
+    name = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not name or not code.co_filename.startswith(_OURS):
+            name = f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} in {code.co_name}"
+        trace = trace.tb_next
+    return name
+
+
+def _waiting_at(task: asyncio.Task[Any]) -> str:
+    """Where the broadcaster's code that `task` runs waits: the innermost line that is not the harness's."""
+    coroutine: Any = task.get_coro()
+    place = ""
+    for _ in range(60):
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        code = frame.f_code if frame is not None else None
+        if frame is not None and code is not None and not code.co_filename.startswith(_OURS):
+            place = f"{code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno} in {code.co_name}"
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        if coroutine is None:
+            break
+    return place
