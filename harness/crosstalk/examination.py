@@ -1,4 +1,4 @@
-"""The examination of one target: controls, exploration, confirmation, shrinking, verdict.
+"""The examination of one target: calibration, controls, exploration, confirmation, shrinking, verdict.
 
 This is the one place that knows all rooms; the command and the plugin are thin shells around it.
 """
@@ -9,14 +9,16 @@ import asyncio
 import gc
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crosstalk.checks import CHECKS
-from crosstalk.controls.sabotage import SABOTAGE
+import msgspec
+
+from crosstalk.checks import CHECKS, Result
+from crosstalk.controls.sabotage import SABOTAGE, hoard
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import History, Violation
+from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
     CheckVerdict,
     Control,
@@ -28,8 +30,19 @@ from crosstalk.model.verdict import (
     worst,
 )
 from crosstalk.reporting.timeline import timeline
-from crosstalk.scenarios.program import Connect, Disconnect, Program, Publish, Stall, draw, golden_run
-from crosstalk.scenarios.runner import play
+from crosstalk.scenarios.program import (
+    WAITS,
+    Connect,
+    Disconnect,
+    Program,
+    Publish,
+    Stall,
+    departures,
+    draw,
+    golden_run,
+    passing_events,
+)
+from crosstalk.scenarios.runner import run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.schedule.loop import Strategy
@@ -39,16 +52,16 @@ from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
-from crosstalk.targets.loader import TargetError, load
+from crosstalk.targets.loader import TargetError, load, reloaded
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
 CONTROL_PROGRAM = Program(
     users=("alice", "bob", "carol"),
-    devices=(0, 1, 2),
+    devices=(0, 1, 2, 2),
     tracks=(
         (
-            *(Connect(device) for device in range(3)),
+            *(Connect(device) for device in range(4)),
             *(Publish(user) for user in range(3)),
             *golden_run(2, 1),
             Disconnect(0),
@@ -58,21 +71,41 @@ CONTROL_PROGRAM = Program(
         ),
     ),
 )
+COUNTS = ((40, 80, 160), (400, 1_600, 6_400))
+"""Departures (and events) between censuses: first few, and only when those grew, many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one."""
+    """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
+
+    `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module.
+    """
 
     target: str
     factory: Callable[[], Any]
     adapter: Adapter
     guarantees: Guarantees = LENIENT
+    fresh: Callable[[], Callable[[], Any]] | None = None
+    delays: set[float] = field(default_factory=set)
 
     def run(
         self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None
     ) -> tuple[History, tuple[int, ...]]:
-        return play(program, self.factory, self.adapter, strategy, key=KEY, run_id=run_id, sabotage=sabotage)
+        """Play `program` once under `strategy`; the history, and the tape that replays it exactly."""
+        world = run_world(
+            program,
+            self.factory,
+            self.adapter,
+            strategy,
+            key=KEY,
+            run_id=run_id,
+            sabotage=sabotage,
+            guarantees=self.guarantees,
+        )
+        if world.loop.delays:
+            self.delays.update(world.loop.delays)
+        return world.history, tuple(world.loop.tape)
 
 
 def open_target(
@@ -86,22 +119,30 @@ def open_target(
     `names` maps connect, disconnect or publish to the broadcaster's own method names. Raises TargetError with one
     sentence.
     """
-    spec = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
-    factory = load(target) if isinstance(target, str) else target
+    if isinstance(target, str):
+        spec, factory = target, load(target)
+    else:
+        spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
+        factory = target
     try:
         sample = factory()
         if hasattr(sample, "__await__"):
             sample = asyncio.run(_await(sample))
         adapter = Adapter(sample, names or {})
-        return Examination(spec, factory, adapter, guarantees or Guarantees())
     except NotABroadcaster as error:
         raise TargetError(f"{spec}: {error}") from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
+    del sample
+    fresh = (lambda: reloaded(spec)) if isinstance(target, str) else None
+    return calibrated(Examination(spec, factory, adapter, guarantees or LENIENT, fresh))
 
 
 async def _await(value: object) -> object:
-    return await value  # type: ignore[misc]
+    async with asyncio.timeout(10):
+        return await value  # type: ignore[misc]
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -109,19 +150,101 @@ def find(history: History, check: str, cause: str) -> Violation | None:
     return next((v for v in CHECKS[check](history).violations if v.cause == cause), None)
 
 
-def controls(examination: Examination) -> tuple[Control, ...]:
+def calibrated(examination: Examination) -> Examination:
+    """Finds out, in plain order, how an event is given (a dict or text) and whether integers returned are counts."""
+    history, _ = examination.run(CONTROL_PROGRAM, Plain())
+    adapter = examination.adapter
+    if adapter.single:
+        # a disconnect that names no connection: does a second connection of a user replace the first?
+        devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
+        adapter.replaces = len(devices) < 2
+    mistaken = ("TypeError", "AttributeError")
+    publishes = [call for call in history.calls if call.kind == "publish"]
+    if adapter.form == "dict" and (
+        not len(history.send_start)
+        and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
+    ):
+        adapter.form = "text"
+        second, _ = examination.run(CONTROL_PROGRAM, Plain())
+        if len(second.send_start):
+            history = second
+            publishes = [call for call in history.calls if call.kind == "publish"]
+        else:
+            adapter.form = "dict"
+    guarantees = examination.guarantees
+    if guarantees.counts == "auto":
+        numbers = [c.value for c in publishes if c.status == ACCEPTED and type(c.value) is int]
+        # a number that no count of connections could be is a sequence number, a status or a size
+        counts = all(0 <= number <= len(history.episodes) for number in numbers)
+        guarantees = msgspec.structs.replace(guarantees, counts="yes" if counts else "no")
+    return replace(examination, guarantees=guarantees)
+
+
+def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) -> tuple[Control, ...]:
     """Each check against its own sabotage, in plain order, on this target."""
     found = []
     blocked = False
-    for name, sabotage in SABOTAGE.items():
-        if blocked:
-            found.append(Control(name, sabotage.__name__, False))
+    for name, sabotage in SABOTAGE:
+        if name not in checks:
             continue
-        history, _ = examination.run(CONTROL_PROGRAM, Plain(), sabotage=sabotage)
-        blocked = any("kept the thread" in crash for crash in history.crashes)
-        caught = bool(CHECKS[name](history).violations)
+        caught = False
+        if not blocked:
+            program = departures(COUNTS[0]) if sabotage is hoard else CONTROL_PROGRAM
+            history, _ = examination.run(program, Plain(), sabotage=sabotage)
+            blocked = any("kept the thread" in crash for crash in history.crashes)
+            caught = bool(CHECKS[name](history).violations)
         found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
+
+
+@dataclass(slots=True)
+class Run:
+    """One explored run: which strategy chose, what was played, and what each check says of it."""
+
+    number: int
+    strategy: str
+    program: Program
+    tape: tuple[int, ...]
+    history: History
+    results: dict[str, Result]
+
+
+def mix(source: random.Random) -> tuple[tuple[str, Strategy], ...]:
+    """The strategies that take turns; by evidence of suites/bench/strategies.py."""
+    return (
+        ("random walk", RandomWalk(source)),
+        ("PCT-2", PCT(source, 2)),
+        ("POS", POS(source)),
+        ("PCT-3", PCT(source, 3)),
+        ("random walk", RandomWalk(source)),
+        ("plain", Plain()),
+    )
+
+
+def explore(
+    examination: Examination,
+    seed: int = 0,
+    family: str = "any",
+    checks: Sequence[str] = tuple(CHECKS),
+) -> Iterator[Run]:
+    """Runs without end: a fresh program each, one schedule per program, judged by `checks`."""
+    source = random.Random(seed)
+    strategies = mix(source)
+    waits: Sequence[float] = WAITS
+    number = 0
+    while True:
+        name, strategy = strategies[number % len(strategies)]
+        drawn = family
+        if family == "any" and number % 256 in (100, 228):
+            drawn = "wide" if number % 256 == 100 else "long"
+        program = draw(source, drawn, waits)
+        history, tape = examination.run(program, strategy, run_id=number & 0xFFFF)
+        yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
+        number += 1
+        if number == 12 and examination.delays:
+            # the broadcaster sets timers: time also moves to just before and just after them
+            near = sorted(delay for delay in examination.delays if delay > 0)[:8]
+            waits = (*WAITS, *(delay * factor for delay in near for factor in (0.5, 1.01)))
 
 
 def examine(
@@ -136,71 +259,187 @@ def examine(
 ) -> Verdict:
     """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
 
-    `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged.
+    `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged. Ctrl-C ends the
+    exploration; the verdict says what is known so far, and that it was interrupted.
     """
-    source = random.Random(seed)
-    mix: tuple[tuple[str, Strategy], ...] = (
-        ("random walk", RandomWalk(source)),
-        ("PCT-2", PCT(source, 2)),
-        ("POS", POS(source)),
-        ("PCT-3", PCT(source, 3)),
-        ("random walk", RandomWalk(source)),
-        ("plain", Plain()),
-    )
-    began = time.monotonic()
-    known = tuple(c for c in controls(examination) if c.check in checks)
-    opportunities = dict.fromkeys(CHECKS, 0)
-    defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...], Violation]] = {}
-    runs = decisions = deliveries = 0
-    automatic = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        while schedules is None or runs < schedules:
-            if runs and time.monotonic() - began > seconds * (0.8 if defects else 1.0):
+    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+
+
+class _Explorer:
+    """The state of one examination while it runs."""
+
+    def __init__(
+        self,
+        examination: Examination,
+        seed: int,
+        seconds: float,
+        schedules: int | None,
+        progress: Callable[[int, int], None] | None,
+        family: str,
+        checks: Sequence[str],
+    ) -> None:
+        self.examination = examination
+        self.seed = seed
+        self.seconds = seconds
+        self.schedules = schedules
+        self.progress = progress
+        self.family = family
+        self.checks = checks
+        self.began = time.monotonic()
+        self.opportunities = dict.fromkeys(checks, 0)
+        self.defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...]]] = {}
+        self.lost: set[str] = set()
+        self.found: dict[str, list[FoundViolation]] = {name: [] for name in checks}
+        self.notes: list[str] = []
+        self.runs = self.decisions = self.deliveries = 0
+        self.interrupted = False
+        self.reloading = False
+
+    def examine(self) -> Verdict:
+        automatic = gc.isenabled()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        known: tuple[Control, ...] = ()
+        try:
+            known = controls(self.examination, self.checks)
+            self._census()
+            self._explore()
+            self._minimise()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            try:
+                self._minimise(hurry=True)
+            except KeyboardInterrupt:
+                self.notes.append("interrupted twice: some violations are not shown")
+        finally:
+            gc.unfreeze()
+            if automatic:
+                gc.enable()
+        return self._verdict(known)
+
+    def _left(self, share: float = 1.0) -> float:
+        return self.began + self.seconds * share - time.monotonic()
+
+    def _explore(self) -> None:
+        runs = explore(self.examination, self.seed, self.family, self.checks)
+        while self.schedules is None or self.runs < self.schedules:
+            if self.runs and self._left(0.8 if self.defects else 1.0) < 0:
                 break
-            name, strategy = mix[runs % len(mix)]
-            program = draw(source, family)
-            history, tape = examination.run(program, strategy, run_id=runs & 0xFFFF)
-            runs += 1
-            decisions += len(tape)
-            deliveries += len(history.send_start)
-            for check in checks:
-                result = CHECKS[check](history)
-                opportunities[check] += result.opportunities
+            run = next(runs)
+            self.runs += 1
+            self._count(run.history, run.tape)
+            again = False
+            for check, result in run.results.items():
+                self.opportunities[check] += result.opportunities
                 for violation in result.violations:
-                    defects.setdefault((check, violation.cause), (name, program, tape, violation))
-            if any("kept the thread" in crash for crash in history.crashes):
+                    again |= not self._seen(check, violation.cause, run.strategy, run.program, run.tape)
+            if again:
+                # from here on every run gets a freshly loaded module
+                runs = explore(self.examination, self.seed + self.runs, self.family, self.checks)
+            if any("kept the thread" in crash for crash in run.history.crashes):
                 break  # each further run would cost as long
-            if runs % 64 == 0:
+            if self.runs % 64 == 0:
                 gc.collect()
-                if progress is not None:
-                    progress(runs, len(defects))
-        found: dict[str, list[FoundViolation]] = {name: [] for name in CHECKS}
-        for (check, cause), (name, program, tape, _) in defects.items():
-            if _confirmed(examination, check, cause, program, tape) is not None:
-                latest = max(began + seconds, time.monotonic() + 0.5)
-                found[check].append(violation_of(examination, check, cause, name, program, tape, latest))
-    finally:
-        gc.unfreeze()
-        if automatic:
-            gc.enable()
-    caught = {control.check: control.caught for control in known}
-    verdicts = []
-    for check in checks:
-        lost = any(c == check for c, _ in defects) and not found[check]
-        outcome, reason = judge(
-            opportunities[check],
-            len(found[check]),
-            caught.get(check),
-            lost=lost,
-            inapplicable="no publish returned a count" if check == "truthful_count" else "",
+                if self.progress is not None:
+                    self.progress(self.runs, len(self.defects))
+
+    def _count(self, history: History, tape: tuple[int, ...]) -> None:
+        self.decisions += len(tape)
+        self.deliveries += len(history.send_start)
+
+    def _seen(self, check: str, cause: str, strategy: str, program: Program, tape: tuple[int, ...]) -> bool:
+        """Take a violation in, once confirmed in a freshly loaded module; False when that showed that state stays."""
+        if (check, cause) in self.defects:
+            return True
+        examination = self.examination
+        if examination.fresh is not None and not self.reloading:
+            try:
+                clean = replace(examination, factory=examination.fresh())
+            except TargetError:
+                clean = examination
+            if _confirmed(clean, check, cause, program, tape) is None:
+                fresh = examination.fresh
+                self.examination = replace(examination, factory=lambda: fresh()(), fresh=None)
+                self.reloading = True
+                self.notes.append(
+                    "state outlives the factory (a module's or a class's variable, or a mutable default): "
+                    "each run was given a freshly loaded module"
+                )
+                return False
+        elif _confirmed(examination, check, cause, program, tape) is None:
+            self.lost.add(check)
+            return True
+        self.defects[check, cause] = (strategy, program, tape)
+        return True
+
+    def _census(self) -> None:
+        """Does memory grow with departed users, or with past events? Few first; where those grew, many."""
+        if "cleanup" not in self.checks or not self.examination.guarantees.growth:
+            return
+        for programs in (departures, passing_events):
+            for counts in COUNTS:
+                program = programs(counts)
+                history, tape = self.examination.run(program, Plain())
+                self._count(history, tape)
+                result = CHECKS["cleanup"](history)
+                self.opportunities["cleanup"] += result.opportunities
+                growth = [v for v in result.violations if v.cause.startswith("growth")]
+                if not growth:
+                    break
+                if counts == COUNTS[-1]:
+                    self.defects["cleanup", growth[0].cause] = ("plain", programs(COUNTS[0]), ())
+                elif self._left(0.5) < 0:
+                    break  # no time to tell a leak from a cache that fills up
+
+    def _minimise(self, hurry: bool = False) -> None:
+        order = list(self.checks)
+        for (check, cause), (strategy, program, tape) in sorted(
+            self.defects.items(), key=lambda item: order.index(item[0][0])
+        ):
+            if any(violation.cause == cause for violation in self.found[check]):
+                continue
+            latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / max(1, len(self.defects))))
+            violation = violation_of(self.examination, check, cause, strategy, program, tape, latest)
+            if violation is None:
+                self.lost.add(check)
+            else:
+                self.found[check].append(violation)
+
+    def _verdict(self, known: tuple[Control, ...]) -> Verdict:
+        verdicts = []
+        for check in self.checks:
+            caught = [control.caught for control in known if control.check == check]
+            outcome, reason = judge(
+                self.opportunities[check],
+                len(self.found[check]),
+                all(caught) if caught else None,
+                lost=check in self.lost and not self.found[check],
+                inapplicable=self._inapplicable(check),
+            )
+            if self.interrupted and outcome == "pass":
+                outcome, reason = "unknown", "interrupted"
+            verdicts.append(CheckVerdict(check, outcome, self.opportunities[check], tuple(self.found[check]), reason))
+        seconds = round(time.monotonic() - self.began, 3)
+        explored = Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
+        return Verdict(
+            worst([c.verdict for c in verdicts]),
+            self.examination.target,
+            self.seed,
+            tuple(verdicts),
+            known,
+            explored,
+            notes=tuple(self.notes),
+            interrupted=self.interrupted,
         )
-        verdicts.append(CheckVerdict(check, outcome, opportunities[check], tuple(found[check]), reason))
-    explored = Explored(runs, runs, decisions, deliveries, round(time.monotonic() - began, 3))
-    overall = worst([c.verdict for c in verdicts])
-    return Verdict(overall, examination.target, seed, tuple(verdicts), known, explored)
+
+    def _inapplicable(self, check: str) -> str:
+        guarantees = self.examination.guarantees
+        if check == "truthful_count":
+            return "no publish returned a count of connections"
+        if check == "duplicate" and guarantees.at_least_once:
+            return "events may come again"
+        return ""
 
 
 def _confirmed(
@@ -218,8 +457,11 @@ def violation_of(
     program: Program,
     tape: tuple[int, ...],
     latest: float = float("inf"),
-) -> FoundViolation:
-    """The minimal counterexample of a confirmed violation; shrinking stops at `latest` (monotonic seconds)."""
+) -> FoundViolation | None:
+    """The minimal counterexample of a violation; shrinking stops at `latest` (monotonic seconds).
+
+    None when it does not replay.
+    """
 
     def breaks(candidate: Program, choices: tuple[int, ...]) -> tuple[int, ...] | None:
         if time.monotonic() > latest:
@@ -227,11 +469,29 @@ def violation_of(
         history, played = examination.run(candidate, Replay(choices))
         return played if find(history, check, cause) is not None else None
 
-    program, tape = shrink(program, tape, breaks)
+    if not cause.startswith("growth"):
+        program, tape = shrink(program, tape, breaks)
     history, _ = examination.run(program, Replay(tape))
     violation = find(history, check, cause)
-    assert violation is not None
+    if violation is None:
+        return None
     token = write(Counterexample(examination.target, check, cause, strategy, program, tape))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
     return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)
+
+
+__all__ = [
+    "CONTROL_PROGRAM",
+    "KEY",
+    "NEVER",
+    "Examination",
+    "Run",
+    "calibrated",
+    "controls",
+    "examine",
+    "explore",
+    "find",
+    "open_target",
+    "violation_of",
+]

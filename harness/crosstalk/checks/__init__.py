@@ -24,15 +24,16 @@ from crosstalk.checks import (
 from crosstalk.checks.result import Result
 from crosstalk.model.history import History
 
+# In the order in which violations are shown: what harms most, and what causes the others, first.
 CHECKS: dict[str, Callable[[History], Result]] = {
     "isolation": isolation.check,
     "ownership": ownership.check,
-    "golden_path": golden_path.check,
     "integrity": integrity.check,
     "ghost": ghost.check,
     "duplicate": duplicate.check,
     "order": order.check,
     "delivery": delivery.check,
+    "golden_path": golden_path.check,
     "blocking": blocking.check,
     "truthful_count": truthful_count.check,
     "crash": crash.check,

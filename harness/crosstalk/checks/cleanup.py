@@ -1,26 +1,60 @@
 """Nothing stays behind when everybody has gone.
 
-Fails when at the end of a run more tasks remain than one, the hub's own worker; a task per departed user is a leak.
-Judged on runs with two episodes or more. One opportunity a run that came to its end.
+Tasks: fails when at the end of a run more tasks of one kind remain than one, the hub's own worker; a task per departed
+user is a leak. Judged on runs with two episodes or more in which every connect and disconnect returned. One
+opportunity a run that came to its end.
+
+Memory: judged on runs with a census, several counts of what is reachable from the broadcaster while users come and go
+(or events pass). Fails when between all neighbouring counts it grew by at least GROWTH_OBJECTS objects, or
+GROWTH_BYTES bytes, for each departed user (or event): a cache that fills up stops growing, a leak does not. One
+opportunity a run with three counts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from crosstalk.checks.result import Result
-from crosstalk.model.history import PENDING, History, Violation
+from crosstalk.model.history import ACCEPTED, PENDING, History, Violation
+
+GROWTH_OBJECTS = 0.9
+GROWTH_BYTES = 300.0
 
 
 def check(history: History) -> Result:
     result = Result()
-    if not history.complete or len(history.episodes) < 2:
+    if not history.complete:
         return result
-    if any(call.status == PENDING for call in history.calls):
+    if len(history.census) >= 3 and history.guarantees.growth:
+        result.opportunities += 1
+        _memory(history, result)
+    if len(history.episodes) < 2 or any(call.status == PENDING for call in history.calls):
         return result
-    result.opportunities = 1
+    if any(call.status != ACCEPTED for call in history.calls if call.kind != "publish"):
+        return result
+    result.opportunities += 1
     for name, count in Counter(history.leftover_tasks).items():
         if count > 1:
             message = f"{count} tasks of {name} remain after every user has gone"
             result.violations.append(Violation("cleanup", message, (), history.now, f"tasks {name}"))
     return result
+
+
+def _memory(history: History, result: Result) -> None:
+    objects, size = [], []
+    what = "departed user"
+    for before, after in pairwise(history.census):
+        units = after.departed - before.departed
+        if not units:
+            units, what = after.events - before.events, "event"
+        if units <= 0:
+            return
+        objects.append((after.objects - before.objects) / units)
+        size.append((after.bytes - before.bytes) / units)
+    if min(objects) >= GROWTH_OBJECTS or min(size) >= GROWTH_BYTES:
+        message = (
+            f"memory grows with every {what}: {objects[-1]:.1f} objects and {size[-1]:.0f} bytes each "
+            f"remain reachable from the broadcaster"
+        )
+        result.violations.append(Violation("cleanup", message, (), history.now, f"growth per {what}"))

@@ -14,7 +14,7 @@ from crosstalk.model.history import CANCELLED, FAILED, PENDING, History, Violati
 def check(history: History) -> Result:
     result = Result(opportunities=len(history.calls))
     for text in history.crashes:
-        result.violations.append(Violation("crash", text, (), history.now, "never quiet"))
+        result.violations.append(Violation("crash", text, (), history.now, _cause(text)))
     if history.crashes:
         return result
     for call in history.calls:
@@ -26,9 +26,17 @@ def check(history: History) -> Result:
             message = f"{call.kind} of {user!r} was cancelled, which nobody requested"
             cause = f"{call.kind} cancelled"
         elif call.status == PENDING:
-            message = f"{call.kind} of {user!r} never returned, with all connections healthy"
-            cause = f"{call.kind} pending"
+            at = f"; it waits at {call.where}" if call.where else ""
+            message = f"{call.kind} of {user!r} never returned, with all connections healthy{at}"
+            cause = f"{call.kind} pending {call.where}"
         else:
             continue
         result.violations.append(Violation("crash", message, (user,), call.started, cause))
     return result
+
+
+def _cause(text: str) -> str:
+    for words in ("kept the thread", "left the process", "loop.stop", "RecursionError", "frames were sent"):
+        if words in text:
+            return words
+    return "never quiet"

@@ -1,6 +1,8 @@
 """Nothing is sent to a connection that has been disconnected.
 
-Fails when a send starts after that episode's disconnect returned. One opportunity a send in an episode that ended.
+Fails when a send starts after that episode's disconnect returned; and, where the broadcaster declares that it replays
+nothing (`replay=no`), when an event is sent whose publishes had all returned before the connection began. One
+opportunity a send in an episode that ended, and one a send where nothing is replayed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from crosstalk.model.history import NEVER, History, Violation
 
 def check(history: History) -> Result:
     result = Result()
+    if not history.guarantees.replay:
+        _replayed(history, result)
     left = [episode.left for episode in history.episodes]
     for row, (episode, start) in enumerate(zip(history.send_episode, history.send_start, strict=True)):
         if left[episode] == NEVER:
@@ -21,3 +25,21 @@ def check(history: History) -> Result:
             message = f"a send to {user!r} started after the disconnect of that connection had returned"
             result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
     return result
+
+
+def _replayed(history: History, result: Result) -> None:
+    over: dict[int, int] = {}
+    for call in history.calls:
+        if call.content >= 0:
+            over[call.content] = max(over.get(call.content, 0), call.returned)
+    for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
+        content = history.frames[number].content
+        if content < 0:
+            continue
+        result.opportunities += 1
+        if over.get(content, NEVER) < history.episodes[episode].connecting:
+            user = history.users[history.episodes[episode].user]
+            message = f"{user!r} was sent an event on a connection that began after its publish had returned"
+            result.violations.append(
+                Violation("ghost", message, (user,), history.send_start[row], "before the connection", row)
+            )

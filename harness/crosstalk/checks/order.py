@@ -1,8 +1,8 @@
 """One connection sees a user's events in the order in which they were published.
 
 Fails when in one episode the first send of e2 starts before that of e1, though e1's publish returned before e2's
-began. Concurrent publishes may swap; contents published more than once are skipped. One opportunity a pair of
-neighbouring sends.
+began; where calls promise their order (`concurrent_order`), though e1's was called before e2's. Contents published
+more than once, and frames of several events, are skipped. One opportunity a pair of neighbouring sends.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ def check(history: History) -> Result:
     for call in history.calls:
         if call.kind == "publish" and history.contents[call.content].publishes == 1:
             publish[call.content] = call
+    in_call_order = history.guarantees.concurrent_order
     latest: dict[int, int] = {}
     seen: set[tuple[int, int]] = set()
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
-        content = history.frames[number].content
+        frame = history.frames[number]
+        if frame.batch:
+            continue
+        content = frame.content
         sent = publish.get(content)
         if sent is None or (episode, content) in seen:
             continue
@@ -28,7 +32,7 @@ def check(history: History) -> Result:
         before = latest.get(episode)
         if before is not None:
             result.opportunities += 1
-            if sent.status == ACCEPTED and sent.returned < before:
+            if sent.status == ACCEPTED and (sent.started if in_call_order else sent.returned) < before:
                 user = history.users[history.episodes[episode].user]
                 message = f"{user!r} was sent an earlier event after a later one"
                 result.violations.append(Violation("order", message, (user,), history.send_start[row], "order", row))

@@ -18,6 +18,8 @@ def check(history: History) -> Result:
         frame = history.frames[number]
         if frame.content < 0 or frame.owner not in known:
             continue
+        if history.episodes[episode].user not in history.contents[frame.content].users:
+            continue  # that is isolation's to tell
         result.opportunities += 1
         user = users[history.episodes[episode].user]
         if frame.owner != user:

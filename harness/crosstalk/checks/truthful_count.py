@@ -1,7 +1,7 @@
 """A returned count is true.
 
 Fails when a publish returns an int (not a bool) greater than the number of connections its user had at any time during
-the call. One opportunity a returned int.
+the call. Not judged where the integer is something else (`counts=no`, or found so). One opportunity a returned int.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from crosstalk.model.history import Episode, History, Violation
 
 def check(history: History) -> Result:
     result = Result()
+    if history.guarantees.counts == "no":
+        return result
     episodes: dict[int, list[Episode]] = defaultdict(list)
     for episode in history.episodes:
         episodes[episode.user].append(episode)

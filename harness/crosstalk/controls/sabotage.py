@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from crosstalk.model.canary import TOKEN
 from crosstalk.scenarios.world import World
 
 
@@ -73,6 +74,8 @@ def reorder_two(world: World) -> None:
     kept: dict[int, bytes] = {}
 
     def tamper(world: World, serial: int, payload: bytes) -> list[tuple[int, bytes]]:
+        if not TOKEN.search(payload):
+            return [(serial, payload)]
         if serial not in kept:
             kept[serial] = payload
             return []
@@ -147,17 +150,30 @@ def leave_tasks(world: World) -> None:
     world.connect = wrapped
 
 
-SABOTAGE: dict[str, Callable[[World], None]] = {
-    "isolation": swap_recipients,
-    "ownership": misname_owner,
-    "golden_path": rename_type,
-    "integrity": alter,
-    "ghost": send_after_close,
-    "duplicate": repeat_one,
-    "order": reorder_two,
-    "delivery": drop_one,
-    "blocking": hold_others,
-    "truthful_count": overcount,
-    "crash": raise_out,
-    "cleanup": leave_tasks,
-}
+def hoard(world: World) -> None:
+    """Something is kept for every connection that ever was."""
+    connect = world.connect
+
+    async def wrapped(user: str, given: Any) -> Any:
+        world.hoard.append([user])
+        value = connect(user, given)
+        return await value if hasattr(value, "__await__") else value
+
+    world.connect = wrapped
+
+
+SABOTAGE: tuple[tuple[str, Callable[[World], None]], ...] = (
+    ("isolation", swap_recipients),
+    ("ownership", misname_owner),
+    ("integrity", alter),
+    ("ghost", send_after_close),
+    ("duplicate", repeat_one),
+    ("order", reorder_two),
+    ("delivery", drop_one),
+    ("golden_path", rename_type),
+    ("blocking", hold_others),
+    ("truthful_count", overcount),
+    ("crash", raise_out),
+    ("cleanup", leave_tasks),
+    ("cleanup", hoard),
+)

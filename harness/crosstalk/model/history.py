@@ -80,6 +80,16 @@ class Content:
     publishes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One census: how many users had departed and events passed, and what was reachable from the broadcaster."""
+
+    departed: int
+    events: int
+    objects: int
+    bytes: int
+
+
 @dataclass(slots=True)
 class History:
     """One run. `send_*` are the columns of deliveries: episode, frame, start, end (logical), status."""
@@ -104,6 +114,7 @@ class History:
     leftover_tasks: tuple[str, ...] = ()
     crashes: list[str] = field(default_factory=list)
     complete: bool = False
+    census: list[Count] = field(default_factory=list)
     guarantees: Guarantees = LENIENT
 
     def tick(self) -> int:

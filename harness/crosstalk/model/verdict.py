@@ -72,6 +72,8 @@ class Verdict(msgspec.Struct, frozen=True):
     controls: tuple[Control, ...]
     explored: Explored
     schema: int = SCHEMA
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def judge(

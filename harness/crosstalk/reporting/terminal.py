@@ -22,6 +22,7 @@ def summary(verdict: Verdict) -> str:
         lines.append(f"{check.verdict:8}{check.name:16}{check.opportunities:>10,} opportunities{reason}")
     caught = sum(control.caught for control in verdict.controls)
     explored = verdict.explored
+    lines += [f"note: {printable(note)}" for note in verdict.notes]
     lines += [
         f"controls: {caught} of {len(verdict.controls)} sabotages caught on this target",
         f"explored: {explored.schedules:,} schedules, {explored.decisions:,} decisions, "

@@ -83,7 +83,11 @@ class Collect(Step, frozen=True, tag="collect", array_like=True):
     """A garbage collection."""
 
 
-AnyStep = Connect | Disconnect | Publish | Burst | Twin | Stall | Drop | Cancel | Wait | Collect
+class Census(Step, frozen=True, tag="census", array_like=True):
+    """Count what is reachable from the broadcaster."""
+
+
+AnyStep = Connect | Disconnect | Publish | Burst | Twin | Stall | Drop | Cancel | Wait | Collect | Census
 
 
 class Program(msgspec.Struct, frozen=True, array_like=True):
@@ -259,6 +263,28 @@ def _long(source: random.Random) -> Program:
         tracks.append((*steps, Connect(user)))
     publishing = [Publish(source.randrange(count)) for _ in range(source.choice((10, 30)))]
     return Program(identities("plain", count), tuple(range(count)), (*tracks, tuple(publishing)))
+
+
+def departures(counts: tuple[int, ...]) -> Program:
+    """Users come, are sent something, and leave; a census after each of `counts` departures, a day later."""
+    steps: list[AnyStep] = []
+    regular = counts[-1]
+    for user in range(counts[-1]):
+        steps += (Connect(user), Publish(user), Disconnect(user))
+        if user + 1 in counts:
+            # what is kept for a time may go, when somebody comes by
+            steps += (Wait(86_400.0), Connect(regular), Publish(regular), Disconnect(regular), Census())
+    return Program(identities("plain", regular + 1), tuple(range(regular + 1)), (tuple(steps),))
+
+
+def passing_events(counts: tuple[int, ...]) -> Program:
+    """One user stays and is sent events; a census after each of `counts` events, a day later."""
+    steps: list[AnyStep] = [Connect(0)]
+    for number in range(counts[-1]):
+        steps.append(Publish(0))
+        if number + 1 in counts:
+            steps += (Wait(86_400.0), Publish(0), Census())
+    return Program(identities("plain", 2), (0, 1), (tuple(steps),))
 
 
 def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WAITS) -> Program:

@@ -1,8 +1,8 @@
-"""Makes a failing run small: fewer tracks, steps, users and devices, and a tape nearer to plain order.
+"""Makes a failing run small: fewer tracks, steps, users and devices, plainer steps, and a tape nearer to plain order.
 
 Greedy passes until none helps or the allowance of runs is used up. Each candidate is played; `breaks` returns the tape
-as it was played when the violation is still there, else None. A candidate program is tried with the tape as it is and
-with plain order, for a step less often shifts the choices after it.
+as it was played when the violation is still there, else None. A candidate program is tried with plain order and with
+the tape as it is, for a step less often shifts the choices after it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from crosstalk.scenarios.program import (
     AnyStep,
+    Burst,
     Connect,
     Disconnect,
     Drop,
@@ -20,9 +21,12 @@ from crosstalk.scenarios.program import (
     Publish,
     Stall,
     Twin,
+    Wait,
 )
 
 Tape = tuple[int, ...]
+Tracks = tuple[tuple[AnyStep, ...], ...]
+PLAIN = ("alice", "bob", "carol", "dave", "erin", "frank")
 
 
 def strip(tape: Tape) -> Tape:
@@ -37,56 +41,124 @@ def shrink(
     program: Program,
     tape: Tape,
     breaks: Callable[[Program, Tape], Tape | None],
-    allowance: int = 1_500,
+    allowance: int = 2_000,
 ) -> tuple[Program, Tape]:
     """The smallest failing program and tape reached within `allowance` runs."""
     tape = strip(tape)
     left = allowance
+
+    def fails(candidate: Program, choices: Tape) -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0 and breaks(candidate, choices) is not None
+
     improved = True
     while improved and left > 0:
         improved = False
         for candidate in _smaller(program):
-            for choices in ((), tape) if tape else ((),):
-                left -= 1
-                if breaks(candidate, choices) is not None:
-                    program, tape = candidate, choices
-                    improved = True
-                    break
+            if fails(candidate, ()):
+                program, tape, improved = candidate, (), True
+            elif tape and fails(candidate, tape):
+                program, improved = candidate, True
             if improved or left <= 0:
                 break
         if improved:
             continue
         for shorter in _plainer(tape):
-            left -= 1
-            if breaks(program, shorter) is not None:
-                tape = strip(shorter)
-                improved = True
+            if fails(program, shorter):
+                tape, improved = strip(shorter), True
                 break
             if left <= 0:
                 break
+        if improved or not tape:
+            continue
+        # a step less that shifts the choices after it: try the tape without one choice
+        for candidate in _without_a_step(program):
+            for start in range(len(tape)):
+                if fails(candidate, tape[:start] + tape[start + 1 :]):
+                    program, tape, improved = candidate, strip(tape[:start] + tape[start + 1 :]), True
+                    break
+            if improved or left <= 0:
+                break
     return program, tape
+
+
+def _with(program: Program, tracks: Tracks) -> Program:
+    return Program(program.users, program.devices, tuple(track for track in tracks if track), program.prompt)
 
 
 def _smaller(program: Program) -> Iterator[Program]:
     tracks = program.tracks
     for number in range(len(tracks)):
         if len(tracks) > 1:
-            yield Program(program.users, program.devices, tracks[:number] + tracks[number + 1 :])
+            yield _with(program, tracks[:number] + tracks[number + 1 :])
+    longest = max((len(track) for track in tracks), default=0)
+    size = longest // 2
+    while size > 1:
+        for number, steps in enumerate(tracks):
+            for start in range(0, len(steps), size):
+                rest = steps[:start] + steps[start + size :]
+                if len(rest) < len(steps):
+                    yield _with(program, (*tracks[:number], rest, *tracks[number + 1 :]))
+        size //= 2
+    yield from _without_a_step(program)
+    for number in range(len(tracks) - 1):
+        merged = tracks[number] + tracks[number + 1]
+        yield _with(program, (*tracks[:number], merged, *tracks[number + 2 :]))
+    yield from _without_user(program)
+    yield from _plain_steps(program)
+
+
+def _without_a_step(program: Program) -> Iterator[Program]:
+    tracks = program.tracks
     for number, steps in enumerate(tracks):
         for start in range(len(steps)):
-            for size in (4, 1):
-                if size == 1 or len(steps) > size:
-                    rest = steps[:start] + steps[start + size :]
-                    yield Program(
-                        program.users,
-                        program.devices,
-                        (*tracks[:number], *((rest,) if rest else ()), *tracks[number + 1 :]),
-                    )
-    if len(tracks) > 1:
-        for number in range(len(tracks) - 1):
-            merged = tracks[number] + tracks[number + 1]
-            yield Program(program.users, program.devices, (*tracks[:number], merged, *tracks[number + 2 :]))
-    yield from _without_user(program)
+            rest = steps[:start] + steps[start + 1 :]
+            yield _with(program, (*tracks[:number], rest, *tracks[number + 1 :]))
+
+
+def _plain_steps(program: Program) -> Iterator[Program]:
+    """The same steps without what makes them special."""
+    if program.prompt:
+        yield Program(program.users, program.devices, program.tracks)
+        for gone in program.prompt:
+            rest = tuple(device for device in program.prompt if device != gone)
+            yield Program(program.users, program.devices, program.tracks, rest)
+    plain = PLAIN[: len(program.users)]
+    if program.users != plain and len(plain) == len(program.users):
+        yield Program(plain, program.devices, program.tracks, program.prompt)
+    tracks = program.tracks
+    for number, steps in enumerate(tracks):
+        for index, step in enumerate(steps):
+            for plainer in _plainer_step(step):
+                changed = (*steps[:index], *plainer, *steps[index + 1 :])
+                yield _with(program, (*tracks[:number], changed, *tracks[number + 1 :]))
+
+
+def _plainer_step(step: AnyStep) -> Iterator[tuple[AnyStep, ...]]:
+    match step:
+        case Burst(users):
+            if len(users) > 2:
+                for gone in range(len(users)):
+                    yield (Burst(users[:gone] + users[gone + 1 :]),)
+            elif len(users) == 1:
+                yield (Publish(users[0]),)
+            else:
+                yield tuple(Publish(user) for user in users)
+        case Twin(first, second):
+            yield (Publish(first),)
+            yield (Publish(second),)
+        case Publish(user, run, type_, mutate):
+            if mutate:
+                yield (Publish(user, run, type_),)
+            if run or type_ != "partial_result":
+                yield (Publish(user, mutate=mutate),)
+        case Connect(device, reuse) if reuse >= 0:
+            yield (Connect(device),)
+        case Disconnect(device, True):
+            yield (Disconnect(device),)
+        case Wait(seconds) if seconds > 1.0:
+            yield (Wait(1.0),)
 
 
 def _plainer(tape: Tape) -> Iterator[Tape]:
@@ -98,6 +170,9 @@ def _plainer(tape: Tape) -> Iterator[Tape]:
                 yield tape[:start] + (0,) * len(block) + tape[start + size :]
                 yield tape[:start] + tape[start + size :]
         size //= 2
+    for index, choice in enumerate(tape):
+        if choice > 1:
+            yield (*tape[:index], 1, *tape[index + 1 :])
 
 
 def _without_user(program: Program) -> Iterator[Program]:
@@ -106,11 +181,13 @@ def _without_user(program: Program) -> Iterator[Program]:
     steps = [step for track in tracks for step in track]
     for gone in range(len(devices)):
         if not any(gone in _devices(step) for step in steps):
-            yield Program(users, devices[:gone] + devices[gone + 1 :], _renumbered(tracks, "device", gone))
+            prompt = tuple(device - (device > gone) for device in program.prompt if device != gone)
+            yield Program(users, devices[:gone] + devices[gone + 1 :], _renumbered(tracks, "device", gone), prompt)
     for gone in range(len(users)):
         if len(users) > 2 and gone not in devices and not any(gone in _users(step) for step in steps):
             owners = tuple(owner - (owner > gone) for owner in devices)
-            yield Program(users[:gone] + users[gone + 1 :], owners, _renumbered(tracks, "user", gone))
+            left = users[:gone] + users[gone + 1 :]
+            yield Program(left, owners, _renumbered(tracks, "user", gone), program.prompt)
 
 
 def _devices(step: AnyStep) -> tuple[int, ...]:
@@ -128,16 +205,20 @@ def _users(step: AnyStep) -> tuple[int, ...]:
             return (step.user,)
         case Twin(first, second):
             return (first, second)
+        case Burst(users):
+            return users
     return ()
 
 
 _FIELDS = {"device": ("device", "reuse"), "user": ("user", "first", "second")}
 
 
-def _renumbered(tracks: tuple[tuple[AnyStep, ...], ...], what: str, gone: int) -> tuple[tuple[AnyStep, ...], ...]:
+def _renumbered(tracks: Tracks, what: str, gone: int) -> Tracks:
     """The tracks with each number of `what` above `gone` lowered by one."""
 
     def lowered(step: AnyStep) -> AnyStep:
+        if what == "user" and isinstance(step, Burst):
+            return Burst(tuple(user - (user > gone) for user in step.users))
         changes = {
             name: getattr(step, name) - 1
             for name in _FIELDS[what]

@@ -27,6 +27,7 @@ from crosstalk.model.history import (
     PENDING,
     Call,
     Content,
+    Count,
     Episode,
     Frame,
     History,
@@ -35,6 +36,7 @@ from crosstalk.scenarios.program import (
     AnyStep,
     Burst,
     Cancel,
+    Census,
     Collect,
     Connect,
     Disconnect,
@@ -45,6 +47,7 @@ from crosstalk.scenarios.program import (
     Twin,
     Wait,
 )
+from crosstalk.scenarios.reachable import reachable
 from crosstalk.scenarios.socket import Socket
 from crosstalk.schedule.loop import Gate, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked
@@ -107,6 +110,7 @@ class World:
         self.connect: Callable[[str, dict[str, Any]], Any]
         self.disconnect: Callable[[str, dict[str, Any]], Any]
         self.publish: Callable[[str, dict[str, Any]], Any]
+        self.hoard: list[Any] = []
         self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._tracks: dict[int, list[Call]] = {}
         self._tokens: dict[str, int] = {}
@@ -324,6 +328,8 @@ class World:
             call.error = f"{type(error).__name__}: {error}"
             call.where = _where(error)
             call.excused = self._is_injected(error, call.user) or self._is_refusal(error, call)
+            if call.kind == "connect" and call.excused:
+                history.episodes[call.episode].refused = True
         finally:
             if not self.closing:
                 call.returned = history.tick()
@@ -342,10 +348,14 @@ class World:
         return False
 
     def _is_refusal(self, error: BaseException, call: Call) -> bool:
-        """Whether a publish for a user without a connection was refused by an error of the broadcaster's own."""
-        if call.kind != "publish" or self.guarantees.unknown_user != "raise" or isinstance(error, _MISTAKES):
+        """Whether this is a contract's refusal: of a publish for a user without a connection, of a second connection
+        of a user, of a user id that is not plain."""
+        if isinstance(error, _MISTAKES) or (type(error) is RuntimeError and "changed" in str(error)):
             return False
-        if type(error) is RuntimeError and "changed" in str(error):
+        if call.kind == "connect":
+            others = sum(self.device_users[device] == call.user for device in self.open)
+            return others > 0 or not self.program.users[call.user].isalnum()
+        if call.kind != "publish" or self.guarantees.unknown_user != "raise":
             return False
         return not any(
             e.user == call.user and e.connecting <= self.history.now and e.left > call.started and not e.refused
@@ -380,7 +390,7 @@ class World:
             return
         history = self.history
         user = self.device_users[device]
-        if self.adapter.single and any(
+        if self.adapter.replaces and any(
             self.device_users[other] == user and (other in self.open or other in self.busy)
             for other in self.device_users
         ):
@@ -589,6 +599,16 @@ class World:
                 entry[0].cancel()
                 self.history.note(f"the {call.kind} is cancelled by its caller")
 
+    def do_census(self) -> None:
+        gc.collect()
+        episodes = self.history.episodes
+        departed = sum(episode.left <= self.history.now for episode in episodes)
+        events = len(self.history.contents)
+        objects, size = reachable((self.broadcaster, *self.hoard), self)
+        timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
+        self.loop.tasks = [task for task in self.loop.tasks if not task.done()]
+        self.history.census.append(Count(departed, events, objects + timers + len(self.loop.tasks), size))
+
     def _jumped(self, when: float) -> None:
         slow = self.guarantees.frame_seconds
         for gate in self.loop.gates:
@@ -658,8 +678,11 @@ class World:
         if loop.stopped_from_within:
             history.crashes.append("the broadcaster called loop.stop(), which ends every connection of the process")
         for task in self.own:
-            if task.done() and not task.cancelled() and task.exception() is not None:
-                raise RuntimeError("the harness failed") from task.exception()
+            failure = task.exception() if task.done() and not task.cancelled() else None
+            if isinstance(failure, ThreadBlocked | NeverQuiet):
+                history.crashes.append(f"while {self.phase} the broadcaster {failure}")
+            elif failure is not None:
+                raise RuntimeError(f"the harness failed: {failure!r}") from failure
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
         return self.loop.create_task(self.do_publish((user,), 0, "probe", probe=True))
@@ -696,6 +719,8 @@ class World:
                     await asyncio.sleep(seconds)
                 case Collect():
                     gc.collect()
+                case Census():
+                    self.do_census()
 
 
 FLOOD = 100_000

@@ -270,6 +270,7 @@ class Adapter:
         self.form = next((form_ for form_ in ("text", "bytes") if form_ in self.publish.takes), form)
         self.reads = "socket" not in self.connect.takes
         self.single = not self.disconnect.takes & {"socket", "id", "chosen"}
+        self.replaces = False
         self.chosen = bool(self.connect.takes & {"chosen"})
 
     def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:

@@ -46,17 +46,42 @@ def _module(name: str) -> ModuleType:
 
 def load(spec: str) -> Callable[[], Any]:
     """A function that makes a fresh broadcaster (or an awaitable of one). Raises TargetError with a clear sentence."""
+    return _factory(spec, _imported(spec))
+
+
+def reloaded(spec: str) -> Callable[[], Any]:
+    """As `load`, from modules loaded afresh: whatever state they keep begins anew. Raises TargetError."""
+    name = spec.rpartition(":")[0]
+    if name.endswith(".py"):
+        return load(spec)
+    root = name.partition(".")[0]
+    if root == "crosstalk":
+        return load(spec)
+    known = {key: module for key, module in sys.modules.items() if key == root or key.startswith(root + ".")}
+    for key in known:
+        del sys.modules[key]
+    try:
+        return load(spec)
+    finally:
+        for key in [key for key in sys.modules if key == root or key.startswith(root + ".")]:
+            del sys.modules[key]
+        sys.modules.update(known)
+
+
+def _imported(spec: str) -> ModuleType:
     name, colon, attribute = spec.rpartition(":")
     if not colon or not name or not attribute:
         raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute")
     try:
-        module = _module(name)
-    except TargetError:
+        return _module(name)
+    except (TargetError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise TargetError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+
+
+def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
+    name, _, attribute = spec.rpartition(":")
     thing: Any = module
     for part in attribute.split("."):
         if not hasattr(thing, part):
@@ -69,8 +94,26 @@ def load(spec: str) -> Callable[[], Any]:
     try:
         inspect.signature(kind).bind()
     except (TypeError, ValueError):
-        raise TargetError(
-            f"{spec} is one object, and a fresh one for every run cannot be made from {kind.__name__}, whose "
-            "constructor needs arguments: give a factory function instead"
-        ) from None
+        # one object that only its module can make: the module is loaded again for each
+        def again() -> Any:
+            fresh: Any = _imported(spec)
+            for part in attribute.split("."):
+                fresh = getattr(fresh, part)
+            return fresh
+
+        if name.endswith(".py"):
+            return again
+        return lambda: _single(spec, attribute)
     return kind
+
+
+def _single(spec: str, attribute: str) -> Any:
+    name = spec.rpartition(":")[0]
+    module = sys.modules.pop(name)
+    try:
+        fresh: Any = importlib.import_module(name)
+        for part in attribute.split("."):
+            fresh = getattr(fresh, part)
+        return fresh
+    finally:
+        sys.modules[name] = module
