@@ -89,9 +89,9 @@ def send_after_close(world: World) -> None:
     """After a disconnect has returned, one more frame goes to that connection."""
     disconnect = world.do_disconnect
 
-    async def wrapped(device: int, gone: bool = False, track: int = -1) -> None:
+    async def wrapped(device: int, gone: bool = False) -> None:
         entry = world.open.get(device)
-        await disconnect(device, gone, track)
+        await disconnect(device, gone)
         if entry is not None:
             world._record(entry[1]._serial, b"{}", 1)
 

@@ -13,7 +13,7 @@ from typing import Any
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program, Wait
-from crosstalk.scenarios.world import SETTLE, World
+from crosstalk.scenarios.world import SETTLE, Track, World
 from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.loop import NeverQuiet, Strategy
 from crosstalk.schedule.watchdog import ThreadBlocked, watchdog
@@ -60,8 +60,9 @@ def run_world(
     with watchdog(WALL), tied_to(loop), guarded(world):
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
-        for number, steps in enumerate(program.tracks):
-            world.own.append(loop.create_task(world.track(number, steps)))
+        tracks: list[Track] = []
+        for steps in program.tracks:
+            Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
         loop.settle(SETTLE + longest)
         world.finish(longest)

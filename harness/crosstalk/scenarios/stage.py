@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-from crosstalk.model.history import Call, History
+from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.runner import WALL, guarded
 from crosstalk.scenarios.world import World
@@ -25,7 +25,6 @@ class Handle:
 
     def __init__(self, task: Any) -> None:
         self._task = task
-        self._calls: list[Call] = []
 
     @property
     def done(self) -> bool:
@@ -46,10 +45,8 @@ class Stage:
     def _user(self, user: str) -> int:
         return self._world.program.users.index(user)
 
-    def _start(self, coroutine: Any) -> Handle:
-        task = self._world.loop.create_task(coroutine)
-        self._world.own.append(task)
-        return Handle(task)
+    def _start(self, coroutine: Any, context: Any = None) -> Handle:
+        return Handle(self._world.start(coroutine, context))
 
     def _run(self, handle: Handle) -> Handle:
         self.settle()
@@ -62,7 +59,7 @@ class Stage:
         device = self._devices
         self._devices += 1
         self._world.device_users[device] = self._user(user)
-        self._start(self._world.do_connect(device, reuse))
+        self._start(self._world.do_connect(device, reuse), self._world.context_of(device, fresh=True))
         return device
 
     def connect(self, user: str, reuse: int = -1) -> int:
@@ -72,7 +69,7 @@ class Stage:
         return device
 
     def start_disconnect(self, connection: int, gone: bool = False) -> Handle:
-        return self._start(self._world.do_disconnect(connection, gone))
+        return self._start(self._world.do_disconnect(connection, gone), self._world.context_of(connection))
 
     def disconnect(self, connection: int, gone: bool = False) -> Handle:
         """End the connection; with `gone` its peer vanishes first, so that sends raise."""
@@ -122,21 +119,20 @@ class Stage:
 
     def start_publish(self, user: str, type: str = "partial_result", run: int = 0, mutate: bool = False) -> Handle:
         """Begin publishing an event; with `mutate` the publisher changes its object once the call has returned."""
-        return self._start(self._world.do_publish((self._user(user),), run, type, mutate))
+        return self._start(self._world.do_publish(self._user(user), run, type, mutate))
 
     def publish(self, user: str, type: str = "partial_result", run: int = 0, mutate: bool = False) -> Handle:
         return self._run(self.start_publish(user, type, run, mutate))
 
     def twin(self, *users: str) -> Handle:
         """Publish one identical payload to each of `users` at the same time."""
-        return self._run(self._start(self._world.do_publish(tuple(map(self._user, users)), 0, "partial_result")))
+        handles = [self._start(coroutine) for coroutine in self._world.twins(tuple(map(self._user, users)))]
+        return self._run(handles[-1])
 
     def cancel(self, handle: Handle) -> None:
         """Cancel the call into the broadcaster at the await where it stands."""
-        for identity, (task, _) in list(self._world.pending.items()):
-            if self._world.parent.get(identity) is handle._task:
-                self._world.cancelling.add(identity)
-                task.cancel()
+        if not handle.done:
+            self._world.cancel(handle._task)
         self.settle()
 
     # -- time ------------------------------------------------------------------------------------------------

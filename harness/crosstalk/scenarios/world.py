@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 import gc
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,7 @@ class World:
         self.last: dict[int, Socket] = {}
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
-        self.pending: dict[int, tuple[asyncio.Task[Any], Call]] = {}
-        self.parent: dict[int, Any] = {}
+        self.pending: dict[int, tuple[asyncio.Task[Any] | None, Call]] = {}
         self.cancelling: set[int] = set()
         self.own: list[asyncio.Task[Any]] = []
         self.healed = False
@@ -112,7 +111,6 @@ class World:
         self.publish: Callable[[str, dict[str, Any]], Any]
         self.hoard: list[Any] = []
         self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
-        self._tracks: dict[int, list[Call]] = {}
         self._tokens: dict[str, int] = {}
         self._snapshots: list[dict[str, Any]] = []
         self._frames: dict[bytes, int] = {}
@@ -250,14 +248,21 @@ class World:
     # -- frames ----------------------------------------------------------------------------------------------
 
     def _interpret(self, payload: bytes) -> int:
+        decoded = _decoded(payload)
+        try:  # most frames are an event just as it was published
+            content = self._tokens[decoded["payload"]["canary"]]
+            published = self._snapshots[content]
+            if decoded == published:
+                frame = Frame(content, (), (), published["type"], published.get("user_id"), sample=_sample(payload))
+                return self._keep(payload, frame)
+        except (TypeError, KeyError, LookupError):
+            pass
         tokens = list(dict.fromkeys(t.decode().lower() for t in canary.TOKEN.findall(payload)))
         known = [self._tokens[t] for t in tokens if t in self._tokens]
         foreign = tuple(t for t in tokens if t not in self._tokens)
-        frame = Frame(-1, tuple(known), foreign, sample=payload[:400].decode("utf-8", "replace"))
+        frame = Frame(-1, tuple(known), foreign, sample=_sample(payload))
         event: dict[str, Any] | None = None
-        decoded: Any = None
         if known:
-            decoded = _decoded(payload)
             event, outer = _find_event(decoded, self._tokens)
             if event is not None:
                 self._read_event(frame, event, outer, known)
@@ -266,9 +271,12 @@ class World:
         if frame.content < 0 and len(known) == 1:
             frame.content, frame.others = known[0], ()
             frame.type = frame.type or self.history.contents[known[0]].type
+        return self._keep(payload, frame)
+
+    def _keep(self, payload: bytes, frame: Frame) -> int:
+        number = self._frames[payload] = len(self.history.frames)
         self.history.frames.append(frame)
-        self._frames[payload] = len(self.history.frames) - 1
-        return len(self.history.frames) - 1
+        return number
 
     def _read_event(self, frame: Frame, payload: dict[str, Any], outer: list[dict[str, Any]], known: list[int]) -> None:
         """`payload` is the innermost object with a canary, `outer` what it lies in, innermost first."""
@@ -299,6 +307,7 @@ class World:
 
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
         history = self.history
+        self.pending[id(call)] = (asyncio.current_task(self.loop), call)
         call.started = history.tick()
         history.calls.append(call)
         try:
@@ -334,7 +343,6 @@ class World:
             if not self.closing:
                 call.returned = history.tick()
             self.pending.pop(id(call), None)
-            self.parent.pop(id(call), None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
         """Whether `error` is, wraps or follows from a dead socket of `user`."""
@@ -365,27 +373,7 @@ class World:
     def _is_any_injected(self, error: BaseException) -> bool:
         return any(self._is_injected(error, user) for user in range(len(self.program.users)))
 
-    async def _call(
-        self,
-        call: Call,
-        function: Callable[[str, Any], Any],
-        given: dict[str, Any],
-        context: contextvars.Context | None = None,
-    ) -> None:
-        """Perform `call` in a task of its own, and wait for it, whatever becomes of it."""
-        task = self.loop.create_task(self._perform(call, function, given), context=context)
-        self.pending[id(call)] = (task, call)
-        self.parent[id(call)] = asyncio.current_task(self.loop)
-        try:
-            await task
-        except asyncio.CancelledError:
-            # cancelled before it began: the coroutine never ran
-            if not task.done() or self.closing:
-                raise
-            self.pending.pop(id(call), None)
-            self.parent.pop(id(call), None)
-
-    async def do_connect(self, device: int, reuse: int = -1, track: int = -1) -> None:
+    async def do_connect(self, device: int, reuse: int = -1) -> None:
         if device in self.open or device in self.busy:
             return
         history = self.history
@@ -415,19 +403,12 @@ class World:
         self.busy.add(device)
         call = Call("connect", user, 0, number)
         given = self._given(device, number, socket)
-        context = contextvars.copy_context()
-        if track >= 0:
-            self._tracks[track] = [call]
-        try:
-            await self._call(call, self.connect, given, context)
-        finally:
-            self.busy.discard(device)
-            self._tracks.pop(track, None)
+        await self._perform(call, self.connect, given)
+        self.busy.discard(device)
         wire = self.wires[socket._serial]
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
             self.open[device] = (number, socket)
-            self._contexts[number] = context
             if call.value is not None:
                 self._values[number] = call.value
             if self.adapter.reads:
@@ -454,7 +435,7 @@ class World:
         except (asyncio.CancelledError, ConnectionError, RuntimeError):
             return
 
-    async def do_disconnect(self, device: int, gone: bool = False, track: int = -1) -> None:
+    async def do_disconnect(self, device: int, gone: bool = False) -> None:
         if device not in self.open or device in self.busy:
             return
         number, socket = self.open.pop(device)
@@ -475,14 +456,8 @@ class World:
                 given["socket"] = value
             elif not isinstance(value, bool | dict):
                 given["id"] = value
-        context = self._contexts.pop(number, None)
-        if track >= 0:
-            self._tracks[track] = [call]
-        try:
-            await self._call(call, self.disconnect, given, context)
-        finally:
-            self.busy.discard(device)
-            self._tracks.pop(track, None)
+        await self._perform(call, self.disconnect, given)
+        self.busy.discard(device)
         if call.status == ACCEPTED:
             episode.left = call.returned
         elif wire.dead is None:
@@ -515,89 +490,74 @@ class World:
                 wire.stalled = False
                 self._unblock(wire)
 
-    def _event(self, users: tuple[int, ...], run: int, type_: str) -> tuple[int, Callable[[], dict[str, Any]]]:
-        """A new content for `users`, and what makes its event."""
-        history = self.history
-        content = len(history.contents)
+    def _event(self, users: tuple[int, ...], run: int, type_: str) -> int:
+        """A new content for `users`."""
+        content = len(self.history.contents)
         token = canary.mint(self.key, canary.Canary(self.run_id, users[0], run, content))
-        history.contents.append(Content(frozenset(users), run, type_, token))
+        self.history.contents.append(Content(frozenset(users), run, type_, token))
         self._tokens[token] = content
-        owner = {"user_id": self.program.users[users[0]]} if len(users) == 1 else {}
+        event: dict[str, Any] = {
+            "type": type_,
+            "run_id": f"run-{run}",
+            "thread_id": f"thread-{run}",
+            "payload": {"canary": token, "text": f"for {content}"},
+        }
+        if len(users) == 1:
+            event["user_id"] = self.program.users[users[0]]
+        self._snapshots.append(event)
+        return content
 
-        def make() -> dict[str, Any]:
-            return {
-                "type": type_,
-                "run_id": f"run-{run}",
-                "thread_id": f"thread-{run}",
-                "payload": {"canary": token, "text": f"for {content}"},
-                **owner,
-            }
-
-        self._snapshots.append(make())
-        return content, make
-
-    def _publishing(self, user: int, content: int, event: dict[str, Any], probe: bool) -> tuple[Call, dict[str, Any]]:
+    async def do_publish(
+        self, user: int, run: int, type_: str, mutate: bool = False, probe: bool = False, content: int = -1
+    ) -> None:
+        """Publish for `user` a content of its own, or `content`."""
+        if content < 0:
+            content = self._event((user,), run, type_)
         self.history.contents[content].publishes += 1
-        given: dict[str, Any] = {"event": event, "type": event["type"]}
+        snapshot = self._snapshots[content]
+        event = {**snapshot, "payload": {**snapshot["payload"]}}
+        given: dict[str, Any] = {
+            "event": event,
+            "type": type_,
+            "run_id": event["run_id"],
+            "thread_id": event["thread_id"],
+        }
         form = self.adapter.form
         if form != "dict":
             text = json.dumps(event)
             given["event"] = given["text"] = text if form == "text" else text.encode()
             given["bytes"] = text.encode()
-        given["run_id"], given["thread_id"] = event["run_id"], event["thread_id"]
-        return Call("publish", user, 0, content=content, probe=probe), given
+        await self._perform(Call("publish", user, 0, content=content, probe=probe), self.publish, given)
+        if mutate and self.guarantees.snapshot:
+            event["type"] = "changed_by_the_publisher"
+            event["payload"]["text"] = "changed by the publisher"
 
-    async def do_publish(
-        self,
-        users: tuple[int, ...],
-        run: int,
-        type_: str,
-        mutate: bool = False,
-        probe: bool = False,
-        track: int = -1,
-    ) -> None:
-        """Publish one content to each of `users` at the same time."""
-        content, make = self._event(users, run, type_)
-        if len(users) == 1:
-            event = make()
-            call, given = self._publishing(users[0], content, event, probe)
-            if track >= 0:
-                self._tracks[track] = [call]
-            try:
-                await self._call(call, self.publish, given)
-            finally:
-                self._tracks.pop(track, None)
-            if mutate and self.guarantees.snapshot:
-                event["type"] = "changed_by_the_publisher"
-                event["payload"]["text"] = "changed by the publisher"
-            return
-        await self._together([self._publishing(user, content, make(), probe) for user in users], track)
+    def twins(self, users: tuple[int, ...]) -> list[Coroutine[Any, Any, None]]:
+        """Publishes of one content for each of `users`."""
+        content = self._event(users, 0, "partial_result")
+        return [self.do_publish(user, 0, "partial_result", content=content) for user in users]
 
-    async def do_burst(self, users: tuple[int, ...], track: int = -1) -> None:
-        """Publish a content of its own for each of `users`, all at the same time."""
-        made = []
-        for user in users:
-            content, make = self._event((user,), 0, "partial_result")
-            made.append(self._publishing(user, content, make(), False))
-        await self._together(made, track)
+    def start(
+        self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context | None = None
+    ) -> asyncio.Task[None]:
+        """A call into the broadcaster, as a task of its own."""
+        task = self.loop.create_task(coroutine, context=context)
+        self.own.append(task)
+        return task
 
-    async def _together(self, made: list[tuple[Call, dict[str, Any]]], track: int) -> None:
-        tasks = [self.loop.create_task(self._call(call, self.publish, given)) for call, given in made]
-        if track >= 0:
-            self._tracks[track] = [call for call, _ in made]
-        try:
-            for task in tasks:
-                await task
-        finally:
-            self._tracks.pop(track, None)
+    def context_of(self, device: int, fresh: bool = False) -> contextvars.Context:
+        """The context that the calls of a device's connection share."""
+        if fresh or device not in self._contexts:
+            self._contexts[device] = contextvars.copy_context()
+        return self._contexts[device]
 
-    def cancel_track(self, track: int) -> None:
-        for call in self._tracks.get(track, ())[:1]:
-            entry = self.pending.get(id(call))
-            if entry is not None:
-                self.cancelling.add(id(call))
-                entry[0].cancel()
+    def cancel(self, task: asyncio.Task[Any]) -> None:
+        """The caller gives up: the call that `task` makes is cancelled at the await where it stands."""
+        for identity, (other, call) in list(self.pending.items()):
+            if other is task:
+                self.cancelling.add(identity)
                 self.history.note(f"the {call.kind} is cancelled by its caller")
+        task.cancel()
 
     def do_census(self) -> None:
         gc.collect()
@@ -652,7 +612,8 @@ class World:
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
             self.phase = "probing with stalls held"
-            self.own += [self._probe(user) for user in sorted(history.unstalled)]
+            for user in sorted(history.unstalled):
+                self._probe(user)
             loop.settle(SETTLE)
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
@@ -662,16 +623,18 @@ class World:
             history.note("healed")
             loop.settle(SETTLE + longest)
         self.phase = "probing everybody"
-        self.own += [self._probe(user) for user in range(len(self.program.users))]
+        for user in range(len(self.program.users)):
+            self._probe(user)
         loop.settle(SETTLE)
         history.final_quiet = history.tick()
         self.phase = "disconnecting everybody"
-        self.own += [loop.create_task(self.do_disconnect(device)) for device in sorted(self.open)]
+        for device in sorted(self.open):
+            self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
         history.complete = True
         for task, call in self.pending.values():
-            call.where = _waiting_at(task)
-        mine = {*self.own, *self._pumps.values(), *(task for task, _ in self.pending.values())}
+            call.where = _waiting_at(task) if task is not None else ""
+        mine = {*self.own, *self._pumps.values()}
         history.leftover_tasks = tuple(
             getattr(task.get_coro(), "__qualname__", "?") for task in loop.tasks if not task.done() and task not in mine
         )
@@ -685,45 +648,82 @@ class World:
                 raise RuntimeError(f"the harness failed: {failure!r}") from failure
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
-        return self.loop.create_task(self.do_publish((user,), 0, "probe", probe=True))
+        return self.start(self.do_publish(user, 0, "probe", probe=True))
 
-    # -- tracks ----------------------------------------------------------------------------------------------
 
-    async def track(self, number: int, steps: tuple[AnyStep, ...]) -> None:
-        loop = self.loop
-        for step in steps:
-            arrived: asyncio.Future[None] = loop.create_future()
-            loop.open(Gate(ARRIVAL + number, "arrival", lambda f=arrived: f.set_result(None)))  # type: ignore[misc]
-            await arrived
-            match step:
-                case Publish(user, run, type_, mutate):
-                    await self.do_publish((user,), run, type_, mutate, track=number)
-                case Connect(device, reuse):
-                    await self.do_connect(device, reuse, track=number)
-                case Disconnect(device, gone):
-                    await self.do_disconnect(device, gone, track=number)
-                case Burst(users):
-                    await self.do_burst(users, track=number)
-                case Twin(first, second):
-                    await self.do_publish(
-                        tuple(dict.fromkeys((first, second))), 0, "partial_result", False, track=number
-                    )
-                case Stall(device):
-                    self.do_stall(device)
-                case Drop(device):
-                    if device in self.open:
-                        self.do_drop_socket(self.wires[self.open[device][1]._serial])
-                case Cancel(other):
-                    self.cancel_track(other)
-                case Wait(seconds):
-                    await asyncio.sleep(seconds)
-                case Collect():
-                    gc.collect()
-                case Census():
-                    self.do_census()
+class Track:
+    """Steps one after another: each arrives through a gate, and the next one when the call it made has returned."""
+
+    __slots__ = ("index", "number", "running", "steps", "tracks", "world")
+
+    def __init__(self, world: World, tracks: list[Track], steps: tuple[AnyStep, ...]) -> None:
+        self.world = world
+        self.tracks = tracks
+        self.number = len(tracks)
+        self.steps = steps
+        self.index = 0
+        self.running: list[asyncio.Task[None]] = []
+        tracks.append(self)
+        self._advance()
+
+    def _advance(self) -> None:
+        if self.index < len(self.steps) and not self.world.closing:
+            self.world.loop.open(Gate(ARRIVAL + self.number, "arrival", self._arrive))
+
+    def _returned(self, task: asyncio.Task[None]) -> None:
+        self.running.remove(task)
+        if not self.running:
+            self._advance()
+
+    def _begin(self, *coroutines: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> None:
+        for coroutine in coroutines:
+            self.running.append(self.world.start(coroutine, context))
+        for task in self.running:
+            task.add_done_callback(self._returned)
+
+    def _arrive(self) -> None:
+        world = self.world
+        step = self.steps[self.index]
+        self.index += 1
+        match step:
+            case Publish(user, run, type_, mutate):
+                self._begin(world.do_publish(user, run, type_, mutate))
+            case Connect(device, reuse):
+                self._begin(world.do_connect(device, reuse), context=world.context_of(device, fresh=True))
+            case Disconnect(device, gone):
+                self._begin(world.do_disconnect(device, gone), context=world.context_of(device))
+            case Burst(users):
+                self._begin(*(world.do_publish(user, 0, "partial_result") for user in users))
+            case Twin(first, second):
+                self._begin(*world.twins(tuple(dict.fromkeys((first, second)))))
+            case Wait(seconds):
+                world.loop.call_later(seconds, self._advance)
+            case _:
+                self._at_once(step)
+                self._advance()
+
+    def _at_once(self, step: AnyStep) -> None:
+        world = self.world
+        match step:
+            case Stall(device):
+                world.do_stall(device)
+            case Drop(device):
+                if device in world.open:
+                    world.do_drop_socket(world.wires[world.open[device][1]._serial])
+            case Cancel(track):
+                if track < len(self.tracks) and self.tracks[track].running:
+                    world.cancel(self.tracks[track].running[0])
+            case Collect():
+                gc.collect()
+            case Census():
+                world.do_census()
 
 
 FLOOD = 100_000
+
+
+def _sample(payload: bytes) -> str:
+    return payload[:400].decode("utf-8", "replace")
 
 
 def _decoded(payload: bytes) -> Any:

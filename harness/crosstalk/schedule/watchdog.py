@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-
 _WALL, _PROCESSOR = time.monotonic, time.thread_time
 
 
