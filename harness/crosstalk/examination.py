@@ -209,6 +209,19 @@ class Run:
     results: dict[str, Result]
 
 
+# Of 256 programs: most are of the small mixed family, some of each other, one wide and two long ones.
+_PORTIONS = tuple(
+    "wide"
+    if number == 100
+    else "long"
+    if number in (60, 200)
+    else ("identity", "runs", "lifecycle", "faults", "slow")[number // 12 % 5]
+    if number % 12 == 7
+    else "any"
+    for number in range(256)
+)
+
+
 def mix(source: random.Random) -> tuple[tuple[str, Strategy], ...]:
     """The strategies that take turns; by evidence of suites/bench/strategies.py."""
     return (
@@ -234,9 +247,7 @@ def explore(
     number = 0
     while True:
         name, strategy = strategies[number % len(strategies)]
-        drawn = family
-        if family == "any" and number % 256 in (100, 228):
-            drawn = "wide" if number % 256 == 100 else "long"
+        drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
         program = draw(source, drawn, waits)
         history, tape = examination.run(program, strategy, run_id=number & 0xFFFF)
         yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
@@ -377,7 +388,7 @@ class _Explorer:
         """Does memory grow with departed users, or with past events? Few first; where those grew, many."""
         if "cleanup" not in self.checks or not self.examination.guarantees.growth:
             return
-        for programs in (departures, passing_events):
+        for programs in (departures, _vanished, passing_events):
             for counts in COUNTS:
                 program = programs(counts)
                 history, tape = self.examination.run(program, Plain())
@@ -440,6 +451,10 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _vanished(counts: tuple[int, ...]) -> Program:
+    return departures(counts, gone=True)
 
 
 def _confirmed(

@@ -32,9 +32,6 @@ def violations(scenario, users, member):
 @pytest.mark.parametrize("member", DEFECTIVE)
 def test_the_scenario_shows_the_defect(member):
     module = loaded(member)
-    if module.DEFECT == "growth":
-        pytest.importorskip("crosstalk.checks.growth")
-        return
     assert module.CHECK in violations(module.scenario, module.USERS, member)
 
 

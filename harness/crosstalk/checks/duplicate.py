@@ -17,18 +17,18 @@ def check(history: History) -> Result:
     counts: dict[tuple[int, int], int] = {}
     rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
     for row, (episode, number, status) in enumerate(rows):
-        content = history.frames[number].content
-        if status != ACCEPTED or content < 0:
+        if status != ACCEPTED:
             continue
-        if history.episodes[episode].user not in history.contents[content].users:
-            continue
-        result.opportunities += 1
-        count = counts[episode, content] = counts.get((episode, content), 0) + 1
-        if count > history.contents[content].publishes:
-            user = history.users[history.episodes[episode].user]
-            made = history.contents[content].publishes
-            message = f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
-            result.violations.append(
-                Violation("duplicate", message, (user,), history.send_start[row], "duplicate", row)
-            )
+        for content in history.frames[number].carried:
+            if history.episodes[episode].user not in history.contents[content].users:
+                continue
+            result.opportunities += 1
+            count = counts[episode, content] = counts.get((episode, content), 0) + 1
+            if count > history.contents[content].publishes:
+                user = history.users[history.episodes[episode].user]
+                made = history.contents[content].publishes
+                message = f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
+                result.violations.append(
+                    Violation("duplicate", message, (user,), history.send_start[row], "duplicate", row)
+                )
     return result

@@ -25,11 +25,14 @@ def check(history: History) -> Result:
     received: dict[tuple[int, int], list[str]] = defaultdict(list)
     rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
     for sent_to, number, status in rows:
+        if status != ACCEPTED:
+            continue
         frame = history.frames[number]
-        if status == ACCEPTED and frame.content >= 0:
-            content = history.contents[frame.content]
+        for carried in frame.carried:
+            content = history.contents[carried]
             if content.run and history.episodes[sent_to].user in content.users:
-                received[sent_to, content.run].append(frame.type or content.type)
+                type_ = content.type if frame.batch else frame.type or content.type
+                received[sent_to, content.run].append(type_)
     for (user, run), calls in runs.items():
         in_turn = all(a.returned < b.started for a, b in pairwise(calls))
         sent = [history.contents[c.content].type for c in calls]

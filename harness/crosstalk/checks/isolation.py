@@ -15,7 +15,7 @@ def check(history: History) -> Result:
     users, contents, frames, episodes = history.users, history.contents, history.frames, history.episodes
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
         frame = frames[number]
-        quoted = (frame.content, *frame.others) if frame.content >= 0 else frame.others
+        quoted = frame.carried + frame.others
         if not quoted and not frame.foreign:
             continue
         result.opportunities += 1

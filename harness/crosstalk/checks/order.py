@@ -2,7 +2,7 @@
 
 Fails when in one episode the first send of e2 starts before that of e1, though e1's publish returned before e2's
 began; where calls promise their order (`concurrent_order`), though e1's was called before e2's. Contents published
-more than once, and frames of several events, are skipped. One opportunity a pair of neighbouring sends.
+more than once are skipped. One opportunity a pair of neighbouring sends.
 """
 
 from __future__ import annotations
@@ -21,21 +21,19 @@ def check(history: History) -> Result:
     latest: dict[int, int] = {}
     seen: set[tuple[int, int]] = set()
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
-        frame = history.frames[number]
-        if frame.batch:
-            continue
-        content = frame.content
-        sent = publish.get(content)
-        if sent is None or (episode, content) in seen:
-            continue
-        seen.add((episode, content))
-        before = latest.get(episode)
-        if before is not None:
-            result.opportunities += 1
-            if sent.status == ACCEPTED and (sent.started if in_call_order else sent.returned) < before:
-                user = history.users[history.episodes[episode].user]
-                message = f"{user!r} was sent an earlier event after a later one"
-                result.violations.append(Violation("order", message, (user,), history.send_start[row], "order", row))
-        if before is None or sent.started > before:
-            latest[episode] = sent.started
+        for content in history.frames[number].carried:
+            sent = publish.get(content)
+            if sent is None or (episode, content) in seen:
+                continue
+            seen.add((episode, content))
+            before = latest.get(episode)
+            if before is not None:
+                result.opportunities += 1
+                if sent.status == ACCEPTED and (sent.started if in_call_order else sent.returned) < before:
+                    user = history.users[history.episodes[episode].user]
+                    message = f"{user!r} was sent an earlier event after a later one"
+                    time = history.send_start[row]
+                    result.violations.append(Violation("order", message, (user,), time, "order", row))
+            if before is None or sent.started > before:
+                latest[episode] = sent.started
     return result

@@ -20,8 +20,7 @@ def owed(history: History, at: int) -> Iterator[tuple[Call, Episode, bool]]:
     for episode, number, status, end in rows:
         if status == ACCEPTED and end <= at:
             frame = history.frames[number]
-            accepted.add((episode, frame.content))
-            for content in frame.others:
+            for content in frame.carried + frame.others:
                 accepted.add((episode, content))
     episodes: dict[int, list[int]] = defaultdict(list)
     for number, candidate in enumerate(history.episodes):

@@ -56,7 +56,8 @@ class Episode:
 class Frame:
     """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none.
 
-    `batch` says that it carries several whole events; `altered` names the published fields that differ.
+    `batch` holds the contents of several whole events in their order, where it carries more than one; `altered` names
+    the published fields that differ.
     """
 
     content: int
@@ -66,7 +67,12 @@ class Frame:
     owner: str | None = None
     altered: str = ""
     sample: str = ""
-    batch: bool = False
+    batch: tuple[int, ...] = ()
+
+    @property
+    def carried(self) -> tuple[int, ...]:
+        """The contents whose whole events this frame carries, in their order."""
+        return self.batch or ((self.content,) if self.content >= 0 else ())
 
 
 @dataclass(slots=True)

@@ -182,10 +182,14 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
             opening.append(Connect(device))
             state[device] = True
     track_count = 2 + take(3)
-    runs = 0
+    runs, overlapping = 0, -1
     tracks: list[tuple[AnyStep, ...]] = []
     for number in range(track_count):
         steps: list[AnyStep] = list(opening) if number == 0 else []
+        if overlapping >= 0:
+            runs += 1
+            steps.extend(golden_run(devices[overlapping], runs, take(2)))
+            overlapping = -1
         for _ in range(1 + take(5)):
             kind = table[take(32)]
             device = take(len(devices))
@@ -204,6 +208,8 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
             elif kind == "run":
                 runs += 1
                 steps.extend(golden_run(devices[device], runs, take(2)))
+                if number + 1 < track_count and take(2):
+                    overlapping = device  # the next track begins with another run of that user
             elif kind == "burst":
                 steps.append(Burst(tuple(devices[take(len(devices))] for _ in range(2 + take(4)))))
             elif kind == "twin":
@@ -265,12 +271,15 @@ def _long(source: random.Random) -> Program:
     return Program(identities("plain", count), tuple(range(count)), (*tracks, tuple(publishing)))
 
 
-def departures(counts: tuple[int, ...]) -> Program:
-    """Users come, are sent something, and leave; a census after each of `counts` departures, a day later."""
+def departures(counts: tuple[int, ...], gone: bool = False) -> Program:
+    """Users come, are sent something, and leave; a census after each of `counts` departures, a day later.
+
+    With `gone` each user's peer vanishes before the event is sent.
+    """
     steps: list[AnyStep] = []
     regular = counts[-1]
     for user in range(counts[-1]):
-        steps += (Connect(user), Publish(user), Disconnect(user))
+        steps += (Connect(user), *((Drop(user),) if gone else ()), Publish(user), Disconnect(user))
         if user + 1 in counts:
             # what is kept for a time may go, when somebody comes by
             steps += (Wait(86_400.0), Connect(regular), Publish(regular), Disconnect(regular), Census())

@@ -57,7 +57,7 @@ def run_world(
     strategy.begin()
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
-    with watchdog(WALL), tied_to(loop), guarded(world):
+    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world):
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         tracks: list[Track] = []

@@ -99,6 +99,8 @@ class Stage:
             return
         if count is None:
             wire.held_by_hand = False
+        if wire.stalled:
+            return
         freed = wire.held[: len(wire.held) if count is None else count]
         del wire.held[: len(freed)]
         for gate in freed:
@@ -148,6 +150,10 @@ class Stage:
     def sleep(self, seconds: float) -> None:
         """Run until quiet, and for `seconds` of virtual time."""
         self._world.loop.sleep(seconds)
+
+    def census(self) -> None:
+        """Count what is reachable from the broadcaster; growth is judged after three."""
+        self._world.do_census()
 
     def collect(self) -> None:
         """A garbage collection."""

@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 import gc
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class World:
         self.program = program
         self.key = key
         self.run_id = run_id
-        self.loop = VirtualLoop(strategy)
+        self.loop = VirtualLoop(strategy, limit=50_000 + 200 * program.steps)
         self.loop.on_jump = self._jumped
         self.guarantees = guarantees or Guarantees()
         self.history = History(program.users, guarantees=self.guarantees)
@@ -265,7 +265,7 @@ class World:
         if known:
             event, outer = _find_event(decoded, self._tokens)
             if event is not None:
-                self._read_event(frame, event, outer, known)
+                self._read_event(frame, event, outer, known, decoded)
         if not frame.type and isinstance(decoded, dict):
             frame.type = str(decoded.get("type", ""))
         if frame.content < 0 and len(known) == 1:
@@ -278,15 +278,27 @@ class World:
         self.history.frames.append(frame)
         return number
 
-    def _read_event(self, frame: Frame, payload: dict[str, Any], outer: list[dict[str, Any]], known: list[int]) -> None:
+    def _read_event(
+        self, frame: Frame, payload: dict[str, Any], outer: list[dict[str, Any]], known: list[int], root: Any
+    ) -> None:
         """`payload` is the innermost object with a canary, `outer` what it lies in, innermost first."""
         content = self._tokens[payload["canary"].lower()]
         published = self._snapshots[content]
         frame.content = content
         frame.others = tuple(c for c in known if c != content)
-        frame.batch = (
-            len(known) > 1 and len({id(p) for p in _payloads(outer[-1] if outer else payload, self._tokens)}) > 1
-        )
+        if len(known) > 1:
+            whole_events = list(_whole(root, self._tokens))
+            if len(whole_events) > 1:
+                frame.batch = tuple(self._tokens[e["payload"]["canary"].lower()] for e in whole_events)
+                frame.others = tuple(c for c in known if c not in frame.batch)
+                wrong = [
+                    key
+                    for content, event in zip(frame.batch, whole_events, strict=True)
+                    for key, value in self._snapshots[content].items()
+                    if event.get(key) != value
+                ]
+                frame.altered = ", ".join(dict.fromkeys(wrong))
+                return
         event = outer[0] if outer else payload
         whole = bool(outer) and event.get("payload") is payload
         changed = ["payload"] if any(payload.get(k) != v for k, v in published["payload"].items()) else []
@@ -680,6 +692,8 @@ class Track:
             self.running.append(self.world.start(coroutine, context))
         for task in self.running:
             task.add_done_callback(self._returned)
+        if not coroutines:
+            self._advance()
 
     def _arrive(self) -> None:
         world = self.world
@@ -760,18 +774,19 @@ def _find_event(value: Any, tokens: dict[str, int]) -> tuple[dict[str, Any] | No
     return None, []
 
 
-def _payloads(value: Any, tokens: dict[str, int]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("canary"), str) and item["canary"].lower() in tokens:
-                found.append(item)
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return found
+def _whole(value: Any, tokens: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """The whole events of ours inside `value`, in the order of the text."""
+    if isinstance(value, dict):
+        payload = value.get("payload")
+        found = payload.get("canary") if isinstance(payload, dict) else None
+        if isinstance(found, str) and found.lower() in tokens:
+            yield value
+        else:
+            for item in value.values():
+                yield from _whole(item, tokens)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _whole(item, tokens)
 
 
 async def _items(source: Any) -> AsyncIterator[Any]:
