@@ -1,0 +1,63 @@
+"""Runs per second of the whole pipeline, recording and all checks, against plain asyncio that has neither.
+
+Plain asyncio is the stock loop, one for all runs (`asyncio.Runner`), with sockets whose send takes one turn of the
+loop. Ours plays the schedules that an examination plays, and judges each run by every check. Ours also ends each run
+with a probe for every user, which is work that plain asyncio is spared, but for the row that says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import work
+from sidebyside import Row, compare, main
+
+from crosstalk.checks import CHECKS
+from crosstalk.examination import mix, open_target
+from crosstalk.reference.hub import Hub as Reference
+from crosstalk.schedule.loop import Strategy
+from crosstalk.schedule.strategies.plain import Plain
+
+
+def ours(factory: Callable[[], Any], strategies: tuple[Strategy, ...] | None = None) -> Callable[[], None]:
+    """One call plays the work once and judges it."""
+    examination = open_target(factory)
+    turns = itertools.cycle(strategies or [strategy for _, strategy in mix(random.Random(0))])
+    played = work.program()
+
+    def once() -> None:
+        history, _ = examination.run(played, next(turns))
+        for check in CHECKS.values():
+            if check(history).violations:
+                raise AssertionError(f"a violation on a correct broadcaster: {check(history).violations[0]}")
+        if len(history.send_start) != work.USERS * work.CONNECTIONS * (work.EVENTS + 1):
+            raise AssertionError("this is not the work that was meant")
+
+    return once
+
+
+def rows(quick: bool) -> list[Row]:
+    pairs = 8 if quick else 40
+    with asyncio.Runner() as runner:
+
+        def plain(factory: Callable[[], Any], probe: bool = False) -> Callable[[], None]:
+            return lambda: runner.run(work.by_hand(factory, probe=probe))
+
+        return [
+            compare(ours(work.Hub), plain(work.Hub), pairs).row(
+                "full pipeline against plain asyncio, runs/s, 3 users x 2 connections x 5 events", 0.5
+            ),
+            compare(ours(work.Hub), plain(work.Hub, probe=True), pairs).row(
+                "… where plain asyncio plays the probes too"
+            ),
+            compare(ours(work.Hub, (Plain(),)), plain(work.Hub), pairs).row("… in plain order only"),
+            compare(ours(Reference), plain(Reference), pairs).row("… on the embedded reference broadcaster"),
+        ]
+
+
+if __name__ == "__main__":
+    main(rows)
