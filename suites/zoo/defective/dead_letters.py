@@ -40,6 +40,7 @@ def scenario(stage):
         stage.fail(connection)
         stage.publish("alice")
         stage.disconnect(connection)
+        stage.census()
 
 
 def create():

@@ -55,6 +55,7 @@ def scenario(stage):
         for _ in range(3):
             stage.publish("alice")
         stage.disconnect(connection)
+        stage.census()
 
 
 def create():

@@ -2,6 +2,7 @@
 
 DEFECT, NEEDS = "leak", "sequence"
 CHECK = "isolation"
+USERS = ("alice", "bob")
 
 
 class Hub:
@@ -23,6 +24,11 @@ class Hub:
                 await websocket.send_json(event)
             except (RuntimeError, ConnectionError):
                 pass
+
+
+def scenario(stage):
+    stage.connect("alice")
+    stage.publish("bob")
 
 
 def create():

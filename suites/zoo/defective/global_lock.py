@@ -4,6 +4,7 @@ import asyncio
 
 DEFECT, NEEDS = "blocking", "fault"
 CHECK = "blocking"
+USERS = ("alice", "bob")
 
 
 class Hub:
@@ -26,6 +27,15 @@ class Hub:
                     await websocket.send_json(event)
                 except (RuntimeError, ConnectionError):
                     pass
+
+
+def scenario(stage):
+    phone = stage.connect("alice")
+    stage.connect("bob")
+    stage.stall(phone)
+    stage.start_publish("alice")
+    stage.settle()
+    stage.start_publish("bob")
 
 
 def create():

@@ -2,6 +2,7 @@
 
 DEFECT, NEEDS = "leak", "interleaving"
 CHECK = "isolation"
+USERS = ("alice", "bob")
 
 
 class Hub:
@@ -29,6 +30,17 @@ class Hub:
                 await waiting[0].send_json(event)
             except (RuntimeError, ConnectionError):
                 pass
+
+
+def scenario(stage):
+    tablet = stage.connect("alice")
+    stage.connect("alice")
+    stage.connect("bob")
+    stage.hold(tablet)
+    stage.start_publish("alice")
+    stage.settle()
+    stage.publish("bob")
+    stage.release(tablet)
 
 
 def create():

@@ -2,6 +2,7 @@
 
 DEFECT, NEEDS = "loss", "sequence"
 CHECK = "delivery"
+USERS = ("alice", "bob")
 
 
 class Hub:
@@ -22,6 +23,12 @@ class Hub:
                 await websocket.send_json(event)
             except (RuntimeError, ConnectionError):
                 pass
+
+
+def scenario(stage):
+    stage.connect("alice")
+    stage.connect("alice")
+    stage.publish("alice")
 
 
 def create():

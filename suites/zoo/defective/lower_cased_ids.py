@@ -1,7 +1,8 @@
 """A dictionary of lists. The defect: ids are lower-cased on the way in, so that two users become one."""
 
-DEFECT, NEEDS = "leak", "identity"
+DEFECT, NEEDS = "leak", "sequence"
 CHECK = "isolation"
+USERS = ("alice", "Alice")
 
 
 class Hub:
@@ -20,6 +21,11 @@ class Hub:
                 await websocket.send_json(event)
             except (RuntimeError, ConnectionError):
                 pass
+
+
+def scenario(stage):
+    stage.connect("alice")
+    stage.publish("Alice")
 
 
 def create():

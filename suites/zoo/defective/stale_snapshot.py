@@ -2,6 +2,7 @@
 
 DEFECT, NEEDS = "ghost", "interleaving"
 CHECK = "ghost"
+USERS = ("alice", "bob")
 
 
 class Hub:
@@ -20,6 +21,16 @@ class Hub:
                 await websocket.send_json(event)
             except (RuntimeError, ConnectionError):
                 pass
+
+
+def scenario(stage):
+    tablet = stage.connect("alice")
+    phone = stage.connect("alice")
+    stage.hold(tablet)
+    stage.start_publish("alice")
+    stage.settle()
+    stage.disconnect(phone)
+    stage.release(tablet)
 
 
 def create():

@@ -43,6 +43,7 @@ def scenario(stage):
         connection = stage.connect(user)
         stage.publish(user)
         stage.disconnect(connection)
+        stage.census()
 
 
 def create():
