@@ -89,6 +89,11 @@ class Examination:
     fresh: Callable[[], Callable[[], Any]] | None = None
     delays: set[float] = field(default_factory=set)
 
+    def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
+        """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
+        strategy = Replay(tuple(schedule)) if isinstance(schedule, Sequence) else schedule
+        return self.run(program, strategy)[0]
+
     def run(
         self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None
     ) -> tuple[History, tuple[int, ...]]:
@@ -185,7 +190,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
     found = []
     blocked = False
     for name, sabotage in SABOTAGE:
-        if name not in checks:
+        if name not in checks or _declared_off(examination.guarantees, name, sabotage):
             continue
         caught = False
         if not blocked:
@@ -195,6 +200,14 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
             caught = bool(CHECKS[name](history).violations)
         found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
+
+
+def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:
+    return (
+        (check == "truthful_count" and guarantees.counts == "no")
+        or (check == "duplicate" and guarantees.at_least_once)
+        or (sabotage is hoard and not guarantees.growth)
+    )
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ pass. `Verdict` is what `verdict.json` holds; SCHEMA is its version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -88,10 +88,52 @@ def judge(
         return "fail", ""
     if lost:
         return "unknown", "a violation was seen that did not replay: state outlives the factory"
+    if inapplicable and not opportunities:
+        return "pass", f"not applicable: {inapplicable}"
     if caught is False:
         return "unknown", "it missed its own sabotage on this target"
     if caught is None:
         return "unknown", "no sabotage has shown that it can see on this target"
     if not opportunities:
-        return ("pass", f"not applicable: {inapplicable}") if inapplicable else ("unknown", "it had no opportunity")
+        return "unknown", "it had no opportunity"
     return "pass", ""
+
+
+def merge(verdicts: Sequence[Verdict]) -> Verdict:
+    """Several verdicts on one target as one: the worst wins, opportunities add up, each defect is listed once.
+
+    Raises ValueError when there are none.
+    """
+    if not verdicts:
+        raise ValueError("there is no verdict to merge")
+    checks: dict[str, list[CheckVerdict]] = {}
+    controls: dict[tuple[str, str], list[Control]] = {}
+    for verdict in verdicts:
+        for check in verdict.checks:
+            checks.setdefault(check.name, []).append(check)
+        for control in verdict.controls:
+            controls.setdefault((control.check, control.sabotage), []).append(control)
+    merged = []
+    for name, found in checks.items():
+        outcome = worst(check.verdict for check in found)
+        violations = {v.cause: v for check in reversed(found) for v in check.violations}
+        reason = next((check.reason for check in found if check.verdict == outcome), "")
+        total = sum(check.opportunities for check in found)
+        merged.append(CheckVerdict(name, outcome, total, tuple(violations.values()), reason))
+    explored = Explored(
+        sum(v.explored.programs for v in verdicts),
+        sum(v.explored.schedules for v in verdicts),
+        sum(v.explored.decisions for v in verdicts),
+        sum(v.explored.deliveries for v in verdicts),
+        round(sum(v.explored.seconds for v in verdicts), 3),
+    )
+    return Verdict(
+        worst(check.verdict for check in merged),
+        ", ".join(dict.fromkeys(v.target for v in verdicts)),
+        verdicts[0].seed,
+        tuple(merged),
+        tuple(Control(*key, all(c.caught for c in found)) for key, found in controls.items()),
+        explored,
+        notes=tuple(dict.fromkeys(note for v in verdicts for note in v.notes)),
+        interrupted=any(v.interrupted for v in verdicts),
+    )

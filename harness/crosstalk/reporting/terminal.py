@@ -6,20 +6,33 @@ from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.timeline import printable
 
 
-def summary(verdict: Verdict) -> str:
+def findings(verdict: Verdict) -> list[str]:
+    """Each distinct defect with its picture and replay command."""
     lines: list[str] = []
     for check in verdict.checks:
         for violation in check.violations:
+            deviations = violation.schedule.deviations
+            how = (
+                "in plain order"
+                if not deviations
+                else f"{deviations} deviation{'s' * (deviations > 1)} from plain order"
+            )
             lines += [
                 f"{check.name}: {printable(violation.message)}",
                 violation.timeline,
-                f"found by {violation.schedule.strategy}, {violation.schedule.deviations} deviations from plain order",
+                f"found by {violation.schedule.strategy}, minimal: {how}",
                 f"replay: crosstalk replay {violation.replay}",
                 "",
             ]
+    return lines
+
+
+def judgement(verdict: Verdict) -> list[str]:
+    """A line a check, what was explored, and the verdict."""
+    lines: list[str] = []
     for check in verdict.checks:
-        reason = f"  ({check.reason})" if check.reason else ""
-        lines.append(f"{check.verdict:8}{check.name:16}{check.opportunities:>10,} opportunities{reason}")
+        reason = f"  ({printable(check.reason)})" if check.reason else ""
+        lines.append(f"{check.verdict:8}{check.name:16}{check.opportunities:>12,} opportunities{reason}")
     caught = sum(control.caught for control in verdict.controls)
     explored = verdict.explored
     lines += [f"note: {printable(note)}" for note in verdict.notes]
@@ -27,6 +40,10 @@ def summary(verdict: Verdict) -> str:
         f"controls: {caught} of {len(verdict.controls)} sabotages caught on this target",
         f"explored: {explored.schedules:,} schedules, {explored.decisions:,} decisions, "
         f"{explored.deliveries:,} deliveries in {explored.seconds:g} s (seed {verdict.seed})",
-        f"verdict: {verdict.verdict} for {verdict.target}",
+        f"verdict: {verdict.verdict} for {printable(verdict.target)}" + (" (interrupted)" * verdict.interrupted),
     ]
-    return "\n".join(lines)
+    return lines
+
+
+def summary(verdict: Verdict) -> str:
+    return "\n".join(findings(verdict) + judgement(verdict))

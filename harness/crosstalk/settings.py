@@ -1,0 +1,114 @@
+"""Options, environment and ini keys, read into one frozen Settings. Options > environment > ini > default.
+
+Kept free of imports that cost time: every pytest run with the plugin installed reads this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT_TARGET = "crosstalk.reference.hub:Hub"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name (ini key crosstalk_NAME, environment CROSSTALK_NAME), option, and what it says."""
+
+    name: str
+    option: str
+    kind: str
+    default: Any
+    help: str
+
+
+SETTINGS = (
+    Setting(
+        "broadcaster",
+        "--broadcaster",
+        "text",
+        "",
+        "The broadcaster to judge: module:attribute or path/to/file.py:attribute; an object, class or (async) factory.",
+    ),
+    Setting("budget", "--crosstalk-budget", "seconds", 20.0, "Seconds of exploration in all (default 20)."),
+    Setting("seed", "--crosstalk-seed", "whole", 0, "Where the exploration starts; the same seed repeats it."),
+    Setting("reports", "--crosstalk-reports", "text", "reports", "Folder that gets verdict.json (default reports)."),
+    Setting("connect", "--crosstalk-connect", "text", "", "Name of the broadcaster's connect method."),
+    Setting("disconnect", "--crosstalk-disconnect", "text", "", "Name of the broadcaster's disconnect method."),
+    Setting("publish", "--crosstalk-publish", "text", "", "Name of the method that sends an event to one user."),
+    Setting("strict", "--crosstalk-strict", "flag", False, "Hold the broadcaster to the strict guarantees."),
+    Setting(
+        "guarantee",
+        "--crosstalk-guarantee",
+        "list",
+        (),
+        "NAME=VALUE, may be repeated: what the broadcaster promises (see crosstalk.Guarantees).",
+    ),
+)
+
+
+class SettingError(ValueError):
+    """A setting has a wrong value; the message is one sentence and names where it came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    broadcaster: str
+    budget: float
+    seed: int
+    reports: str
+    connect: str
+    disconnect: str
+    publish: str
+    strict: bool
+    guarantee: tuple[str, ...]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The methods named, by role."""
+        return {role: getattr(self, role) for role in ("connect", "disconnect", "publish") if getattr(self, role)}
+
+
+def read(
+    option: Callable[[Setting], Any], environment: Callable[[str], str | None], ini: Callable[[Setting], Any]
+) -> Settings:
+    """The settings; raises SettingError. Each source answers None or "" where it says nothing."""
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        name = f"CROSSTALK_{setting.name.upper()}"
+        for source, value in (
+            (setting.option, option(setting)),
+            (name, environment(name)),
+            (f"crosstalk_{setting.name}", ini(setting)),
+        ):
+            if value is not None and value != "" and value != [] and value is not False:
+                values[setting.name] = _converted(setting, value, source)
+                break
+        else:
+            values[setting.name] = setting.default
+    return Settings(**values)
+
+
+def _converted(setting: Setting, value: Any, source: str) -> Any:
+    if setting.kind == "list":
+        items = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
+        return tuple(item.strip() for item in items if item.strip())
+    if setting.kind == "flag":
+        if value is True:
+            return True
+        if str(value).lower() in ("1", "true", "yes", "on"):
+            return True
+        if str(value).lower() in ("0", "false", "no", "off"):
+            return False
+        raise SettingError(f"{source} is {value!r}: give yes or no")
+    if setting.kind == "text":
+        return str(value)
+    try:
+        number = int(value) if setting.kind == "whole" else float(value)
+    except ValueError:
+        wanted = "a whole number" if setting.kind == "whole" else "a number of seconds"
+        raise SettingError(f"{source} is {value!r}: give {wanted}") from None
+    if setting.kind == "seconds" and not 0 < number < 1e9:
+        raise SettingError(f"{source} is {value!r}: give more than 0 seconds")
+    return number
