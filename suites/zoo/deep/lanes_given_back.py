@@ -26,8 +26,9 @@ class Lane:
 
     async def clear(self):
         """A frame that is half written has to be finished."""
-        if self.writes:
-            await asyncio.wait(self.writes)
+        under_way = [write for write in self.writes if not write.done()]
+        if under_way:
+            await asyncio.wait(under_way)
         self.writes.clear()
         self.sockets.clear()
 

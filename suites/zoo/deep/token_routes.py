@@ -1,7 +1,7 @@
 """Frames are routed by a small session token, which a client shows with each request and which is renewed every five
-minutes; the client is told before the old token goes back to the spare ones, and an old token stays good until it is
-issued again. The defect: a publish notes the tokens of its user's sessions and follows them one by one, and a token can
-have been issued to somebody else when its turn comes.
+minutes. The token of a session that ended is laid aside for as long before it is issued again. The defect: a renewed
+token is spare as soon as the client knows the new one, though a publish, which notes its user's tokens and follows them
+one by one, can still be going to follow it.
 
 It takes all of these, in this order:
 1. a publish for a user with two connections notes both tokens and waits on the first send;
@@ -73,7 +73,7 @@ class TokenRouter:
         for token in [token for token, owner in self.routes.items() if owner is session]:
             self.routes[token] = None
             if token not in self.spare:
-                self.spare.append(token)
+                asyncio.get_running_loop().call_later(LIFETIME, self.spare.append, token)
 
     async def publish(self, user_id, event):
         text = json.dumps(event)
