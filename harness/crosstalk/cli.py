@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
 
 from crosstalk.examination import examine, find, open_target
+from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.terminal import summary
 from crosstalk.reporting.timeline import printable, timeline
+from crosstalk.scenarios.program import FAMILIES
 from crosstalk.scenarios.token import read
 from crosstalk.schedule.strategies.replay import Replay
+from crosstalk.settings import DEFAULT_TARGET
 from crosstalk.targets.loader import TargetError
 
-DEFAULT_TARGET = "crosstalk.reference.hub:Hub"
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 
 
@@ -30,19 +34,55 @@ def cli() -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
+def _progress(quiet: bool) -> Callable[[int, int], None] | None:
+    """The live line; None under --quiet, in CI, and where nobody watches a terminal."""
+    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
+        return None
+    began = time.monotonic()
+
+    def show(runs: int, defects: int) -> None:
+        text = f"{runs:,} schedules, {defects} distinct violations, {time.monotonic() - began:.0f} s"
+        click.echo(f"\r{text:<60}", err=True, nl=False)
+
+    return show
+
+
 @cli.command()
 @click.argument("spec", default=DEFAULT_TARGET)
 @click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
 @click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-def check(spec: str, budget: float, seed: int, reports: Path) -> None:
+@click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
+@click.option("--connect", default="", help="Name of the broadcaster's connect method.")
+@click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
+@click.option("--publish", default="", help="Name of the method that sends an event to one user.")
+@click.option("--strict", is_flag=True, help="Hold the broadcaster to the strict guarantees.")
+@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What the broadcaster promises.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress line.")
+def check(
+    spec: str,
+    budget: float,
+    seed: int,
+    reports: Path,
+    family: str,
+    connect: str,
+    disconnect: str,
+    publish: str,
+    strict: bool,
+    guarantee: tuple[str, ...],
+    quiet: bool,
+) -> None:
     """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
+    names = {"connect": connect, "disconnect": disconnect, "publish": publish}
     try:
-        examination = open_target(spec)
-    except TargetError as error:
+        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict))
+    except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
-    verdict = examine(examination, seed=seed, seconds=budget)
+    progress = _progress(quiet)
+    verdict = examine(examination, seed=seed, seconds=budget, family=family, progress=progress)
+    if progress is not None:
+        click.echo("\r" + " " * 60 + "\r", err=True, nl=False)
     click.echo(summary(verdict))
     try:
         reports.mkdir(parents=True, exist_ok=True)
@@ -66,8 +106,9 @@ def replay(token: str) -> None:
                 raise ValueError(f"{token} holds no violation to replay")
             token = tokens[0]
         example = read(token)
-        examination = open_target(example.target)
-    except (ValueError, msgspec.DecodeError, TargetError) as error:
+        guarantees = msgspec.convert(example.guarantees, Guarantees)
+        examination = open_target(example.target, names=example.names, guarantees=guarantees)
+    except (ValueError, msgspec.MsgspecError, TargetError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
     history, _ = examination.run(example.program, Replay(example.tape))

@@ -71,8 +71,9 @@ CONTROL_PROGRAM = Program(
         ),
     ),
 )
-COUNTS = ((40, 80, 160), (400, 1_600, 6_400))
-"""Departures (and events) between censuses: first few, and only when those grew, many."""
+COUNTS = (16, 32, 64)
+MANY = 6_400
+"""Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class Examination:
     adapter: Adapter
     guarantees: Guarantees = LENIENT
     fresh: Callable[[], Callable[[], Any]] | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
@@ -142,7 +145,9 @@ def open_target(
         raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
     del sample
     fresh = (lambda: reloaded(spec)) if isinstance(target, str) else None
-    return calibrated(Examination(spec, factory, adapter, guarantees or LENIENT, fresh))
+    given = {role: name for role, name in (names or {}).items() if name}
+    declared = guarantees or LENIENT
+    return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
 async def _await(value: object) -> object:
@@ -194,7 +199,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
             continue
         caught = False
         if not blocked:
-            program = departures(COUNTS[0]) if sabotage is hoard else CONTROL_PROGRAM
+            program = departures(COUNTS) if sabotage is hoard else CONTROL_PROGRAM
             history, _ = examination.run(program, Plain(), sabotage=sabotage)
             blocked = any("kept the thread" in crash for crash in history.crashes)
             caught = bool(CHECKS[name](history).violations)
@@ -327,8 +332,9 @@ class _Explorer:
         known: tuple[Control, ...] = ()
         try:
             known = controls(self.examination, self.checks)
-            self._census()
-            self._explore()
+            growing = self._census()
+            self._explore(0.7 if growing else 1.0)
+            self._growth(growing)
             self._minimise()
         except KeyboardInterrupt:
             self.interrupted = True
@@ -345,10 +351,10 @@ class _Explorer:
     def _left(self, share: float = 1.0) -> float:
         return self.began + self.seconds * share - time.monotonic()
 
-    def _explore(self) -> None:
+    def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
-            if self.runs and self._left(0.8 if self.defects else 1.0) < 0:
+            if self.runs and self._left(0.8 * share if self.defects else share) < 0:
                 break
             run = next(runs)
             self.runs += 1
@@ -397,24 +403,30 @@ class _Explorer:
         self.defects[check, cause] = (strategy, program, tape)
         return True
 
-    def _census(self) -> None:
-        """Does memory grow with departed users, or with past events? Few first; where those grew, many."""
-        if "cleanup" not in self.checks or not self.examination.guarantees.growth:
-            return
-        for programs in (departures, _vanished, passing_events):
-            for counts in COUNTS:
-                program = programs(counts)
-                history, tape = self.examination.run(program, Plain())
-                self._count(history, tape)
-                result = CHECKS["cleanup"](history)
-                self.opportunities["cleanup"] += result.opportunities
-                growth = [v for v in result.violations if v.cause.startswith("growth")]
-                if not growth:
-                    break
-                if counts == COUNTS[-1]:
-                    self.defects["cleanup", growth[0].cause] = ("plain", programs(COUNTS[0]), ())
-                elif self._left(0.5) < 0:
-                    break  # no time to tell a leak from a cache that fills up
+    def _census(self) -> list[Callable[[tuple[int, ...]], Program]]:
+        """The programs, of departures and of passing events, in which memory grew over the first few."""
+        growing: list[Callable[[tuple[int, ...]], Program]] = []
+        if "cleanup" in self.checks and self.examination.guarantees.growth:
+            growing = [programs for programs in (departures, _vanished, passing_events) if self._grew(programs, COUNTS)]
+        return growing
+
+    def _grew(self, programs: Callable[[tuple[int, ...]], Program], counts: tuple[int, ...]) -> str:
+        history, tape = self.examination.run(programs(counts), Plain())
+        self._count(history, tape)
+        result = CHECKS["cleanup"](history)
+        self.opportunities["cleanup"] += result.opportunities
+        return next((v.cause for v in result.violations if v.cause.startswith("growth")), "")
+
+    def _growth(self, growing: list[Callable[[tuple[int, ...]], Program]]) -> None:
+        """A cache that fills up stops growing in the end; what still grows after very many is a leak."""
+        for programs in growing:
+            began = time.monotonic()
+            self.examination.run(programs(COUNTS), Plain())
+            each = (time.monotonic() - began) / COUNTS[-1]
+            most = int(min(MANY, max(1_600, self._left(0.95) / len(growing) / each)))
+            cause = self._grew(programs, (most // 16, most // 4, most))
+            if cause:
+                self.defects.setdefault(("cleanup", cause), ("plain", programs(COUNTS), ()))
 
     def _minimise(self, hurry: bool = False) -> None:
         order = list(self.checks)
@@ -503,7 +515,10 @@ def violation_of(
     violation = find(history, check, cause)
     if violation is None:
         return None
-    token = write(Counterexample(examination.target, check, cause, strategy, program, tape))
+    declared: dict[str, Any] = msgspec.to_builtins(examination.declared)
+    usual: dict[str, Any] = msgspec.to_builtins(LENIENT)
+    unusual = {name: value for name, value in declared.items() if value != usual[name]}
+    token = write(Counterexample(examination.target, check, cause, strategy, program, tape, examination.names, unusual))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
     return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)

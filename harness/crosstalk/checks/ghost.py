@@ -16,10 +16,15 @@ def check(history: History) -> Result:
     if not history.guarantees.replay:
         _replayed(history, result)
     left = [episode.left for episode in history.episodes]
-    for row, (episode, start) in enumerate(zip(history.send_episode, history.send_start, strict=True)):
+    rows = zip(history.send_episode, history.send_frame, history.send_start, strict=True)
+    for row, (episode, number, start) in enumerate(rows):
         if left[episode] == NEVER:
             continue
         result.opportunities += 1
+        frame = history.frames[number]
+        user_number = history.episodes[episode].user
+        if frame.content >= 0 and user_number not in history.contents[frame.content].users:
+            continue  # that is isolation's to tell
         if start > left[episode]:
             user = history.users[history.episodes[episode].user]
             message = f"a send to {user!r} started after the disconnect of that connection had returned"

@@ -13,7 +13,48 @@ def printable(text: str) -> str:
 
 
 def timeline(history: History, violation: Violation | None = None, width: int = 34) -> str:
-    """The history as lines of text; the violation's line starts with `>>`."""
+    """The history as lines of text; the violation's line starts with `>>`.
+
+    Of many users only those concerned are shown, of many lines the first and those about the violation; what is left
+    out is counted.
+    """
+    if violation is not None and violation.cause.startswith("growth"):
+        return _growth(history, violation)
+    lines = _lines(history, violation)
+    shown = list(range(len(history.users)))
+    if len(shown) > FEW:
+        concerned = [number for number, user in enumerate(history.users) if violation and user in violation.users]
+        shown = (concerned or shown)[:FEW]
+        lines = [line for line in lines if line[1] < 0 or line[1] in shown]
+    columns = {user: column for column, user in enumerate(shown)}
+    rows = ["   " + "".join(printable(history.users[user])[: width - 2].ljust(width) for user in shown).rstrip()]
+    left_out = len(history.users) - len(shown)
+    if left_out:
+        rows.append(f"   ({left_out} other users are left out)")
+    marked = next((index for index, line in enumerate(lines) if line[3]), len(lines) - 1)
+    for index, (_, user, text, mark) in enumerate(lines):
+        if LINES // 3 <= index < marked - LINES // 2 or index > marked + LINES // 3:
+            if not rows[-1].startswith("   ..."):
+                rows.append("   ...")
+            continue
+        column = f"-- {printable(text)}" if user < 0 else " " * (width * columns[user]) + text
+        rows.append(((">> " if mark else "   ") + column).rstrip())
+    if violation is not None:
+        rows.append(f">> {violation.check}: {printable(violation.message)}")
+    return "\n".join(rows)
+
+
+FEW, LINES = 6, 120
+
+
+def _growth(history: History, violation: Violation) -> str:
+    rows = ["   departed users    events   objects     bytes reachable from the broadcaster"]
+    rows += [f"   {c.departed:14,}{c.events:10,}{c.objects:10,}{c.bytes:10,}" for c in history.census]
+    return "\n".join((*rows, f">> {violation.check}: {printable(violation.message)}"))
+
+
+def _lines(history: History, violation: Violation | None) -> list[tuple[int, int, str, bool]]:
+    """(time, user or -1, text, marked), in the order of time."""
     lines: list[tuple[int, int, str, bool]] = []
     for call in history.calls:
         what = call.kind
@@ -27,21 +68,14 @@ def timeline(history: History, violation: Violation | None = None, width: int = 
     for row, start in enumerate(history.send_start):
         episode = history.episodes[history.send_episode[row]]
         frame = history.frames[history.send_frame[row]]
-        text = f"<- #{frame.content}" if frame.content >= 0 else "<- frame"
-        if frame.content >= 0:
-            owners = history.contents[frame.content].users
-            if episode.user not in owners:
-                text += f" OF {printable(history.users[min(owners)])}"
+        carried = frame.carried
+        text = "<- " + (" ".join(f"#{content}" for content in carried) or "frame")
+        quoted = [c for c in carried + frame.others if episode.user not in history.contents[c].users]
+        if quoted:
+            owner = min(history.contents[quoted[0]].users)
+            text += f" OF {printable(history.users[owner])}"
         text += f" on socket {episode.socket}"
         lines.append((start, episode.user, text, violation is not None and violation.send == row))
-    for time, note in history.notes:
-        lines.append((time, -1, note, False))
+    lines += [(time, -1, note, False) for time, note in history.notes]
     lines.sort(key=lambda line: line[0])
-    head = "   " + "".join(printable(user)[: width - 2].ljust(width) for user in history.users)
-    rows = [head.rstrip()]
-    for _, user, text, marked in lines:
-        column = f"-- {printable(text)}" if user < 0 else " " * (width * user) + text
-        rows.append(((">> " if marked else "   ") + column).rstrip())
-    if violation is not None:
-        rows.append(f">> {violation.check}: {printable(violation.message)}")
-    return "\n".join(rows)
+    return lines

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import sys
+from collections import deque
 from collections.abc import Iterable
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 from crosstalk.scenarios.socket import Socket
 
 _NEITHER = (ModuleType, type, BuiltinFunctionType, CodeType, FrameType, asyncio.AbstractEventLoop, contextvars.Context)
+_CONTAINERS = (dict, list, set, frozenset, tuple, deque)
 _NOT_INTO = (Socket, asyncio.Task, asyncio.Handle)
 
 
 def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
     """(objects, bytes): containers count as objects, bytes are of everything.
 
-    Code, classes, other modules and what belongs to the harness are left out.
+    Code, classes, other modules and what belongs to the harness are left out; so are empty containers, for a registry
+    that keeps an empty set for each user it has ever known holds nothing of theirs.
     """
     stack: list[Any] = []
     for root in roots:
@@ -36,6 +39,8 @@ def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
         if id(item) in seen or isinstance(item, _NEITHER):
             continue
         seen.add(id(item))
+        if isinstance(item, _CONTAINERS) and not item:
+            continue
         size += sys.getsizeof(item, 0)
         if gc.is_tracked(item) or isinstance(item, dict | tuple):
             objects += 1

@@ -1,10 +1,11 @@
-"""A counterexample as one short token: target, seed, program and tape, compressed and URL-safe."""
+"""A counterexample as one short token, compressed and URL-safe: target and how it is called, program and tape."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import zlib
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,8 @@ class Counterexample(msgspec.Struct, frozen=True, array_like=True):
     strategy: str
     program: Program
     tape: tuple[int, ...]
+    names: dict[str, str] = {}
+    guarantees: dict[str, Any] = {}
 
 
 def write(counterexample: Counterexample) -> str:
