@@ -1,7 +1,7 @@
-"""All connections are in one list. Who leaves is replaced by None, and every 30 seconds the list is closed up. A publish
-notes the places of its user's connections; when the length of the list differs after a send, it was closed up, and the
-places still to come are looked for again. The defect: the length is the same again when as many have come as the closing
-up took away.
+"""All connections are in one list. Who leaves is replaced by None, and every 30 seconds the list is closed up. A
+publish notes the places of its user's connections; when the length of the list differs after a send, it was closed up,
+and the places still to come are looked for again. The defect: the length is the same again when as many have come as
+the closing up took away.
 
 It takes all of these, in this order:
 1. somebody leaves whose place is before a user's second connection;
