@@ -235,6 +235,8 @@ _PORTIONS = tuple(
     if number in (60, 200)
     else ("identity", "runs", "lifecycle", "faults", "slow")[number // 12 % 5]
     if number % 12 == 7
+    else "churn"
+    if number % 3 == 1
     else "any"
     for number in range(256)
 )
@@ -264,7 +266,7 @@ def explore(
     waits: Sequence[float] = WAITS
     number = 0
     while True:
-        name, strategy = strategies[number % len(strategies)]
+        name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
         program = draw(source, drawn, waits)
         history, tape = examination.run(program, strategy, run_id=number & 0xFFFF)

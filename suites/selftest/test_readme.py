@@ -9,7 +9,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def test_the_caught_leak_replays_as_printed(tmp_path):
-    code = re.search(r"```python\n(.*?)```", README, re.S)
+    code = re.search(r"```python\n(class Hub.*?)```", README, re.S)
     token = re.search(r"crosstalk replay (ct1-\S+)", README)
     assert code is not None
     assert token is not None
@@ -24,5 +24,5 @@ def test_the_caught_leak_replays_as_printed(tmp_path):
     assert done.returncode == 1, done.stderr
     picture = [line.rstrip() for line in done.stdout.strip().splitlines()]
     shown = [line[4:] for line in README.splitlines() if line.startswith("    ")]
-    start = shown.index("isolation: 'bob' was sent an event that belongs to 'carol'") + 1
+    start = shown.index("isolation: 'bob' was sent an event that belongs to 'alice'") + 1
     assert [line.strip() for line in shown[start : start + len(picture)]] == [line.strip() for line in picture]

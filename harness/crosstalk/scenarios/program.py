@@ -136,9 +136,9 @@ class _Bytes:
         return value % count
 
 
-FAMILIES = ("any", "identity", "lifecycle", "runs", "faults", "slow", "wide", "long")
-"""Kinds of programs: a mix of all; tempting ids; reconnects; agent runs; failures and cancellations; stalled
-connections; hundreds of users; many reconnect cycles."""
+FAMILIES = ("any", "identity", "lifecycle", "churn", "runs", "faults", "slow", "wide", "long")
+"""Kinds of programs: a mix of all; tempting ids; reconnects; many of them while few events are under way; agent runs;
+failures and cancellations; stalled connections; hundreds of users; many reconnect cycles."""
 
 # How often each kind of step is drawn, of 32; the rest of a row is publishes.
 _KINDS = ("burst", "run", "toggle", "again", "twin", "stall", "drop", "cancel", "wait", "collect")
@@ -163,6 +163,8 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
 
     `waits` are the seconds of virtual time to choose from.
     """
+    if family == "churn":
+        return _churn(genome, waits)
     table = _TABLES[family]
     take = _Bytes(genome).below
     count = 2 + (0, 0, 0, 1, 1, 2)[take(6)]
@@ -226,6 +228,49 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
                 steps.append(Collect())
         tracks.append(tuple(steps))
     return Program(users, tuple(devices), tuple(tracks), prompt)
+
+
+def _churn(genome: bytes, waits: Sequence[float]) -> Program:
+    """Two or three users; few events under way while connections come and go, in one track after another."""
+    take = _Bytes(genome).below
+    count = 2 + (take(4) == 3)
+    users = identities("plain", count)
+    devices = [*range(count)]
+    for _ in range(take(3)):
+        devices.append(take(count))
+    state: dict[int, bool] = {}
+    opening: list[AnyStep] = []
+    for device in range(len(devices)):
+        if take(3):
+            opening.append(Connect(device))
+            state[device] = True
+    publishing: list[AnyStep] = []
+    for _ in range(1 + take(3)):
+        user = devices[take(len(devices))]
+        publishing.append(Burst((user,) * 2) if take(6) == 5 else Publish(user))
+        if take(6) == 5:
+            publishing.append(Wait(waits[take(len(waits))]))
+    coming_and_going: list[AnyStep] = []
+    for _ in range(2 + take(9)):
+        kind, device = take(12), take(len(devices))
+        if kind == 0:
+            coming_and_going.append(Wait(waits[take(len(waits))]))
+        elif kind == 1:
+            coming_and_going.append(Publish(devices[device]))
+        elif kind == 2:
+            coming_and_going.append(Cancel(take(3)))
+        elif kind == 3:
+            coming_and_going.append(Drop(device))
+        elif state.get(device):
+            coming_and_going.append(Disconnect(device, gone=take(6) == 5))
+            state[device] = False
+        else:
+            coming_and_going.append(Connect(device, _reuse(take, device, state)))
+            state[device] = True
+    tracks = [(*opening, *publishing), tuple(coming_and_going)]
+    if take(3) == 2:
+        tracks.append((Publish(devices[take(len(devices))]), Publish(devices[take(len(devices))])))
+    return Program(users, tuple(devices), tuple(tracks))
 
 
 def _reuse(take: Callable[[int], int], device: int, state: dict[int, bool]) -> int:
