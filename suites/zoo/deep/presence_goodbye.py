@@ -1,13 +1,14 @@
 """When a user's last connection ends, the others are told after two seconds, in case the user comes back at once, and
-then the user's room is closed. The defect: who comes back while the others are being told finds the room still there,
-and the room is closed afterwards with the new connection in it.
+then the user's empty room is closed. The defect: a goodbye that is late closes whatever room the user has by then, if
+the room it was said for is empty.
 
 It takes all of these, in this order:
-1. a user's last connection ends, and no other of that user comes within two seconds;
-2. another user is being told, on a connection that takes its time;
-3. the first user comes back on another connection;
-4. the other user has been told;
-5. something is published for the user who came back.
+1. a user's last connection ends, and two seconds later another user is being told, which takes its time;
+2. the first user comes back on another connection, and leaves again;
+3. the other user has been told, and the room is closed before the second two seconds are over;
+4. the first user comes back once more, to a new room;
+5. the second two seconds are over, and the other user has been told again;
+6. something is published for the user who came back.
 """
 
 import asyncio
@@ -50,8 +51,8 @@ class PresenceRooms:
         if not room.websockets:
             for other in [other for other in self.rooms if other != user_id]:
                 await self.send_to_user(other, {"type": "presence", "left": user_id})
-            if self.rooms.get(user_id) is room:
-                del self.rooms[user_id]
+            if not room.websockets:
+                self.rooms.pop(user_id, None)
 
     async def send_to_user(self, user_id: str, event: dict) -> int:
         room = self.rooms.get(user_id)
@@ -72,8 +73,10 @@ def scenario(stage):
     stage.hold(other)
     stage.disconnect(phone)
     stage.sleep(2)
-    stage.connect("alice")
+    stage.disconnect(stage.connect("alice"))
     stage.release(other)
+    stage.connect("alice")
+    stage.sleep(2)
     stage.publish("alice")
 
 
