@@ -78,3 +78,15 @@ def ended(base: type[Exception], code: int) -> type[Exception]:
     if base not in (RuntimeError, ConnectionResetError):
         return base
     return _made(base, code, sys.modules.get("starlette.websockets"), sys.modules.get("websockets.exceptions"))
+
+
+def is_end(error: BaseException) -> bool:
+    """Whether `error` is a library's own way to say that its connection has ended, by whatever it was learnt."""
+    starlette = sys.modules.get("starlette.websockets")
+    if starlette is not None and isinstance(error, starlette.WebSocketDisconnect):
+        return True
+    websockets = sys.modules.get("websockets.exceptions")
+    if websockets is not None and isinstance(error, websockets.ConnectionClosed):
+        return True
+    # Starlette's and the ASGI servers' RuntimeErrors for a send after the end
+    return isinstance(error, RuntimeError) and str(error).startswith(("Cannot call ", "Unexpected ASGI message"))
