@@ -1,6 +1,6 @@
-"""Every user has a channel with a lock that keeps publishes in order. A channel that has been empty for half a minute is
-taken off the user; it goes to a pool, from which the next user without a channel gets one, unless a publish is in it or
-waits to be."""
+"""Every user has a channel with a lock that keeps publishes in order. A channel that has been empty for half a minute
+is taken off the user; it goes to a pool, from which the next user without a channel gets one, unless a publish is in it
+or waits to be."""
 
 import asyncio
 
