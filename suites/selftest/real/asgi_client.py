@@ -9,11 +9,21 @@ from collections.abc import Callable, Iterable
 
 
 class Client:
-    """`answers(text)` says which texts the client replies to a text it was sent. `begin` texts are sent on opening."""
+    """`answers(text)` says which texts the client replies to a text it was sent. `begin` texts are sent on opening.
 
-    def __init__(self, websocket, answers: Callable[[str], Iterable[str]], begin: Iterable[str] = ()):
+    `reads(text)` is what the client's own code is given of a text, after its library has decoded it.
+    """
+
+    def __init__(
+        self,
+        websocket,
+        answers: Callable[[str], Iterable[str]],
+        begin: Iterable[str] = (),
+        reads: Callable[[str], str] = str,
+    ):
         self._websocket = websocket
         self._answers = answers
+        self._reads = reads
         self._inbox = asyncio.Queue()
         self._inbox.put_nowait({"type": "websocket.connect"})
         for text in begin:
@@ -27,14 +37,15 @@ class Client:
         return await self._inbox.get()
 
     async def send(self, message):
+        text = message.get("text")
         try:
-            await self._websocket.send(message)
+            await self._websocket.send(message if text is None else {**message, "text": self._reads(text)})
         except OSError:
             self.leave()
             raise
-        if message["type"] == "websocket.send" and not self._left:
-            for text in self._answers(message["text"]):
-                self._say(text)
+        if text is not None and not self._left:
+            for reply in self._answers(text):
+                self._say(reply)
 
     def leave(self):
         """The connection has ended: the application reads it after what came in before."""

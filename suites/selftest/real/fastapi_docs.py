@@ -1,21 +1,21 @@
 """The connection manager that FastAPI's documentation prints ("Handling disconnections and multiple clients").
 
-Seen: isolation, delivery, crash, blocking, golden_path. All of it is documented: `broadcast` sends to every client,
-and the page says that the manager is a minimal example that keeps everything in one list. In particular the loop
+Seen: isolation, delivery, blocking, crash, and golden_path with delivery. All of it is documented behaviour:
+`broadcast` is there to reach every client, and the page calls the manager a minimal example that keeps everything in
+one list in memory. In particular its loop
 
     for connection in self.active_connections:
         await connection.send_text(message)
 
-sends to everybody (isolation); ends at the first client that has gone, with that client's error raised to whoever
-published (crash), and nothing for those behind it in the list (delivery, golden_path); steps over a client when one
-before it leaves while a send is awaited (delivery); and waits for each client in turn (blocking).
+reaches everybody (isolation); ends at the first client that has gone, with that client's WebSocketDisconnect raised to
+whoever publishes for another (crash) and nothing for those behind it in the list (delivery); steps over a client when
+one before it leaves while a send is awaited (delivery); and waits for each client in turn (blocking).
 """
 
 import json
 
-from starlette.websockets import WebSocket
-
 from real.starlette_sockets import of, opened
+from starlette.websockets import WebSocket
 
 
 class ConnectionManager:

@@ -1,13 +1,18 @@
 """What people make of FastAPI's connection manager for users: a dict from user id to the user's WebSocket(s).
 
-`OneEach` keeps one socket a user, as most answers and tutorials do. `ListEach` keeps a list of them, the usual repair.
+`OneEach` keeps one socket a user, as most answers and tutorials do. Seen: delivery (and golden_path with it). A second
+tab replaces the first, which is never sent anything again, and either tab's closing takes the entry away.
+
+`ListEach` keeps a list of sockets, the usual repair. Seen: delivery (and golden_path with it). The loop over the list
+ends at the first tab that has gone, since its send raises, and steps over a tab when one before it closes meanwhile.
+
+Defects of the pattern, not of Starlette.
 """
 
 import json
 
-from starlette.websockets import WebSocket
-
 from real.starlette_sockets import of, opened
+from starlette.websockets import WebSocket
 
 
 class OneEach:
