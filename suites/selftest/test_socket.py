@@ -124,29 +124,43 @@ def test_a_send_after_the_broadcaster_closed_raises_what_each_library_raises(way
     assert history.episodes[0].excused < NEVER
 
 
-def test_the_end_of_a_connection_is_excused_and_no_other_error():
+class Careless:
+    """Lets a dead socket's error out to the publisher of its user."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets[user_id] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        pass
+
+    async def publish(self, user_id, event):
+        await self.sockets[user_id].send_json(event)
+
+
+class Confused(Careless):
+    """Lets it out to whoever publishes."""
+
+    async def publish(self, user_id, event):
+        await self.sockets["alice"].send_json(event)
+
+
+def test_a_dead_sockets_error_is_excused_towards_its_own_user_only():
     def scenario(stage):
         alice = stage.connect("alice")
+        stage.connect("bob")
         stage.fail(alice)
         stage.publish("alice")
+        stage.publish("bob")
 
-    class Careless:
-        async def connect(self, user_id, websocket):
-            self.websocket = websocket
+    def crashes(hub):
+        history = perform(scenario, ("alice", "bob"), hub, Adapter(hub()))
+        return {violation.users for violation in CHECKS["crash"](history).violations}
 
-        async def disconnect(self, user_id, websocket):
-            pass
-
-        async def publish(self, user_id, event):
-            if event["type"] != "probe":
-                await self.websocket.send_json(event)
-
-    class Wrong(Careless):
-        async def publish(self, user_id, event):
-            raise WebSocketDisconnect(1006)
-
-    assert not CHECKS["crash"](perform(scenario, ("alice",), Careless, Adapter(Careless()))).violations
-    assert CHECKS["crash"](perform(scenario, ("alice",), Wrong, Adapter(Wrong()))).violations
+    assert crashes(Careless) == set()
+    assert crashes(Confused) == {("bob",)}
 
 
 WITHOUT = """
