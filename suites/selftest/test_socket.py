@@ -562,3 +562,16 @@ def test_what_json_cannot_encode_is_a_type_error_as_on_starlettes(value):
         history, (error,) = play(scenario, publishing=lambda socket, event, data=data: socket.send_json(data))
         assert type(error) is TypeError
         assert not len(history.send_start)
+
+
+def test_a_circular_event_is_a_value_error_as_on_starlettes():
+    def scenario(stage):
+        stage.connect("alice")
+        stage.publish("alice")
+
+    async def circular(socket, event):
+        event["self"] = event
+        await socket.send_json(event)
+
+    _, (error,) = play(scenario, publishing=circular)
+    assert type(error) is ValueError

@@ -429,11 +429,11 @@ def _plain(data: dict[str, Any]) -> bool:
 
 def _json(data: Any) -> bytes:
     """As Starlette encodes; raises TypeError for what json can't encode, a datetime say. Quickly for most."""
-    if type(data) is dict and _plain(data):
-        try:
+    try:
+        if type(data) is dict and _plain(data):
             return _QUICK.encode(data)
-        except (TypeError, ValueError, OverflowError):
-            pass
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        pass
     return _JSON.encode(data).encode("utf-8", "surrogatepass")
 
 
