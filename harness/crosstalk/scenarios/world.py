@@ -24,6 +24,7 @@ from crosstalk.model.history import (
     ACCEPTED,
     CANCELLED,
     FAILED,
+    NEVER,
     PENDING,
     Call,
     Content,
@@ -110,6 +111,8 @@ class World:
         self.disconnect: Callable[[str, dict[str, Any]], Any]
         self.publish: Callable[[str, dict[str, Any]], Any]
         self.hoard: list[Any] = []
+        self.marks: tuple[int, ...] = (0, 0, 0, 0)
+        self.cells: set[tuple[object, ...]] = set()
         self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._tokens: dict[str, int] = {}
         self._snapshots: list[dict[str, Any]] = []
@@ -183,6 +186,7 @@ class World:
                 else:
                     future.set_result(None)
 
+        marks, episode = self.marks, wire.episode
         gate = Gate(serial, kind, complete)
         if (wire.stalled or wire.held_by_hand) and wire.dead is None:
             wire.held.append(gate)
@@ -195,6 +199,29 @@ class World:
             if gate in wire.held:
                 wire.held.remove(gate)
             raise
+        if self.marks is not marks:
+            self._reached(kind, marks, episode, wire.episode != episode)
+
+    def _mark(self, what: int) -> None:
+        marks = self.marks
+        self.marks = (*marks[:what], marks[what] + 1, *marks[what + 1 :])
+
+    def _reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
+        """Note what came and went while something of `kind` was waiting: see schedule/strategies/feedback.py."""
+        gone = episode >= 0 and self.history.episodes[episode].leaving != NEVER
+        now = self.marks
+        self.cells.add(
+            (
+                kind,
+                min(3, now[0] - before[0]),
+                min(3, now[1] - before[1]),
+                min(2, now[2] - before[2]),
+                min(1, now[3] - before[3]),
+                gone,
+                taken,
+                len(self.open),
+            )
+        )
 
     async def send(self, serial: int, payload: bytes) -> None:
         if self.closing:
@@ -320,6 +347,7 @@ class World:
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
         history = self.history
         self.pending[id(call)] = (asyncio.current_task(self.loop), call)
+        marks = self.marks
         call.started = history.tick()
         history.calls.append(call)
         try:
@@ -354,6 +382,8 @@ class World:
         finally:
             if not self.closing:
                 call.returned = history.tick()
+                if self.marks is not marks:
+                    self._reached(call.kind, marks, call.episode, False)
             self.pending.pop(id(call), None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
@@ -420,6 +450,7 @@ class World:
         wire = self.wires[socket._serial]
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
+            self._mark(0)
             self.open[device] = (number, socket)
             if call.value is not None:
                 self._values[number] = call.value
@@ -472,6 +503,7 @@ class World:
         self.busy.discard(device)
         if call.status == ACCEPTED:
             episode.left = call.returned
+            self._mark(1)
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
@@ -568,6 +600,7 @@ class World:
         for identity, (other, call) in list(self.pending.items()):
             if other is task:
                 self.cancelling.add(identity)
+                self._mark(3)
                 self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
@@ -582,6 +615,7 @@ class World:
         self.history.census.append(Count(departed, events, objects + timers + len(self.loop.tasks), size))
 
     def _jumped(self, when: float) -> None:
+        self._mark(2)
         slow = self.guarantees.frame_seconds
         for gate in self.loop.gates:
             if 0 <= gate.lane < ARRIVAL and when - gate.opened > slow:
