@@ -1,31 +1,88 @@
-"""The simulated end of a connection: what a broadcaster is given, with Starlette's and websockets' surface.
+"""The simulated end of a connection: what a broadcaster is given, with three surfaces in one object.
+
+* Starlette's `WebSocket`: accept, send_json / send_text / send_bytes, receive_*, iter_*, close, both states, headers.
+* ASGI below it: `receive` and `send` with messages, so that `WebSocket(socket.scope, socket.receive, socket.send)` is
+  a real Starlette object on a simulated connection.
+* The `websockets` connection: send, recv, iteration, close, wait_closed, ping, id, state, and `websockets.broadcast`.
 
 Every send is a gate of the schedule. The socket records through `World`, and never interprets what it is sent.
+
+The connection is accepted from the start, since most broadcasters are given an accepted one; `accept` is allowed all
+the same. No message ever comes in. A send fails as the broadcaster's own library would fail it (see `ended`), and
+states are that library's members where it is loaded; this package imports neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+import json
+import logging
+import sys
+import types
+import uuid
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
+from crosstalk.model.history import NEVER
+from crosstalk.scenarios.library_types import ended, starlette_state, uses_websockets, websockets_state
+from crosstalk.scenarios.write_buffer import Protocol
+
 if TYPE_CHECKING:
-    from crosstalk.scenarios.runner import World
+    from crosstalk.scenarios.world import Wire, World
+
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_QUICK = msgspec.json.Encoder()
+_FLAT = frozenset((str, int, float, bool, type(None)))
+_LOGGER = logging.getLogger("crosstalk.socket")
+
+
+class Address(NamedTuple):
+    """As Starlette's: equal to the tuple that `websockets` gives."""
+
+    host: str
+    port: int
+
+
+class Headers(dict[str, str]):
+    """Names in lower case, found whatever their case."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def getlist(self, name: str) -> list[str]:
+        return [self[name]] if name in self else []
+
+    get_all = getlist
 
 
 class Socket:
-    """Hashable and weak-referenceable; its hash is its serial number, so that sets iterate alike in every process."""
+    """Hashable and weak-referenceable; its hash is its serial number, so that sets iterate alike in every process.
 
-    __slots__ = ("__weakref__", "_serial", "_world", "closed", "headers", "query_params", "scope")
+    As on Starlette's, a broadcaster may set attributes of its own.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_closed", "_greeted", "_lost", "_scope", "_serial", "_told", "_world")
+
+    subprotocol: str | None = None
+    latency = 0.0
+    logger = _LOGGER
+    send_in_progress = fragmented_send_waiter = _fragmented_message_waiter = None
 
     def __init__(self, world: World, serial: int) -> None:
         self._world = world
         self._serial = serial
-        self.closed = False
-        self.headers: dict[str, str] = {}
-        self.query_params: dict[str, str] = {}
-        self.scope: dict[str, Any] = {"type": "websocket", "path": "/ws", "headers": []}
+        self._closed = False
+        self._lost = False
+        self._greeted = self._told = -1
+        self._scope: dict[str, Any] | None = None
 
     def __hash__(self) -> int:
         return self._serial
@@ -36,67 +93,351 @@ class Socket:
     def __repr__(self) -> str:
         return f"<socket {self._serial}>"
 
+    # -- what it is ------------------------------------------------------------------------------------------
+
+    @property
+    def _wire(self) -> Wire:
+        return self._world.wires[self._serial]
+
+    @property
+    def _over(self) -> bool:
+        """Whether the peer has closed, orderly or not, or was closed on: its last episode has ended or is ending."""
+        wire = self._wire
+        return wire.dead is not None or self._world.history.episodes[wire.episode].leaving != NEVER
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        if self._scope is None:
+            self._scope = {
+                "type": "websocket",
+                "asgi": {"version": "3.0", "spec_version": "2.4"},
+                "http_version": "1.1",
+                "scheme": "ws",
+                "server": ("testserver", 80),
+                "client": tuple(self.client),
+                "root_path": "",
+                "path": "/ws",
+                "raw_path": b"/ws",
+                "query_string": b"",
+                "headers": [(b"host", b"testserver")],
+                "subprotocols": [],
+                "path_params": {},
+                "state": {},
+                "extensions": {},
+            }
+        return self._scope
+
+    def __getitem__(self, key: str) -> Any:
+        return self.scope[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scope)
+
+    @property
+    def client(self) -> Address:
+        return Address("127.0.0.1", 40_000 + self._serial)
+
+    remote_address = client
+
+    @property
+    def local_address(self) -> Address:
+        return Address("testserver", 80)
+
+    @property
+    def headers(self) -> Headers:
+        return Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.scope["headers"])
+
+    request_headers = headers
+
+    @property
+    def query_params(self) -> Headers:
+        return Headers()
+
+    cookies = query_params
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = self.scope["path_params"]
+        return parameters
+
+    @property
+    def path(self) -> str:
+        return "/ws"
+
+    @property
+    def url(self) -> str:
+        return "ws://testserver/ws"
+
+    @property
+    def request(self) -> Any:
+        return types.SimpleNamespace(path=self.path, headers=self.headers)
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Unique in its run, and the same in each replay."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.url}/{self._serial}")
+
+    # -- states ----------------------------------------------------------------------------------------------
+
     @property
     def client_state(self) -> Any:
-        return _State(3 if self._world.is_dead(self._serial) else 1)
+        return starlette_state("DISCONNECTED" if self._over else "CONNECTED")
 
     @property
     def application_state(self) -> Any:
-        return _State(3 if self.closed else 1)
+        return starlette_state("DISCONNECTED" if self._closed or self._lost else "CONNECTED")
+
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._wire.dead is not None
+
+    @property
+    def open(self) -> bool:
+        return not self.closed
+
+    @property
+    def close_code(self) -> int | None:
+        return self._code() if self.closed else None
+
+    @property
+    def close_reason(self) -> str | None:
+        return "" if self.closed else None
+
+    @property
+    def state(self) -> Any:
+        """To `websockets` the state of the connection; to Starlette an object to keep attributes of one's own in.
+
+        Where both are loaded, the calling module's globals tell which of them it is about.
+        """
+        known = websockets_state("CLOSED" if self.closed else "OPEN")
+        if known is not None and (
+            "starlette.websockets" not in sys.modules or uses_websockets(sys._getframe(1).f_globals)
+        ):
+            return known
+        kept = self.__dict__.get("_state")
+        if kept is None:
+            kept = self.__dict__["_state"] = _OwnState(self)
+        return kept
+
+    def _code(self) -> int:
+        return 1006 if isinstance(self._wire.dead, ConnectionError) else 1000
+
+    # -- sending ---------------------------------------------------------------------------------------------
 
     async def accept(self, subprotocol: str | None = None, headers: Any = None) -> None:
-        await self._world.gate(self._serial, "accept")
+        self._greeted = self._wire.episode
+        try:
+            await self._world.gate(self._serial, "accept")
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
-        await self._world.send(self._serial, msgspec.json.encode(data))
+        try:
+            await self._world.send(self._serial, _json(data))
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
 
     async def send_text(self, data: str) -> None:
-        await self._world.send(self._serial, data.encode("utf-8", "surrogatepass"))
+        try:
+            await self._world.send(self._serial, data.encode("utf-8", "surrogatepass"))
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
 
     async def send_bytes(self, data: bytes) -> None:
-        await self._world.send(self._serial, bytes(data))
+        try:
+            await self._world.send(self._serial, bytes(data))
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
 
     async def send(self, message: Any, text: bool | None = None) -> None:
+        """An ASGI message, or what `websockets` sends: text or bytes."""
         if isinstance(message, dict) and str(message.get("type", "")).startswith("websocket."):
-            if message["type"] == "websocket.send":
-                message = message.get("text") or message.get("bytes") or ""
-            else:
-                await self._world.gate(self._serial, message["type"])
-                return
-        if isinstance(message, str):
-            message = message.encode("utf-8", "surrogatepass")
-        elif not isinstance(message, bytes | bytearray | memoryview):
-            message = msgspec.json.encode(message)
-        await self._world.send(self._serial, bytes(message))
+            match message["type"]:
+                case "websocket.send":
+                    message = message.get("text") or message.get("bytes") or ""
+                case "websocket.accept":
+                    return await self.accept()
+                case _:
+                    return await self.close(message.get("code", 1000))
+        try:
+            await self._world.send(self._serial, _bytes(message))
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        if not self.closed:
-            self.closed = True
+        if not self._closed:
+            self._closed = True
             self._world.closed_by_broadcaster(self._serial)
             await self._world.gate(self._serial, "close")
 
+    async def ping(self, data: Any = None) -> Awaitable[float]:
+        """Returns what can be awaited for the pong; a stalled connection sends none."""
+        self._raise_if_dead()
+        await self._world.gate(self._serial, "ping")
+        return self._world.loop.create_task(self._pong())
+
+    async def _pong(self) -> float:
+        await self._world.gate(self._serial, "pong")
+        self._raise_if_dead()
+        return 0.0
+
+    async def pong(self, data: Any = b"") -> None:
+        self._raise_if_dead()
+        await self._world.gate(self._serial, "pong")
+
+    # -- receiving -------------------------------------------------------------------------------------------
+
+    async def receive(self) -> dict[str, Any]:
+        """The next ASGI message: `websocket.connect`, unless the connection has been accepted; then the end."""
+        if self._greeted != self._wire.episode:
+            self._greeted = self._wire.episode
+            return {"type": "websocket.connect"}
+        if self._told == self._wire.episode:
+            raise RuntimeError('Cannot call "receive" once a disconnect message has been received.')
+        try:
+            await self._end()
+        except ConnectionResetError:
+            if self._world.closing:
+                raise
+        self._told = self._wire.episode
+        return {"type": "websocket.disconnect", "code": self._code(), "reason": ""}
+
+    async def recv(self, decode: bool | None = None) -> Any:
+        await self._end()
+
     async def receive_text(self) -> str:
-        return str(await self._world.receive(self._serial))
+        await self._end()
 
-    async def receive(self) -> Any:
-        return await self._world.receive(self._serial)
+    async def receive_bytes(self) -> bytes:
+        await self._end()
 
-    receive_json = receive_bytes = recv = receive
+    async def receive_json(self, mode: str = "text") -> Any:
+        await self._end()
+
+    async def _end(self) -> NoReturn:
+        """Nothing comes in: wait for the end, and raise it."""
+        cause = self._wire.dead
+        if not self._over or self._world.closing:
+            try:
+                await self._world.receive(self._serial)
+            except (ConnectionResetError, RuntimeError) as error:
+                if self._world.closing:
+                    raise
+                cause = error
+        raise ended(ConnectionResetError, self._code())("the peer has gone") from cause
+
+    async def _iterate(self) -> AsyncIterator[Any]:
+        try:
+            yield await self.recv()
+        except ConnectionResetError:
+            return
+
+    def iter_text(self) -> AsyncIterator[str]:
+        return self._iterate()
+
+    iter_json = iter_bytes = iter_text
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        return await self._world.receive(self._serial)
+        try:
+            return await self.recv()
+        except ConnectionResetError:
+            if self._code() == 1006:
+                raise
+            raise StopAsyncIteration from None
+
+    async def wait_closed(self) -> None:
+        try:
+            await self._end()
+        except ConnectionResetError:
+            if self._world.closing:
+                raise
+
+    # -- failing ---------------------------------------------------------------------------------------------
+
+    def _raise_if_dead(self) -> None:
+        dead = self._wire.dead
+        if dead is not None:
+            self._fail(dead)
+            raise dead
+
+    def _fail(self, error: Exception) -> None:
+        """Raise what the library in use raises for `error`, if that is the connection's end."""
+        if error is self._wire.dead:
+            self._lost = True
+            kind = ended(type(error), self._code())
+            if kind is not type(error):
+                raise kind(str(error)) from error
+
+    # -- websockets.broadcast --------------------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> Protocol:
+        return Protocol(self)
+
+    def send_data(self) -> None:
+        """`Protocol` has written it already."""
+
+    def write_frame_sync(self, fin: bool, opcode: int, data: bytes) -> None:
+        """What the older `websockets.broadcast` calls."""
+        Protocol(self).send_text(data)
 
 
-class _State(int):
-    """Starlette's WebSocketState by value and name: 1 CONNECTED, 3 DISCONNECTED."""
+class _OwnState:
+    """Attributes of the broadcaster's own; also what `websockets` calls the connection's state, by value and name."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = weakref.ref(socket)
 
     @property
     def value(self) -> int:
-        return int(self)
+        socket = self._socket()
+        return 1 if socket is not None and not socket.closed else 3
 
     @property
     def name(self) -> str:
-        return "CONNECTED" if self == 1 else "DISCONNECTED"
+        return "OPEN" if self.value == 1 else "CLOSED"
+
+    def __int__(self) -> int:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.value == other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+# -- encoding -----------------------------------------------------------------------------------------------------
+
+
+def _plain(data: dict[str, Any]) -> bool:
+    """Whether `data` consists of what both encoders encode alike."""
+    for value in data.values():
+        kind = type(value)
+        if kind not in _FLAT and not (kind is dict and _plain(value)):
+            return False
+    return True
+
+
+def _json(data: Any) -> bytes:
+    """As Starlette encodes; raises TypeError for what json can't encode, a datetime say. Quickly for most."""
+    if type(data) is dict and _plain(data):
+        try:
+            return _QUICK.encode(data)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    return _JSON.encode(data).encode("utf-8", "surrogatepass")
+
+
+def _bytes(message: Any) -> bytes:
+    if isinstance(message, str):
+        return message.encode("utf-8", "surrogatepass")
+    return bytes(message) if isinstance(message, bytes | bytearray | memoryview) else _json(message)
