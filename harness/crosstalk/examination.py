@@ -531,7 +531,7 @@ def violation_of(
         history, played = examination.run(candidate, Replay(choices))
         return played if find(history, check, cause) is not None else None
 
-    if not cause.startswith("growth"):
+    if not cause.startswith(("growth", "kept the thread")):
         program, tape = shrink(program, tape, breaks)
     history, _ = examination.run(program, Replay(tape))
     violation = find(history, check, cause)
