@@ -45,6 +45,7 @@ class Link:
                 await self.socket.send_json(self.backlog[0])
             except (RuntimeError, ConnectionError):
                 self.broken = True
+                self._stop_timer()
                 if retry:
                     self.timer = asyncio.get_running_loop().call_later(RETRY, self.start)
                 return
@@ -56,10 +57,13 @@ class Link:
         self.backlog.append(event)
         self.news.set()
 
-    def end(self):
-        self.writer.cancel()
+    def _stop_timer(self):
         if self.timer is not None:
             self.timer.cancel()
+
+    def end(self):
+        self.writer.cancel()
+        self._stop_timer()
 
 
 class LinkRegistry:
