@@ -9,18 +9,13 @@ import pytest
 from crosstalk.examination import examine, explore, open_target
 
 ZOO = Path(__file__).parents[1] / "zoo"
-ENOUGH = {"defective": 6_000, "deep": 40_000}
-"""Schedules within which a defect must show; most show within a hundred."""
+ENOUGH = 6_000
+"""Schedules within which a defect must show; most show within a hundred. Deep members take up to a minute each, too
+long for every run of the tests: suites/bench says which are found, and how fast."""
 
 
 def members(*kinds: str) -> list[str]:
     return sorted(str(path.relative_to(ZOO)) for kind in kinds for path in (ZOO / kind).glob("*.py"))
-
-
-def test_the_zoo_is_whole():
-    assert len(members("correct")) >= 20
-    assert len(members("defective")) >= 45
-    assert len(members("deep")) >= 15
 
 
 @pytest.mark.parametrize("member", members("correct"))
@@ -32,7 +27,7 @@ def test_no_false_alarm(member):
     assert verdict.explored.schedules == 1_500
 
 
-@pytest.mark.parametrize("member", members("defective", "deep"))
+@pytest.mark.parametrize("member", members("defective"))
 def test_detected(member):
     constants = dict(re.findall(r'^(CHECK|DEFECT) = "(\w+)"', (ZOO / member).read_text(), re.M))
     defect = re.search(r'^DEFECT, NEEDS = "(\w+)"', (ZOO / member).read_text(), re.M)
@@ -42,5 +37,5 @@ def test_detected(member):
         verdict = examine(examination, seed=1, seconds=10, schedules=300, checks=(check,))
         assert verdict.checks[0].verdict == "fail"
         return
-    runs = islice(explore(examination, seed=1), ENOUGH[member.partition("/")[0]])
+    runs = islice(explore(examination, seed=1), ENOUGH)
     assert any(run.results[check].violations for run in runs)
