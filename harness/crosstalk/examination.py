@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -31,12 +31,14 @@ from crosstalk.model.verdict import (
 )
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.program import (
+    GENOME,
     WAITS,
     Connect,
     Disconnect,
     Program,
     Publish,
     Stall,
+    decode,
     departures,
     draw,
     golden_run,
@@ -45,7 +47,9 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.runner import run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy
+from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
 from crosstalk.schedule.strategies.pos import POS
@@ -101,6 +105,11 @@ class Examination:
         self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None
     ) -> tuple[History, tuple[int, ...]]:
         """Play `program` once under `strategy`; the history, and the tape that replays it exactly."""
+        world = self.world(program, strategy, run_id, sabotage)
+        return world.history, tuple(world.loop.tape)
+
+    def world(self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None) -> World:
+        """As `run`, and hands back the whole world of the run."""
         world = run_world(
             program,
             self.factory,
@@ -113,7 +122,7 @@ class Examination:
         )
         if world.loop.delays:
             self.delays.update(world.loop.delays)
-        return world.history, tuple(world.loop.tape)
+        return world
 
 
 def open_target(
@@ -263,13 +272,24 @@ def explore(
     """Runs without end: a fresh program each, one schedule per program, judged by `checks`."""
     source = random.Random(seed)
     strategies = mix(source)
+    feedback = Feedback(source)
     waits: Sequence[float] = WAITS
     number = 0
     while True:
-        name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
-        program = draw(source, drawn, waits)
-        history, tape = examination.run(program, strategy, run_id=number & 0xFFFF)
+        bred = feedback.breed() if number % 2 == 1 and family in ("any", drawn) else None
+        genome = source.randbytes(GENOME)
+        if bred is not None:
+            drawn, genome, _ = bred
+            name, strategy = "feedback", cast(Strategy, feedback)
+        else:
+            name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
+        small = drawn not in ("wide", "long")
+        program = decode(genome, drawn, waits) if small else draw(source, drawn)
+        world = examination.world(program, strategy, run_id=number & 0xFFFF)
+        history, tape = world.history, tuple(world.loop.tape)
+        if small and world.cells:
+            feedback.learn((drawn, genome, tape), world.cells)
         yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
         number += 1
         if number == 12 and examination.delays:
@@ -511,7 +531,7 @@ def violation_of(
         history, played = examination.run(candidate, Replay(choices))
         return played if find(history, check, cause) is not None else None
 
-    if not cause.startswith("growth"):
+    if not cause.startswith(("growth", "kept the thread")):
         program, tape = shrink(program, tape, breaks)
     history, _ = examination.run(program, Replay(tape))
     violation = find(history, check, cause)

@@ -40,4 +40,4 @@ def test_the_examples_pass_on_a_broadcaster_that_is_right(project):
 def test_the_examples_catch_the_leak_of_readme(project):
     result = project.runpytest_subprocess("--broadcaster", "ws.py:Hub")
     result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(["*Falsifying example: test_nobody_is_sent_what_is_not_theirs(*"])
+    result.stdout.fnmatch_lines(["*Failing test case: test_nobody_is_sent_what_is_not_theirs(*"])

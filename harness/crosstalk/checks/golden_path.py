@@ -28,10 +28,10 @@ def check(history: History) -> Result:
         if status != ACCEPTED:
             continue
         frame = history.frames[number]
-        for carried in frame.carried:
+        for place, carried in enumerate(frame.carried):
             content = history.contents[carried]
             if content.run and history.episodes[sent_to].user in content.users:
-                type_ = content.type if frame.batch else frame.type or content.type
+                type_ = (frame.types[place] if frame.batch else frame.type) or content.type
                 received[sent_to, content.run].append(type_)
     for (user, run), calls in runs.items():
         in_turn = all(a.returned < b.started for a, b in pairwise(calls))
@@ -42,7 +42,7 @@ def check(history: History) -> Result:
             if (
                 episode.user != user
                 or episode.connected >= calls[0].started
-                or episode.excused != NEVER
+                or episode.excused <= history.final_quiet
                 or (episode.leaving < history.final_quiet)
                 or history.final_quiet == NEVER
             ):

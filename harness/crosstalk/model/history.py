@@ -68,6 +68,7 @@ class Frame:
     altered: str = ""
     sample: str = ""
     batch: tuple[int, ...] = ()
+    types: tuple[str, ...] = ()
 
     @property
     def carried(self) -> tuple[int, ...]:

@@ -265,7 +265,9 @@ def _churn(genome: bytes, waits: Sequence[float]) -> Program:
             coming_and_going.append(Disconnect(device, gone=take(6) == 5))
             state[device] = False
         else:
-            coming_and_going.append(Connect(device, _reuse(take, device, state)))
+            closed = [other for other, is_open in state.items() if not is_open]
+            taken_over = closed[take(len(closed))] if closed and take(3) == 2 else -1
+            coming_and_going.append(Connect(device, taken_over))
             state[device] = True
     tracks = [(*opening, *publishing), tuple(coming_and_going)]
     if take(3) == 2:
@@ -341,6 +343,10 @@ def passing_events(counts: tuple[int, ...]) -> Program:
     return Program(identities("plain", 2), (0, 1), (tuple(steps),))
 
 
+GENOME = 96
+"""Bytes of a genome that is drawn."""
+
+
 def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WAITS) -> Program:
     """A fresh program of `family` from a random source. Raises ValueError for an unknown family."""
     if family not in FAMILIES:
@@ -349,4 +355,4 @@ def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WA
         return _wide(source)
     if family == "long":
         return _long(source)
-    return decode(source.randbytes(96), family, waits)
+    return decode(source.randbytes(GENOME), family, waits)

@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, world: World) -> None:
         self._world = world
         self._devices = 0
+        self._connecting: dict[int, Handle] = {}
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -59,8 +60,13 @@ class Stage:
         device = self._devices
         self._devices += 1
         self._world.device_users[device] = self._user(user)
-        self._start(self._world.do_connect(device, reuse), self._world.context_of(device, fresh=True))
+        context = self._world.context_of(device, fresh=True)
+        self._connecting[device] = self._start(self._world.do_connect(device, reuse), context)
         return device
+
+    def cancel_connect(self, connection: int) -> None:
+        """Cancel the connect at the await where it stands."""
+        self.cancel(self._connecting[connection])
 
     def connect(self, user: str, reuse: int = -1) -> int:
         """Connect `user`, and return the connection's number."""

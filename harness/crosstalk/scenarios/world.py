@@ -24,6 +24,7 @@ from crosstalk.model.history import (
     ACCEPTED,
     CANCELLED,
     FAILED,
+    NEVER,
     PENDING,
     Call,
     Content,
@@ -32,6 +33,7 @@ from crosstalk.model.history import (
     Frame,
     History,
 )
+from crosstalk.scenarios.library_types import is_end
 from crosstalk.scenarios.program import (
     AnyStep,
     Burst,
@@ -110,6 +112,10 @@ class World:
         self.disconnect: Callable[[str, dict[str, Any]], Any]
         self.publish: Callable[[str, dict[str, Any]], Any]
         self.hoard: list[Any] = []
+        self.tracks_left = 0
+        self.waits: list[tuple[int, asyncio.TimerHandle, Track]] = []
+        self.marks: tuple[int, ...] = (0, 0, 0, 0)
+        self.cells: set[tuple[object, ...]] = set()
         self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._tokens: dict[str, int] = {}
         self._snapshots: list[dict[str, Any]] = []
@@ -183,6 +189,7 @@ class World:
                 else:
                     future.set_result(None)
 
+        marks, episode = self.marks, wire.episode
         gate = Gate(serial, kind, complete)
         if (wire.stalled or wire.held_by_hand) and wire.dead is None:
             wire.held.append(gate)
@@ -195,6 +202,29 @@ class World:
             if gate in wire.held:
                 wire.held.remove(gate)
             raise
+        if self.marks is not marks:
+            self._reached(kind, marks, episode, wire.episode != episode)
+
+    def _mark(self, what: int) -> None:
+        marks = self.marks
+        self.marks = (*marks[:what], marks[what] + 1, *marks[what + 1 :])
+
+    def _reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
+        """Note what came and went while something of `kind` was waiting: see schedule/strategies/feedback.py."""
+        gone = episode >= 0 and self.history.episodes[episode].leaving != NEVER
+        now = self.marks
+        self.cells.add(
+            (
+                kind,
+                min(3, now[0] - before[0]),
+                min(3, now[1] - before[1]),
+                min(2, now[2] - before[2]),
+                min(1, now[3] - before[3]),
+                gone,
+                taken,
+                len(self.open),
+            )
+        )
 
     async def send(self, serial: int, payload: bytes) -> None:
         if self.closing:
@@ -289,6 +319,7 @@ class World:
         if len(known) > 1:
             whole_events = list(_whole(root, self._tokens))
             if len(whole_events) > 1:
+                frame.types = tuple(str(e.get("type", "")) for e in whole_events)
                 frame.batch = tuple(self._tokens[e["payload"]["canary"].lower()] for e in whole_events)
                 frame.others = tuple(c for c in known if c not in frame.batch)
                 wrong = [
@@ -320,6 +351,7 @@ class World:
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
         history = self.history
         self.pending[id(call)] = (asyncio.current_task(self.loop), call)
+        marks = self.marks
         call.started = history.tick()
         history.calls.append(call)
         try:
@@ -354,6 +386,8 @@ class World:
         finally:
             if not self.closing:
                 call.returned = history.tick()
+                if self.marks is not marks:
+                    self._reached(call.kind, marks, call.episode, False)
             self.pending.pop(id(call), None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
@@ -365,7 +399,10 @@ class World:
             if isinstance(seen, BaseExceptionGroup):
                 return all(self._is_injected(e, user) for e in seen.exceptions)
             seen = seen.__cause__ or seen.__context__
-        return False
+        # a library raises an error of its own for a connection that it knows has ended
+        return is_end(error) and any(
+            w.dead is not None and self.history.episodes[w.episode].user == user for w in self.wires
+        )
 
     def _is_refusal(self, error: BaseException, call: Call) -> bool:
         """Whether this is a contract's refusal: of a publish for a user without a connection, of a second connection
@@ -399,7 +436,7 @@ class World:
         if socket is not None:
             wire = self.wires[socket._serial]
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
-            if busy or socket.closed or history.episodes[wire.episode].left > history.now:
+            if busy or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
         if socket is None:
@@ -420,6 +457,7 @@ class World:
         wire = self.wires[socket._serial]
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
+            self._mark(0)
             self.open[device] = (number, socket)
             if call.value is not None:
                 self._values[number] = call.value
@@ -472,6 +510,7 @@ class World:
         self.busy.discard(device)
         if call.status == ACCEPTED:
             episode.left = call.returned
+            self._mark(1)
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
@@ -568,6 +607,7 @@ class World:
         for identity, (other, call) in list(self.pending.items()):
             if other is task:
                 self.cancelling.add(identity)
+                self._mark(3)
                 self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
@@ -581,7 +621,20 @@ class World:
         self.loop.tasks = [task for task in self.loop.tasks if not task.done()]
         self.history.census.append(Count(departed, events, objects + timers + len(self.loop.tasks), size))
 
+    def _cut_short(self) -> None:
+        """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
+        for entry in [entry for entry in self.waits if self.loop.jumps - entry[0] > PATIENCE]:
+            self.waits.remove(entry)
+            _, timer, track = entry
+            if not timer.cancelled() and timer.when() > self.loop.now:
+                timer.cancel()
+                self.history.note("a long wait is cut short: timers fire over and over")
+                track._advance()
+
     def _jumped(self, when: float) -> None:
+        if self.waits:
+            self._cut_short()
+        self._mark(2)
         slow = self.guarantees.frame_seconds
         for gate in self.loop.gates:
             if 0 <= gate.lane < ARRIVAL and when - gate.opened > slow:
@@ -643,6 +696,9 @@ class World:
         for device in sorted(self.open):
             self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
+        loop.settle(SETTLE)  # afresh: the first may have been spent before the disconnects returned
+        if any(not task.done() for task in loop.tasks):
+            loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
         for task, call in self.pending.values():
             call.where = _waiting_at(task) if task is not None else ""
@@ -676,9 +732,14 @@ class Track:
         self.index = 0
         self.running: list[asyncio.Task[None]] = []
         tracks.append(self)
+        world.tracks_left += 1
         self._advance()
 
     def _advance(self) -> None:
+        if self.index >= len(self.steps):
+            self.world.tracks_left -= 1
+            if not self.world.tracks_left:
+                self.world.loop.horizon = min(self.world.loop.horizon, self.world.loop.now + SETTLE)
         if self.index < len(self.steps) and not self.world.closing:
             self.world.loop.open(Gate(ARRIVAL + self.number, "arrival", self._arrive))
 
@@ -711,7 +772,7 @@ class Track:
             case Twin(first, second):
                 self._begin(*world.twins(tuple(dict.fromkeys((first, second)))))
             case Wait(seconds):
-                world.loop.call_later(seconds, self._advance)
+                world.waits.append((world.loop.jumps, world.loop.call_later(seconds, self._advance), self))
             case _:
                 self._at_once(step)
                 self._advance()
@@ -734,6 +795,8 @@ class Track:
 
 
 FLOOD = 100_000
+PATIENCE = 300
+"""Moves of the clock that one wait goes on for."""
 
 
 def _sample(payload: bytes) -> str:
@@ -741,12 +804,18 @@ def _sample(payload: bytes) -> str:
 
 
 def _decoded(payload: bytes) -> Any:
-    try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(payload)
+    for text in (payload, _from_bracket(payload)):  # some protocols put a few bytes before their JSON
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(text)
     return None
+
+
+def _from_bracket(payload: bytes) -> bytes:
+    starts = [at for at in (payload.find(b"{"), payload.find(b"[")) if at >= 0]
+    return payload[min(starts) :].strip(b"\x00\r\n ") if starts else b""
 
 
 def _find_event(value: Any, tokens: dict[str, int]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:

@@ -34,7 +34,7 @@ def watchdog(seconds: float) -> Iterator[None]:
         spent = _PROCESSOR() - used
         if 0.1 < spent < seconds * 0.7 and _WALL() - began < 6 * seconds:
             return  # neither asleep nor spinning: starved by others
-        raise ThreadBlocked(f"kept the thread for {seconds:g} s without awaiting")
+        raise ThreadBlocked(f"kept the thread for {seconds:.0f} s without awaiting")
 
     before = signal.signal(signal.SIGALRM, bark)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
