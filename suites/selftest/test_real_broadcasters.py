@@ -9,6 +9,8 @@ from real import (
     broadcaster_memory,
     channels_layer,
     fastapi_docs,
+    per_user_dict,
+    socketio_rooms,
     websocket_pubsub,
 )
 
@@ -27,6 +29,7 @@ def examined(target, schedules):
     [
         (broadcaster_memory.create, 1_500),
         (channels_layer.LongMembership, 1_500),
+        (socketio_rooms.Rooms, 1_000),
     ],
 )
 def test_clean(target, schedules):
@@ -40,6 +43,8 @@ def test_clean(target, schedules):
     ("target", "schedules", "seen", "with_it"),
     [
         (fastapi_docs.Broadcast, 600, {"isolation", "delivery", "blocking", "crash"}, {"golden_path"}),
+        (per_user_dict.One, 1_000, {"delivery"}, {"golden_path"}),
+        (per_user_dict.Lists, 1_000, {"delivery"}, {"golden_path"}),
         (channels_layer.Layer, 1_000, {"delivery"}, {"golden_path"}),
         (websocket_pubsub.PubSub, 600, {"ghost"}, set()),
     ],

@@ -529,12 +529,33 @@ def test_websockets_broadcast_skips_what_is_closed_and_survives_what_dies():
     assert history.send_status[0] != ACCEPTED
 
 
+async def closed_as_seen(socket, event):
+    return socket.closed, socket.open, socket.close_code
+
+
+def test_closed_is_told_as_the_older_websockets_and_aiohttp_tell_it():
+    def scenario(stage):
+        alice = stage.connect("alice")
+        stage.publish("alice")
+        stage.disconnect(alice)
+        stage.publish("alice")
+        bob = stage.connect("bob")
+        stage.fail(bob)
+        stage.publish("bob")
+
+    assert play(scenario, publishing=closed_as_seen)[1] == [
+        (False, True, None),
+        (True, False, 1000),
+        (True, False, 1006),
+    ]
+
+
 # -- encoding ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "value",
-    [{1: None}, {None: 1}, {"big": 1 << 70}, {"list": [1, (2, 3)]}, {"text": "caf\u00e9"}, [1], "text", None],
+    [{1: None}, {None: 1}, {"big": 1 << 70}, {"list": [1, (2, 3)]}, {"text": "caf\u00e9 \ud83d"}, [1], "text", None],
     ids=repr,
 )
 def test_what_json_encodes_is_encoded_alike(value):

@@ -189,7 +189,7 @@ class Socket:
 
     @property
     def closed(self) -> bool:
-        return self._closed or self._wire.dead is not None
+        return self._closed or self._over
 
     @property
     def open(self) -> bool:

@@ -1,0 +1,50 @@
+"""The members of the zoo, as the bench meets them: a file, and what it says of its defect."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from crosstalk.examination import Examination, open_target
+from crosstalk.model.guarantees import Guarantees
+
+ZOO = Path(__file__).parents[1] / "zoo"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`check` is the one that must report the defect; both are empty for a correct member."""
+
+    kind: str
+    name: str
+    path: Path
+    defect: str = ""
+    check: str = ""
+    guarantees: Guarantees | None = None
+
+    def opened(self) -> Examination:
+        return open_target(f"{self.path}:create", guarantees=self.guarantees)
+
+
+def module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"bench_zoo_{path.parent.name}_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def members(*kinds: str, only: str = "") -> list[Member]:
+    """All members of `kinds` (defective, deep, correct) whose name contains `only`."""
+    found = []
+    for kind in kinds:
+        for path in sorted((ZOO / kind).glob("*.py")):
+            if only in path.stem and path.stem != "__init__":
+                loaded = module(path)
+                defect, check = getattr(loaded, "DEFECT", ""), getattr(loaded, "CHECK", "")
+                if bool(check) != (kind != "correct"):
+                    raise ValueError(f"{path} is in {kind}, but its CHECK is {check!r}")
+                found.append(Member(kind, path.stem, path, defect, check, getattr(loaded, "GUARANTEES", None)))
+    return found
