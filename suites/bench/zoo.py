@@ -155,7 +155,8 @@ def summary(kind: str, all_found: list[Found]) -> list[Row]:
 
 def details(all_found: list[Found]) -> str:
     lines = [
-        "| member | defect | seconds, median | seconds, worst | schedules, median | found | seen first as | reported as |",
+        "| member | defect | seconds, median | seconds, worst | schedules, median | found "
+        "| seen first as | reported as |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in all_found:
