@@ -193,6 +193,7 @@ PASSES = {
     "returns a googol": returning("10**100"),
     "returns not a number": returning("float('nan')"),
     "returns an object": returning("object()"),
+    "returns what answers every name": returning("type('Any', (), {'__getattr__': lambda self, name: self})()"),
     "changes signal handlers": publishing(
         "for known in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):\n    signal.signal(known, signal.SIG_IGN)"
     ),
@@ -228,6 +229,17 @@ def test_what_is_only_odd_passes(case, tmp_path):
 
 
 UNKNOWN = {
+    "calls back from a thread of its own": (
+        publishing(
+            """
+loop = asyncio.get_running_loop()
+thread = threading.Thread(target=loop.call_soon_threadsafe, args=(int,))
+thread.start()
+thread.join()
+"""
+        ),
+        r"uses threads of its own",
+    ),
     "sends what is not JSON": (
         overriding(
             """

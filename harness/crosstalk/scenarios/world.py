@@ -356,7 +356,7 @@ class World:
         history.calls.append(call)
         try:
             value = function(self.program.users[call.user], given)
-            if hasattr(value, "__await__"):
+            if hasattr(type(value), "__await__"):
                 value = await value
             call.value = value
             call.status = ACCEPTED
@@ -653,7 +653,7 @@ class World:
 
         async def make() -> None:
             broadcaster = factory()
-            if hasattr(broadcaster, "__await__"):
+            if hasattr(type(broadcaster), "__await__"):
                 broadcaster = await broadcaster
             self.broadcaster = broadcaster
             self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
@@ -872,7 +872,7 @@ async def _items(source: Any) -> AsyncIterator[Any]:
     take = getattr(source, "get", None) or getattr(source, "receive", None) or getattr(source, "recv", None)
     while take is not None:
         item = take()
-        if hasattr(item, "__await__"):
+        if hasattr(type(item), "__await__"):
             item = await item
         yield item
         done = getattr(source, "task_done", None)

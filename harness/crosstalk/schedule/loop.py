@@ -79,7 +79,12 @@ class _Handle(events.Handle):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """A fresh loop per run. `tape` holds the choices made; times are seconds of virtual time from `start`."""
+    """A fresh loop per run. `tape` holds the choices made; times are seconds of virtual time from `start`.
+
+    `from_threads` counts, for all loops of the process, the calls that came from another thread than the loop's.
+    """
+
+    from_threads = 0
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
@@ -115,6 +120,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
+        if threading.get_ident() != self._thread_id:
+            # a thread of the code under test: it goes on at its own pace, which no schedule sees or repeats
+            VirtualLoop.from_threads += 1
+            if self._closed:
+                return _Handle(callback, args, self, context)
         return self.call_soon(callback, *args, context=context)
 
     def call_at(
