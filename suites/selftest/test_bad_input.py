@@ -7,6 +7,7 @@ measurement.
 import json
 import re
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,7 @@ def check(source: str, where: Path, *options: str, spec: str = "ws.py:Bad") -> s
 
 
 def _with_little_memory() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job of a shell ignores it, and hands that on
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 
 
