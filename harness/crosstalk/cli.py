@@ -58,6 +58,9 @@ def _progress(quiet: bool) -> Callable[[int, int], None] | None:
 @click.option("--publish", default="", help="Name of the method that sends an event to one user.")
 @click.option("--strict", is_flag=True, help="Hold the broadcaster to the strict guarantees.")
 @click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What the broadcaster promises.")
+@click.option(
+    "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress line.")
 def check(
     spec: str,
@@ -70,12 +73,13 @@ def check(
     publish: str,
     strict: bool,
     guarantee: tuple[str, ...],
+    grammar: str,
     quiet: bool,
 ) -> None:
     """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
     names = {"connect": connect, "disconnect": disconnect, "publish": publish}
     try:
-        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict))
+        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None

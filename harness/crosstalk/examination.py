@@ -60,24 +60,28 @@ from crosstalk.targets.loader import TargetError, load, reloaded
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
-CONTROL_PROGRAM = Program(
-    users=("alice", "bob", "carol"),
-    devices=(0, 1, 2, 2),
-    tracks=(
-        (
-            *(Connect(device) for device in range(4)),
-            *(Publish(user) for user in range(3)),
-            *golden_run(2, 1),
-            Disconnect(0),
-            Connect(0),
-            Stall(1),
-            Publish(0),
-        ),
-    ),
-)
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
+
+
+def control_program(guarantees: Guarantees = LENIENT) -> Program:
+    """What the controls play: connections, publishes, a whole agent run, a reconnect and a stall."""
+    return Program(
+        users=("alice", "bob", "carol"),
+        devices=(0, 1, 2, 2),
+        tracks=(
+            (
+                *(Connect(device) for device in range(4)),
+                *(Publish(user) for user in range(3)),
+                *golden_run(2, 1, guarantees.grammar.words()[-1]),
+                Disconnect(0),
+                Connect(0),
+                Stall(1),
+                Publish(0),
+            ),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ def find(history: History, check: str, cause: str) -> Violation | None:
 
 def calibrated(examination: Examination) -> Examination:
     """Finds out, in plain order, how an event is given (a dict or text) and whether integers returned are counts."""
-    history, _ = examination.run(CONTROL_PROGRAM, Plain())
+    history, _ = examination.run(control_program(examination.guarantees), Plain())
     adapter = examination.adapter
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
@@ -184,7 +188,7 @@ def calibrated(examination: Examination) -> Examination:
         and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
     ):
         adapter.form = "text"
-        second, _ = examination.run(CONTROL_PROGRAM, Plain())
+        second, _ = examination.run(control_program(examination.guarantees), Plain())
         if len(second.send_start):
             history = second
             publishes = [call for call in history.calls if call.kind == "publish"]
@@ -208,7 +212,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
             continue
         caught = False
         if not blocked:
-            program = departures(COUNTS) if sabotage is hoard else CONTROL_PROGRAM
+            program = departures(COUNTS) if sabotage is hoard else control_program(examination.guarantees)
             history, _ = examination.run(program, Plain(), sabotage=sabotage)
             blocked = any("kept the thread" in crash for crash in history.crashes)
             caught = bool(CHECKS[name](history).violations)
@@ -274,6 +278,7 @@ def explore(
     strategies = mix(source)
     feedback = Feedback(source)
     waits: Sequence[float] = WAITS
+    words = examination.guarantees.grammar.words()
     number = 0
     while True:
         drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
@@ -285,7 +290,7 @@ def explore(
         else:
             name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         small = drawn not in ("wide", "long")
-        program = decode(genome, drawn, waits) if small else draw(source, drawn)
+        program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
         world = examination.world(program, strategy, run_id=number & 0xFFFF)
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
@@ -557,7 +562,6 @@ def violation_of(
 
 
 __all__ = [
-    "CONTROL_PROGRAM",
     "KEY",
     "NEVER",
     "Examination",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from crosstalk.settings import DEFAULT_TARGET, SETTINGS, Setting, SettingError, Settings, read
+from crosstalk.settings import DEFAULT_TARGET, SETTINGS, Setting, Settings, read
 
 if TYPE_CHECKING:
     from crosstalk.examination import Examination
@@ -68,8 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
         return config.getini(f"crosstalk_{setting.name}")
 
     try:
-        config.stash[_SETTINGS] = read(option, os.environ.get, ini)
-    except SettingError as error:
+        settings = config.stash[_SETTINGS] = read(option, os.environ.get, ini)
+        if settings.guarantee or settings.grammar:
+            from crosstalk.model.guarantees import Guarantees
+
+            Guarantees.parse(settings.guarantee, settings.strict, settings.grammar)
+    except ValueError as error:
         raise pytest.UsageError(f"crosstalk: {error}") from None
     config.stash[_EVIDENCE] = []
     config.stash[_OPENED] = {}
@@ -132,7 +136,7 @@ class Crosstalk:
         from crosstalk.targets.loader import TargetError
 
         try:
-            guarantees = Guarantees.parse(self._settings.guarantee, self._settings.strict)
+            guarantees = Guarantees.parse(self._settings.guarantee, self._settings.strict, self._settings.grammar)
             if not isinstance(broadcaster, str) and not callable(broadcaster):
                 broadcaster = type(broadcaster)  # an object: a fresh one of its kind for every run
             return open_target(broadcaster, names=self._settings.names, guarantees=guarantees)

@@ -45,6 +45,9 @@ SETTINGS = (
         (),
         "NAME=VALUE, may be repeated: what the broadcaster promises (see crosstalk.Guarantees).",
     ),
+    Setting(
+        "grammar", "--crosstalk-grammar", "text", "", "The event types of one run in order, such as 'a b+ (c|d)?'."
+    ),
 )
 
 
@@ -63,6 +66,7 @@ class Settings:
     publish: str
     strict: bool
     guarantee: tuple[str, ...]
+    grammar: str
 
     @property
     def names(self) -> dict[str, str]:

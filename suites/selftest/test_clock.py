@@ -6,7 +6,7 @@ import time
 import uuid
 from contextlib import closing
 
-from crosstalk.examination import CONTROL_PROGRAM, open_target
+from crosstalk.examination import control_program, open_target
 from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.loop import VirtualLoop
 from crosstalk.schedule.strategies.plain import Plain
@@ -49,7 +49,7 @@ def test_all_that_a_broadcaster_may_ask_the_machine_for_replays_exactly(tmp_path
         def listen(world, seen=seen):
             world.tamper = lambda world, serial, payload: seen.append(json.loads(payload)) or [(serial, payload)]
 
-        examination.run(CONTROL_PROGRAM, Plain(), sabotage=listen)
+        examination.run(control_program(), Plain(), sabotage=listen)
         stamps.append([frame["stamp"] for frame in seen])
     assert stamps[0] == stamps[1]
     assert len({str(stamp) for stamp in stamps[0]}) == len(stamps[0]) >= 5

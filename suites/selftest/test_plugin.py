@@ -135,14 +135,25 @@ def test_a_wrong_value_is_a_usage_error(project, arguments, words):
 
 def test_a_wrong_guarantee_is_said_in_one_sentence(project):
     result = run(project, "test_one.py", "--crosstalk-guarantee", "magic=yes")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*'magic=yes' is no guarantee: give NAME=VALUE with one of replay*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'magic=yes' is no guarantee: give NAME=VALUE with one of replay*"])
 
 
 def test_options_have_a_group_and_markers_are_registered(project):
     result = run(project, "--help")
     result.stdout.fnmatch_lines(["crosstalk: judge a WebSocket broadcaster:", "*--broadcaster=TEXT*"])
-    for name in ("broadcaster", "budget", "seed", "reports", "connect", "disconnect", "publish", "strict", "guarantee"):
+    for name in (
+        "broadcaster",
+        "budget",
+        "seed",
+        "reports",
+        "connect",
+        "disconnect",
+        "publish",
+        "strict",
+        "guarantee",
+        "grammar",
+    ):
         assert f"crosstalk_{name} " in result.stdout.str()
     run(project, "--markers").stdout.fnmatch_lines(["@pytest.mark.crosstalk: *"])
 

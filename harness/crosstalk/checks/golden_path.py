@@ -10,7 +10,6 @@ from collections import defaultdict
 from itertools import pairwise
 
 from crosstalk.checks.result import Result
-from crosstalk.model.golden_path import GOLDEN_PATH
 from crosstalk.model.history import ACCEPTED, NEVER, Call, History, Violation
 
 
@@ -22,6 +21,7 @@ def check(history: History) -> Result:
             runs[call.user, history.contents[call.content].run].append(call)
     if not runs:
         return result
+    grammar = history.guarantees.grammar
     received: dict[tuple[int, int], list[str]] = defaultdict(list)
     rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
     for sent_to, number, status in rows:
@@ -36,7 +36,7 @@ def check(history: History) -> Result:
     for (user, run), calls in runs.items():
         in_turn = all(a.returned < b.started for a, b in pairwise(calls))
         sent = [history.contents[c.content].type for c in calls]
-        if not in_turn or any(c.status != ACCEPTED for c in calls) or not GOLDEN_PATH.accepts(sent):
+        if not in_turn or any(c.status != ACCEPTED for c in calls) or not grammar.accepts(sent):
             continue
         for number, episode in enumerate(history.episodes):
             if (
@@ -49,13 +49,15 @@ def check(history: History) -> Result:
                 continue
             result.opportunities += 1
             got = received.get((number, run), [])
-            if not GOLDEN_PATH.accepts(got):
+            departure = grammar.departure(got)
+            if departure is not None:
                 name = history.users[user]
                 shown = ", ".join(got) or "nothing"
                 result.violations.append(
                     Violation(
                         "golden_path",
-                        f"run {run} of {name!r} arrived as: {shown}; it was published as: {', '.join(sent)}",
+                        f"run {run} of {name!r} arrived as: {shown}; "
+                        f"it was published as: {', '.join(sent)}; {departure}",
                         (name,),
                         history.final_quiet,
                         "grammar",

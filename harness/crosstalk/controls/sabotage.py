@@ -48,10 +48,16 @@ def alter(world: World) -> None:
 
 
 def rename_type(world: World) -> None:
-    """A run's completion arrives as another start."""
+    """One event type of the run arrives as another: with the default grammar, the completion as another start."""
+    grammar = world.guarantees.grammar
+    before, after = (type_.encode() for type_ in grammar.spoiling(grammar.words()[-1]) or ("", ""))
+    quoted = re.compile(rb'(?<=")' + re.escape(before) + rb'(?=\\?")')
 
     def tamper(world: World, serial: int, payload: bytes) -> list[tuple[int, bytes]]:
-        return [(serial, payload.replace(b"agent_completed", b"agent_started"))]
+        changed = quoted.sub(after, payload)
+        if changed == payload and len(before) > 7:  # not JSON
+            changed = payload.replace(before, after)
+        return [(serial, changed)]
 
     world.tamper = tamper
 

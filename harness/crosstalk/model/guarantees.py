@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from crosstalk.model.golden_path import DEFAULT, Grammar
+
 
 class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fields and their lenient defaults:
@@ -25,6 +27,7 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     growth: memory must not grow with departed users.
     unknown_user: what a publish to a user without connections may do; "raise" allows an error of its own.
     connection_ids: "unique" connection ids, or "chosen" by the client, so that two users may choose the same.
+    golden_path: the event types of one agent run in order, as an expression; see crosstalk.model.golden_path.
     """
 
     replay: bool = True
@@ -37,6 +40,15 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     growth: bool = True
     unknown_user: Literal["raise", "return"] = "raise"
     connection_ids: Literal["unique", "chosen"] = "unique"
+    golden_path: str = DEFAULT
+
+    def __post_init__(self) -> None:
+        Grammar.parse(self.golden_path)
+
+    @property
+    def grammar(self) -> Grammar:
+        """The automaton of `golden_path`."""
+        return Grammar.parse(self.golden_path)
 
     @classmethod
     def strict(cls) -> Guarantees:
@@ -50,18 +62,23 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     @classmethod
-    def parse(cls, items: Iterable[str] = (), strict: bool = False) -> Guarantees:
-        """From `NAME=VALUE` items over the lenient or strict defaults; raises ValueError with one sentence."""
+    def parse(cls, items: Iterable[str] = (), strict: bool = False, grammar: str = "") -> Guarantees:
+        """From `NAME=VALUE` items over the lenient or strict defaults; `grammar`, if any, is the golden path.
+
+        Raises ValueError with one sentence.
+        """
         values = msgspec.to_builtins(cls.strict() if strict else cls())
-        for item in items:
+        for item in (*items, *([f"golden_path={grammar}"] if grammar else [])):
             name, equals, value = item.partition("=")
             name = name.strip().replace("-", "_")
             if not equals or name not in values:
                 raise ValueError(f"{item!r} is no guarantee: give NAME=VALUE with one of {', '.join(values)}")
             values[name] = {"yes": True, "no": False}.get(value.strip().lower(), value.strip())
-            if name == "counts":
+            if name in ("counts", "golden_path"):
                 values[name] = value.strip()
         try:
             return msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
+            if type(error.__cause__) is ValueError:  # of the grammar
+                raise error.__cause__ from None
             raise ValueError(f"a guarantee has a wrong value: {error}") from None

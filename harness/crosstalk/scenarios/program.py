@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from crosstalk.model.golden_path import GOLDEN_PATH
 from crosstalk.model.identity import ID_FAMILIES, identities
 
 
@@ -107,16 +108,14 @@ class Program(msgspec.Struct, frozen=True, array_like=True):
         return sum(len(track) for track in self.tracks)
 
 
-GOLDEN_RUNS: tuple[tuple[str, ...], ...] = (
-    ("agent_started", "agent_thinking", "agent_completed"),
-    ("agent_started", "agent_thinking", "tool_executing", "tool_completed", "agent_completed"),
-)
+Words = Sequence[tuple[str, ...]]
+GOLDEN_RUNS: Words = GOLDEN_PATH.words()
 _FAMILIES = tuple(ID_FAMILIES)
 
 
-def golden_run(user: int, run: int, tools: int = 1) -> tuple[Publish, ...]:
-    """The publishes of one agent run, in Golden Path order."""
-    return tuple(Publish(user, run, type_) for type_ in GOLDEN_RUNS[min(tools, 1)])
+def golden_run(user: int, run: int, word: tuple[str, ...] = GOLDEN_RUNS[-1]) -> tuple[Publish, ...]:
+    """The publishes of one agent run, whose event types are `word`."""
+    return tuple(Publish(user, run, type_) for type_ in word)
 
 
 class _Bytes:
@@ -158,10 +157,10 @@ _TABLES = {
 WAITS = (0.001, 0.05, 1.0, 30.0, 86_400.0)
 
 
-def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -> Program:
+def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS, words: Words = GOLDEN_RUNS) -> Program:
     """The program of a small `family` that `genome` (some 80 bytes) stands for; every byte string stands for one.
 
-    `waits` are the seconds of virtual time to choose from.
+    `waits` are the seconds of virtual time to choose from, `words` the event types of agent runs.
     """
     if family == "churn":
         return _churn(genome, waits)
@@ -190,7 +189,7 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
         steps: list[AnyStep] = list(opening) if number == 0 else []
         if overlapping >= 0:
             runs += 1
-            steps.extend(golden_run(devices[overlapping], runs, take(2)))
+            steps.extend(golden_run(devices[overlapping], runs, words[take(len(words))]))
             overlapping = -1
         for _ in range(1 + take(5)):
             kind = table[take(32)]
@@ -209,7 +208,7 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS) -
                     steps.extend((Disconnect(device), Connect(device, device if take(2) else -1)))
             elif kind == "run":
                 runs += 1
-                steps.extend(golden_run(devices[device], runs, take(2)))
+                steps.extend(golden_run(devices[device], runs, words[take(len(words))]))
                 if number + 1 < track_count and take(2):
                     overlapping = device  # the next track begins with another run of that user
             elif kind == "burst":
@@ -347,7 +346,9 @@ GENOME = 96
 """Bytes of a genome that is drawn."""
 
 
-def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WAITS) -> Program:
+def draw(
+    source: random.Random, family: str = "any", waits: Sequence[float] = WAITS, words: Words = GOLDEN_RUNS
+) -> Program:
     """A fresh program of `family` from a random source. Raises ValueError for an unknown family."""
     if family not in FAMILIES:
         raise ValueError(f"no family of programs {family!r}; there are {', '.join(FAMILIES)}")
@@ -355,4 +356,4 @@ def draw(source: random.Random, family: str = "any", waits: Sequence[float] = WA
         return _wide(source)
     if family == "long":
         return _long(source)
-    return decode(source.randbytes(GENOME), family, waits)
+    return decode(source.randbytes(GENOME), family, waits, words)
