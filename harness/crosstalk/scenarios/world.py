@@ -56,6 +56,7 @@ from crosstalk.schedule.watchdog import ThreadBlocked
 from crosstalk.targets.in_process import Adapter
 
 SETTLE = 60.0
+_TO_PEER = ("send", "accept")
 ARRIVAL = 1 << 20
 _OURS = str(Path(__file__).parents[1])
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
@@ -75,6 +76,29 @@ class Wire:
     held_by_hand: bool = False
     held: list[Gate] = field(default_factory=list)
     receivers: list[asyncio.Future[Any]] = field(default_factory=list)
+
+
+class Answer(Gate):
+    """What a socket's operation waits for: success, or for what goes to the peer the error that killed the wire."""
+
+    __slots__ = ("future", "wire")
+
+    def __init__(self, wire: Wire, kind: str, future: asyncio.Future[None]) -> None:
+        self.lane = wire.serial
+        self.kind = kind
+        self.wire = wire
+        self.future = future
+        self.opened = 0.0
+        self.priority = -1.0
+
+    def complete(self) -> None:
+        future = self.future
+        if not future.done():
+            dead = self.wire.dead
+            if dead is not None and self.kind in _TO_PEER:
+                future.set_exception(dead)
+            else:
+                future.set_result(None)
 
 
 class World:
@@ -177,33 +201,31 @@ class World:
         """Wait until the schedule lets this socket's operation complete; raises if the peer has gone."""
         wire = self.wires[serial]
         if wire.prompt and not wire.stalled and not wire.held_by_hand:
-            if wire.dead is not None and kind in ("send", "accept"):
+            if wire.dead is not None and kind in _TO_PEER:
                 raise wire.dead
             return
-        future: asyncio.Future[None] = self.loop.create_future()
-
-        def complete() -> None:
-            if not future.done():
-                if wire.dead is not None and kind in ("send", "accept"):
-                    future.set_exception(wire.dead)
-                else:
-                    future.set_result(None)
-
         marks, episode = self.marks, wire.episode
-        gate = Gate(serial, kind, complete)
+        gate = self._answer(wire, kind)
+        try:
+            await gate.future
+        except asyncio.CancelledError:
+            self._give_up(wire, gate)
+            raise
+        if self.marks is not marks:
+            self._reached(kind, marks, episode, wire.episode != episode)
+
+    def _answer(self, wire: Wire, kind: str) -> Answer:
+        gate = Answer(wire, kind, asyncio.Future(loop=self.loop))
         if (wire.stalled or wire.held_by_hand) and wire.dead is None:
             wire.held.append(gate)
         else:
             self.loop.open(gate)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self.loop.withdraw(gate)
-            if gate in wire.held:
-                wire.held.remove(gate)
-            raise
-        if self.marks is not marks:
-            self._reached(kind, marks, episode, wire.episode != episode)
+        return gate
+
+    def _give_up(self, wire: Wire, gate: Gate) -> None:
+        self.loop.withdraw(gate)
+        if gate in wire.held:
+            wire.held.remove(gate)
 
     def _mark(self, what: int) -> None:
         marks = self.marks
@@ -243,11 +265,19 @@ class World:
         for other, changed in extra:
             self._record(other, changed, ACCEPTED)
         history = self.history
+        gate: Answer | None = None
         try:
             if wire.dead is not None:
                 raise wire.dead
-            await self.gate(serial, "send")
+            if not wire.prompt or wire.stalled or wire.held_by_hand:
+                marks, episode = self.marks, wire.episode
+                gate = self._answer(wire, "send")
+                await gate.future
+                if self.marks is not marks:
+                    self._reached("send", marks, episode, wire.episode != episode)
         except asyncio.CancelledError:
+            if gate is not None:
+                self._give_up(wire, gate)
             # the bytes may or may not have left
             history.send_status[row] = CANCELLED
             history.send_end[row] = history.tick()
@@ -804,13 +834,17 @@ def _sample(payload: bytes) -> str:
 
 
 def _decoded(payload: bytes) -> Any:
-    for text in (payload, _from_bracket(payload)):  # some protocols put a few bytes before their JSON
-        try:
-            return msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            with contextlib.suppress(ValueError, RecursionError):
-                return json.loads(text)
-    return None
+    found, value = _from_json(payload)
+    return value if found else _from_json(_from_bracket(payload))[1]  # some protocols put a few bytes before it
+
+
+def _from_json(text: bytes) -> tuple[bool, Any]:
+    try:
+        return True, msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with contextlib.suppress(ValueError, RecursionError):
+            return True, json.loads(text)
+    return False, None
 
 
 def _from_bracket(payload: bytes) -> bytes:

@@ -36,14 +36,17 @@ TICKS = 2_000
 class Gate:
     """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track)."""
 
-    __slots__ = ("complete", "kind", "lane", "opened", "priority")
+    __slots__ = ("callback", "kind", "lane", "opened", "priority")
 
-    def __init__(self, lane: int, kind: str, complete: Callable[[], None]) -> None:
+    def __init__(self, lane: int, kind: str, callback: Callable[[], None]) -> None:
         self.lane = lane
         self.kind = kind
-        self.complete = complete
+        self.callback = callback
         self.opened = 0.0
         self.priority = -1.0
+
+    def complete(self) -> None:
+        self.callback()
 
 
 class Strategy(Protocol):
