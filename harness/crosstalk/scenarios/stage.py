@@ -6,7 +6,6 @@ their connection is held. At the end everything is released, everybody is probed
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -163,7 +162,7 @@ class Stage:
 
     def collect(self) -> None:
         """A garbage collection."""
-        gc.collect()
+        self._world.do_collect()
 
 
 def perform(

@@ -52,7 +52,7 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.reachable import reachable
 from crosstalk.scenarios.socket import Socket
 from crosstalk.schedule.loop import Gate, NeverQuiet, Strategy, VirtualLoop
-from crosstalk.schedule.watchdog import ThreadBlocked
+from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
 
 SETTLE = 60.0
@@ -641,6 +641,11 @@ class World:
                 self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
+    @unwatched()
+    def do_collect(self) -> None:
+        gc.collect()
+
+    @unwatched()
     def do_census(self) -> None:
         gc.collect()
         episodes = self.history.episodes
@@ -819,7 +824,7 @@ class Track:
                 if track < len(self.tracks) and self.tracks[track].running:
                     world.cancel(self.tracks[track].running[0])
             case Collect():
-                gc.collect()
+                world.do_collect()
             case Census():
                 world.do_census()
 

@@ -1,0 +1,110 @@
+"""The watchdog tells a thread that is kept from one that the machine, or the harness itself, has kept waiting."""
+
+import gc
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from crosstalk.examination import open_target
+from crosstalk.scenarios import stage
+from crosstalk.schedule.watchdog import ThreadBlocked, unwatched, watchdog
+
+LIMIT = 0.6
+
+
+def spin(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize("block", [lambda: spin(60), lambda: time.sleep(60)], ids=["spinning", "asleep"])
+def test_code_that_keeps_the_thread_is_stopped(block):
+    with pytest.raises(ThreadBlocked), watchdog(LIMIT):
+        block()
+
+
+def test_swallowing_it_does_not_help():
+    stopped = 0
+    with pytest.raises(ThreadBlocked), watchdog(LIMIT):
+        try:
+            spin(60)
+        except ThreadBlocked:
+            stopped += 1
+            spin(60)
+    assert stopped == 1
+
+
+def test_the_harness_s_own_work_is_not_counted():
+    with watchdog(LIMIT):
+        for _ in range(4):
+            with unwatched():
+                spin(LIMIT)
+
+
+def test_after_the_harness_s_own_work_the_thread_is_watched_as_before():
+    with pytest.raises(ThreadBlocked), watchdog(LIMIT):
+        with unwatched():
+            spin(2 * LIMIT)
+        spin(60)
+
+
+def test_the_harness_s_own_work_has_an_end_too():
+    """A finaliser that never returns runs within the harness's own garbage collection."""
+    with pytest.raises(ThreadBlocked), watchdog(LIMIT / 4), unwatched():
+        spin(60)
+
+
+class Silent:
+    async def connect(self, user_id, websocket): ...
+    async def disconnect(self, user_id, websocket): ...
+    async def publish(self, user_id, event): ...
+
+
+def test_collections_in_a_process_full_of_objects_are_no_fault_of_the_broadcaster(monkeypatch):
+    """As in a test session that has loaded FastAPI applications: 26 collections of a tenth of a second each."""
+    collections = []
+
+    def heavy(phase, info):
+        if phase == "start" and info["generation"] == 2:
+            collections.append(info)
+            spin(LIMIT / 4)
+
+    def scenario(stage):
+        for _ in range(6):
+            stage.collect()
+            stage.census()
+
+    monkeypatch.setattr(stage, "WALL", LIMIT)
+    examination = open_target(f"{__file__}:Silent")
+    gc.callbacks.append(heavy)
+    try:
+        history = stage.perform(scenario, ("alice",), examination.factory, examination.adapter)
+    finally:
+        gc.callbacks.remove(heavy)
+    assert len(collections) >= 12
+    assert history.complete and not history.crashes
+
+
+BUSY = "while True: pass"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes can't be tied to one processor here")
+def test_a_busy_machine_is_no_fault_of_the_broadcaster():
+    """With four others on its processor the thread needs well over the limit for less than half of it."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(4)]
+    try:
+        began = time.monotonic()
+        with watchdog(LIMIT):
+            spin(LIMIT / 2)
+        assert time.monotonic() - began > LIMIT
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        os.sched_setaffinity(0, processors)
