@@ -13,7 +13,7 @@ import msgspec
 
 from crosstalk.examination import examine, find, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.verdict import Verdict
+from crosstalk.model.verdict import Explored, Verdict
 from crosstalk.reporting.terminal import summary
 from crosstalk.reporting.timeline import printable, timeline
 from crosstalk.scenarios.program import FAMILIES
@@ -34,15 +34,25 @@ def cli() -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
-def _progress(quiet: bool) -> Callable[[int, int], None] | None:
+_WIDTH = 92
+
+
+def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
     """The live line; None under --quiet, in CI, and where nobody watches a terminal."""
     if quiet or os.environ.get("CI") or not sys.stderr.isatty():
         return None
-    began = time.monotonic()
+    shown = 0.0
 
-    def show(runs: int, defects: int) -> None:
-        text = f"{runs:,} schedules, {defects} distinct violations, {time.monotonic() - began:.0f} s"
-        click.echo(f"\r{text:<60}", err=True, nl=False)
+    def show(explored: Explored, violations: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown < 0.1:
+            return
+        shown = time.monotonic()
+        text = (
+            f"{explored.programs:,} programs, {explored.schedules:,} schedules, {explored.deliveries:,} deliveries, "
+            f"{violations} distinct violation{'s' * (violations != 1)}, {explored.seconds:.0f} s"
+        )
+        click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
 
     return show
 
@@ -86,7 +96,7 @@ def check(
     progress = _progress(quiet)
     verdict = examine(examination, seed=seed, seconds=budget, family=family, progress=progress)
     if progress is not None:
-        click.echo("\r" + " " * 60 + "\r", err=True, nl=False)
+        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     click.echo(summary(verdict))
     try:
         reports.mkdir(parents=True, exist_ok=True)

@@ -309,14 +309,15 @@ def examine(
     seed: int = 0,
     seconds: float = 20.0,
     schedules: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Explored, int], None] | None = None,
     family: str = "any",
     checks: Sequence[str] = tuple(CHECKS),
 ) -> Verdict:
     """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
 
     `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged. Ctrl-C ends the
-    exploration; the verdict says what is known so far, and that it was interrupted.
+    exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
+    what was explored so far, and how many distinct violations are known.
     """
     return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
 
@@ -330,7 +331,7 @@ class _Explorer:
         seed: int,
         seconds: float,
         schedules: int | None,
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[Explored, int], None] | None,
         family: str,
         checks: Sequence[str],
     ) -> None:
@@ -402,7 +403,11 @@ class _Explorer:
             if self.runs % 64 == 0:
                 gc.collect()
                 if self.progress is not None:
-                    self.progress(self.runs, len(self.defects))
+                    self.progress(self._explored(), len(self.defects))
+
+    def _explored(self) -> Explored:
+        seconds = round(time.monotonic() - self.began, 3)
+        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
 
     def _count(self, history: History, tape: tuple[int, ...]) -> None:
         self.decisions += len(tape)
@@ -488,15 +493,13 @@ class _Explorer:
             elif VirtualLoop.from_threads > self.from_threads and outcome == "pass":
                 outcome, reason = "unknown", "the broadcaster uses threads of its own, which no schedule can repeat"
             verdicts.append(CheckVerdict(check, outcome, self.opportunities[check], tuple(self.found[check]), reason))
-        seconds = round(time.monotonic() - self.began, 3)
-        explored = Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
         return Verdict(
             worst([c.verdict for c in verdicts]),
             self.examination.target,
             self.seed,
             tuple(verdicts),
             known,
-            explored,
+            self._explored(),
             notes=tuple(self.notes),
             interrupted=self.interrupted,
         )
