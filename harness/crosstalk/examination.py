@@ -383,7 +383,7 @@ class _Explorer:
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
-            if self.runs and self._left(0.8 * share if self.defects else share) < 0:
+            if self.runs and self._left(0.65 * share if self.defects else share) < 0:
                 break
             run = next(runs)
             self.runs += 1
@@ -465,12 +465,11 @@ class _Explorer:
 
     def _minimise(self, hurry: bool = False) -> None:
         order = list(self.checks)
-        for (check, cause), (strategy, program, tape) in sorted(
-            self.defects.items(), key=lambda item: order.index(item[0][0])
-        ):
+        defects = sorted(self.defects.items(), key=lambda item: order.index(item[0][0]))
+        for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
-            latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / max(1, len(self.defects))))
+            latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             violation = violation_of(self.examination, check, cause, strategy, program, tape, latest)
             if violation is None:
                 self.lost.add(check)
@@ -543,14 +542,14 @@ def violation_of(
     None when it does not replay.
     """
 
-    def breaks(candidate: Program, choices: tuple[int, ...]) -> tuple[int, ...] | None:
+    def play(candidate: Program, choices: tuple[int, ...]) -> tuple[bool, tuple[int, ...]]:
         if time.monotonic() > latest:
-            return None
+            return False, ()
         history, played = examination.run(candidate, Replay(choices))
-        return played if find(history, check, cause) is not None else None
+        return find(history, check, cause) is not None, played
 
     if not cause.startswith(("growth", "kept the thread")):
-        program, tape = shrink(program, tape, breaks)
+        program, tape = shrink(program, tape, play)
     history, _ = examination.run(program, Replay(tape))
     violation = find(history, check, cause)
     if violation is None:

@@ -1,19 +1,21 @@
-"""Makes a failing run small: fewer tracks, steps, users and devices, plainer steps, and a tape nearer to plain order.
+"""Makes a failing run small: fewer steps, tracks, users and devices, plainer steps, and a tape nearer to plain order.
 
-Greedy passes until none helps or the allowance of runs is used up. Each candidate is played; `breaks` returns the tape
-as it was played when the violation is still there, else None. A candidate program is tried with plain order and with
-the tape as it is, for a step less often shifts the choices after it.
+Greedy passes come first: a candidate program is played in plain order and with the tape as it is. Where they end, a
+step may be left that only gives another one time; so each program with one or two steps less is also played under
+every schedule with a single deviation from plain order, and under the tape with a choice more or less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, pairwise, permutations, product
 
 import msgspec
 
 from crosstalk.scenarios.program import (
     AnyStep,
     Burst,
+    Cancel,
     Connect,
     Disconnect,
     Drop,
@@ -26,6 +28,10 @@ from crosstalk.scenarios.program import (
 
 Tape = tuple[int, ...]
 Tracks = tuple[tuple[AnyStep, ...], ...]
+FEW = 8
+"""Programs of at most so many steps are also tried without two of them at once, and rearranged."""
+DECISIONS = 48
+"""A single deviation is looked for at so many decisions, from the start."""
 PLAIN = ("alice", "bob", "carol", "dave", "erin", "frank")
 
 
@@ -40,47 +46,114 @@ def strip(tape: Tape) -> Tape:
 def shrink(
     program: Program,
     tape: Tape,
-    breaks: Callable[[Program, Tape], Tape | None],
-    allowance: int = 2_000,
+    play: Callable[[Program, Tape], tuple[bool, Tape]],
+    allowance: int = 8_000,
 ) -> tuple[Program, Tape]:
-    """The smallest failing program and tape reached within `allowance` runs."""
-    tape = strip(tape)
-    left = allowance
+    """The smallest failing program and tape reached within `allowance` runs.
 
-    def fails(candidate: Program, choices: Tape) -> bool:
-        nonlocal left
-        left -= 1
-        return left >= 0 and breaks(candidate, choices) is not None
+    `play` says whether the violation is there in a run, and the run's tape as it was played.
+    """
+    shrinker = _Shrinker(program, strip(tape), play, allowance)
+    shrinker.greedy()
+    while shrinker.reschedule():
+        shrinker.greedy()
+    return shrinker.program, shrinker.tape
 
-    improved = True
-    while improved and left > 0:
-        improved = False
-        for candidate in _smaller(program):
-            if fails(candidate, ()):
-                program, tape, improved = candidate, (), True
-            elif tape and fails(candidate, tape):
-                program, improved = candidate, True
-            if improved or left <= 0:
-                break
-        if improved:
-            continue
-        for shorter in _plainer(tape):
-            if fails(program, shorter):
-                tape, improved = strip(shorter), True
-                break
-            if left <= 0:
-                break
-        if improved or not tape:
-            continue
-        # a step less that shifts the choices after it: try the tape without one choice
-        for candidate in _without_a_step(program):
-            for start in range(len(tape)):
-                if fails(candidate, tape[:start] + tape[start + 1 :]):
-                    program, tape, improved = candidate, strip(tape[:start] + tape[start + 1 :]), True
-                    break
-            if improved or left <= 0:
-                break
-    return program, tape
+
+class _Shrinker:
+    """The smallest failing run so far."""
+
+    def __init__(
+        self, program: Program, tape: Tape, play: Callable[[Program, Tape], tuple[bool, Tape]], left: int
+    ) -> None:
+        self.program = program
+        self.tape = tape
+        self.play = play
+        self.left = left
+        self.tried: dict[tuple[Program, Tape], Tape] = {}
+
+    def fails(self, program: Program, choices: Tape) -> bool:
+        """Whether the run fails; if so it is the smallest so far. A run is played once."""
+        choices = strip(choices)
+        if self.left <= 0 or (program, choices) in self.tried:
+            return False
+        self.left -= 1
+        failed, self.tried[program, choices] = self.play(program, choices)
+        if failed:
+            self.program, self.tape = program, choices
+        return failed
+
+    def greedy(self) -> None:
+        """Smaller programs with the schedule as it is, and plainer schedules, until none of them fails."""
+        while self.left > 0:
+            program, tape = self.program, self.tape
+            found = any(
+                self.fails(candidate, ()) or (bool(tape) and self.fails(candidate, tape))
+                for candidate in _smaller(program)
+            )
+            found = found or any(self.fails(program, shorter) for shorter in _plainer(tape))
+            # a step less shifts the choices after it: try the tape without one choice
+            found = found or any(
+                self.fails(candidate, tape[:start] + tape[start + 1 :])
+                for candidate in _without_a_step(program)
+                for start in range(len(tape))
+            )
+            if not found:
+                return
+
+    def reschedule(self) -> bool:
+        """Whether a program with fewer steps, or this one with fewer deviations, fails under another schedule."""
+        program, tape = self.program, self.tape
+        fewer = (
+            (candidate, tape[:start] + middle + tape[start:])
+            for candidate in _without_a_step(program)
+            for start in range(len(tape) + 1)
+            for middle in ((0,), (1,))
+        )
+        if any(self.fails(*candidate) for candidate in fewer):
+            return True
+        if any(self.deviates(candidate) for candidate in _without_a_step(program)):
+            return True
+        if program.steps <= FEW and any(
+            self.fails(candidate, ()) or self.deviates(candidate)
+            for first in _without_a_step(program)
+            for candidate in _without_a_step(first)
+        ):
+            return True
+        deviations = sum(choice != 0 for choice in tape)
+        if deviations > 1 and self.deviates(program, deviations - 1):
+            return True
+        if program.steps <= FEW and (
+            any(self.fails(candidate, ()) for candidate in _rearranged(program, range(2, min(program.steps, 5))))
+            or any(self.deviates(candidate, 3) for candidate in _without_a_step(program))
+        ):
+            return True
+        return (
+            bool(deviations)
+            and program.steps <= 4
+            and any(
+                self.fails(candidate, ()) or (deviations > 1 and self.deviates(candidate))
+                for candidate in _rearranged(program, (program.steps,))
+            )
+        )
+
+    def deviates(self, program: Program, most: int = 1) -> bool:
+        """Whether the program fails under some schedule with one deviation from plain order, or `most` in a row."""
+        return any(self._deviates(program, (0,) * place, min(most, 3)) for place in range(DECISIONS))
+
+    def _deviates(self, program: Program, before: Tape, most: int) -> bool:
+        choice = 1
+        while self.left > 0:
+            choices = (*before, choice)
+            if self.fails(program, choices):
+                return True
+            played = self.tried.get((program, choices), ())
+            if len(before) >= len(played) or played[len(before)] != choice:
+                break  # so many ways there are at this place, or the run is over by then
+            if most > 1 and self._deviates(program, choices, most - 1):
+                return True
+            choice += 1
+        return False
 
 
 def _with(program: Program, tracks: Tracks) -> Program:
@@ -102,6 +175,7 @@ def _smaller(program: Program) -> Iterator[Program]:
                     yield _with(program, (*tracks[:number], rest, *tracks[number + 1 :]))
         size //= 2
     yield from _without_a_step(program)
+    yield from _fused(program)
     for number in range(len(tracks) - 1):
         merged = tracks[number] + tracks[number + 1]
         yield _with(program, (*tracks[:number], merged, *tracks[number + 2 :]))
@@ -115,6 +189,37 @@ def _without_a_step(program: Program) -> Iterator[Program]:
         for start in range(len(steps)):
             rest = steps[:start] + steps[start + 1 :]
             yield _with(program, (*tracks[:number], rest, *tracks[number + 1 :]))
+
+
+def _fused(program: Program) -> Iterator[Program]:
+    """With three or more publishes of a track as one burst."""
+    for number, steps in enumerate(program.tracks):
+        places = [i for i, step in enumerate(steps) if isinstance(step, Publish) and step.type == "partial_result"]
+        if len(places) > 2:
+            users = tuple(user for i in places for user in _users(steps[i]))
+            rest = [step for i, step in enumerate(steps) if i not in places[1:]]
+            rest[places[0]] = Burst(users)
+            yield _with(program, (*program.tracks[:number], tuple(rest), *program.tracks[number + 1 :]))
+
+
+def _rearranged(program: Program, sizes: Iterable[int]) -> Iterator[Program]:
+    """So many of its steps, in every order, divided among tracks in every way; what is cancelled changes with it."""
+    steps = [step for track in program.tracks for step in track]
+    for size in sizes:
+        for chosen in combinations(steps, size):
+            for order in permutations(chosen):
+                for cuts in product((False, True), repeat=size - 1):
+                    ends = [place for place, cut in enumerate(cuts, 1) if cut]
+                    tracks = tuple(order[start:end] for start, end in pairwise((0, *ends, size)))
+                    if any(isinstance(step, Cancel) for step in order):
+                        for other in range(len(tracks)):
+                            yield _with(program, tuple(tuple(_cancelling(s, other) for s in t) for t in tracks))
+                    else:
+                        yield _with(program, tracks)
+
+
+def _cancelling(step: AnyStep, track: int) -> AnyStep:
+    return Cancel(track) if isinstance(step, Cancel) else step
 
 
 def _plain_steps(program: Program) -> Iterator[Program]:
@@ -184,7 +289,7 @@ def _without_user(program: Program) -> Iterator[Program]:
             prompt = tuple(device - (device > gone) for device in program.prompt if device != gone)
             yield Program(users, devices[:gone] + devices[gone + 1 :], _renumbered(tracks, "device", gone), prompt)
     for gone in range(len(users)):
-        if len(users) > 2 and gone not in devices and not any(gone in _users(step) for step in steps):
+        if len(users) > 1 and gone not in devices and not any(gone in _users(step) for step in steps):
             owners = tuple(owner - (owner > gone) for owner in devices)
             left = users[:gone] + users[gone + 1 :]
             yield Program(left, owners, _renumbered(tracks, "user", gone), program.prompt)
