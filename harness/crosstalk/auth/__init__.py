@@ -1,0 +1,1 @@
+"""How a simulated user proves who it is to a server that is reached over the network."""

@@ -1,0 +1,94 @@
+"""`crosstalk check SPEC`: explore, judge, print the summary, write verdict.json."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.commands.exit_codes import EXIT
+from crosstalk.examination import examine, open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.verdict import Explored
+from crosstalk.reporting.terminal import summary
+from crosstalk.reporting.timeline import printable
+from crosstalk.scenarios.program import FAMILIES
+from crosstalk.settings import DEFAULT_TARGET
+from crosstalk.targets.loader import TargetError
+
+_WIDTH = 92
+
+
+def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
+    """The live line; None under --quiet, in CI, and where nobody watches a terminal."""
+    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
+        return None
+    shown = 0.0
+
+    def show(explored: Explored, violations: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown < 0.1:
+            return
+        shown = time.monotonic()
+        text = (
+            f"{explored.programs:,} programs, {explored.schedules:,} schedules, {explored.deliveries:,} deliveries, "
+            f"{violations} distinct violation{'s' * (violations != 1)}, {explored.seconds:.0f} s"
+        )
+        click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
+
+    return show
+
+
+@click.command()
+@click.argument("spec", default=DEFAULT_TARGET)
+@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
+@click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
+@click.option("--connect", default="", help="Name of the broadcaster's connect method.")
+@click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
+@click.option("--publish", default="", help="Name of the method that sends an event to one user.")
+@click.option("--strict", is_flag=True, help="Hold the broadcaster to the strict guarantees.")
+@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What the broadcaster promises.")
+@click.option(
+    "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress line.")
+def check(
+    spec: str,
+    budget: float,
+    seed: int,
+    reports: Path,
+    family: str,
+    connect: str,
+    disconnect: str,
+    publish: str,
+    strict: bool,
+    guarantee: tuple[str, ...],
+    grammar: str,
+    quiet: bool,
+) -> None:
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
+    names = {"connect": connect, "disconnect": disconnect, "publish": publish}
+    try:
+        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
+    except (TargetError, ValueError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    progress = _progress(quiet)
+    verdict = examine(examination, seed=seed, seconds=budget, family=family, progress=progress)
+    if progress is not None:
+        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
+    click.echo(summary(verdict))
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+    except OSError as error:
+        click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
+        raise SystemExit(2) from None
+    raise SystemExit(EXIT[verdict.verdict])
