@@ -9,8 +9,11 @@ them cheap.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from crosstalk.model.guarantees import Guarantees
 
@@ -57,7 +60,8 @@ class Frame:
     """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none.
 
     `batch` holds the contents of several whole events in their order, where it carries more than one; `altered` names
-    the published fields that differ.
+    the published fields that differ. `text` is the beginning of what was sent; where that is an event just as it was
+    published, `event` is that.
     """
 
     content: int
@@ -66,9 +70,15 @@ class Frame:
     type: str = ""
     owner: str | None = None
     altered: str = ""
-    sample: str = ""
+    text: str = ""
     batch: tuple[int, ...] = ()
     types: tuple[str, ...] = ()
+    event: Mapping[str, Any] | None = None
+
+    @property
+    def sample(self) -> str:
+        """The beginning of what was sent."""
+        return self.text if self.event is None else msgspec.json.encode(self.event).decode()[:400]
 
     @property
     def carried(self) -> tuple[int, ...]:

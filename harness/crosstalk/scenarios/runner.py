@@ -13,7 +13,8 @@ from typing import Any
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program, Wait
-from crosstalk.scenarios.world import SETTLE, Track, World
+from crosstalk.scenarios.track import SETTLE, Track
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.clock import tied_to
 from crosstalk.schedule.loop import NeverQuiet, Strategy
 from crosstalk.schedule.watchdog import ThreadBlocked, watchdog

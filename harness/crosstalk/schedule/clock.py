@@ -8,6 +8,7 @@ where a module under test copied the name. `random` is seeded alike in every run
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
@@ -38,12 +39,24 @@ def tie_copies(module: ModuleType) -> None:
                     _copied.append(entry)
 
 
+@functools.lru_cache(16)
+def _seeded(seed: int) -> tuple[Any, ...]:
+    return random.Random(seed).getstate()
+
+
 @contextmanager
 def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
     """Tie clock and dice to the virtual time of `loop` within the block."""
-    dice = random.Random(seed)
+    dice: random.Random | None = None
+
+    def urandom_of_the_run(count: int) -> bytes:
+        nonlocal dice
+        if dice is None:
+            dice = random.Random(seed)
+        return dice.randbytes(count)
+
     state = random.getstate()
-    random.seed(seed)
+    random.setstate(_seeded(seed))
     answers: dict[str, Any] = {
         "monotonic": loop.time,
         "monotonic_ns": lambda: int(loop.now * 1e9),
@@ -55,8 +68,8 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
         setattr(time, name, answer)
     for space, name, real in _copied:
         space[name] = answers[real]
-    os.urandom = dice.randbytes
-    random._urandom = dice.randbytes  # type: ignore[attr-defined]
+    os.urandom = urandom_of_the_run
+    random._urandom = urandom_of_the_run  # type: ignore[attr-defined]
     travel = time_machine.travel(EPOCH + loop.now, tick=False)
     traveller = travel.start()
     loop.on_time = lambda now: traveller.move_to(EPOCH + now)
