@@ -22,8 +22,7 @@ PENDING, ACCEPTED, FAILED, CANCELLED = 0, 1, 2, 3
 NEVER = 1 << 60
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED."""
 
     kind: str
@@ -40,8 +39,7 @@ class Call:
     where: str = ""
 
 
-@dataclass(slots=True)
-class Episode:
+class Episode(msgspec.Struct):
     """A user's time on a socket. Times are logical; NEVER where it did not happen."""
 
     user: int
@@ -55,8 +53,7 @@ class Episode:
     refused: bool = False
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct):
     """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none.
 
     `batch` holds the contents of several whole events in their order, where it carries more than one; `altered` names
@@ -86,8 +83,7 @@ class Frame:
         return self.batch or ((self.content,) if self.content >= 0 else ())
 
 
-@dataclass(slots=True)
-class Content:
+class Content(msgspec.Struct):
     """One published event as it was at the call: whom it is addressed to, its run and type, its canary."""
 
     users: frozenset[int]

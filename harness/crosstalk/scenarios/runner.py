@@ -58,15 +58,16 @@ def run_world(
     strategy.begin()
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
+    tracks: list[Track] = []
     with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world):
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
-        tracks: list[Track] = []
         for steps in program.tracks:
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
         loop.settle(SETTLE + longest)
         world.finish(longest)
+    tracks.clear()
     return world
 
 
@@ -90,6 +91,8 @@ def guarded(world: World) -> Iterator[None]:
         failure = context.get("exception")
         if failure is not None and not world._is_any_injected(failure):
             history.notes.append((history.now, f"unhandled in a task: {type(failure).__name__}: {failure}"))
+    world.loop.unhandled.clear()
+    world.part()
 
 
 def _close(world: World) -> None:

@@ -64,7 +64,7 @@ class Sending(Answer):
         self.kind = "send"
         self.wire = wire
         self.future = asyncio.Future(loop=world.loop)
-        self.opened = 0.0
+        self.opened = world.loop.now
         self.priority = -1.0
         self.world = world
         self.row = row

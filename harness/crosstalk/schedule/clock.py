@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EPOCH = 1_750_000_000.0
 
+_kept = False
 _copied: list[tuple[dict[str, Any], str, str]] = []
 _NAMES = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 _REAL = {name: getattr(time, name) for name in _NAMES}
@@ -37,6 +38,19 @@ def tie_copies(module: ModuleType) -> None:
                 entry = (vars(module), name, real)
                 if entry not in _copied:
                     _copied.append(entry)
+
+
+@contextmanager
+def dice_kept() -> Iterator[None]:
+    """Put `random` back as it was only after the block, however many runs play in it."""
+    global _kept
+    state, before = random.getstate(), _kept
+    _kept = True
+    try:
+        yield
+    finally:
+        _kept = before
+        random.setstate(state)
 
 
 @functools.lru_cache(16)
@@ -55,7 +69,7 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
             dice = random.Random(seed)
         return dice.randbytes(count)
 
-    state = random.getstate()
+    state = None if _kept else random.getstate()
     random.setstate(_seeded(seed))
     answers: dict[str, Any] = {
         "monotonic": loop.time,
@@ -84,4 +98,5 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
             setattr(time, name, original)
         for space, name, real in _copied:
             space[name] = _REAL[real]
-        random.setstate(state)
+        if state is not None:
+            random.setstate(state)
