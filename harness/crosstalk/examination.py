@@ -44,7 +44,7 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
-from crosstalk.scenarios.runner import run_world
+from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
@@ -321,7 +321,8 @@ def examine(
     exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
     what was explored so far, and how many distinct violations are known.
     """
-    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+    with many_runs():
+        return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
 
 
 class _Explorer:

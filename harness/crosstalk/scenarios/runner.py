@@ -15,14 +15,14 @@ from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program, Wait
 from crosstalk.scenarios.track import SETTLE, Track
 from crosstalk.scenarios.world import World
-from crosstalk.schedule.clock import tied_to
+from crosstalk.schedule.clock import dice_kept, tied_to
 from crosstalk.schedule.loop import NeverQuiet, Strategy
-from crosstalk.schedule.watchdog import ThreadBlocked, watchdog
+from crosstalk.schedule.watchdog import ThreadBlocked, ticking, watchdog
 from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
 
-__all__ = ["WALL", "World", "guarded", "play", "run_world"]
+__all__ = ["WALL", "World", "guarded", "many_runs", "play", "run_world"]
 
 
 def play(
@@ -59,7 +59,7 @@ def run_world(
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
     tracks: list[Track] = []
-    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world):
+    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world), loop.entered():
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:
@@ -69,6 +69,13 @@ def run_world(
         world.finish(longest)
     tracks.clear()
     return world
+
+
+@contextlib.contextmanager
+def many_runs() -> Iterator[None]:
+    """Do once what each run in the block would do again: put the dice back, start and stop the watchdog's clock."""
+    with dice_kept(), ticking():
+        yield
 
 
 @contextlib.contextmanager

@@ -243,7 +243,9 @@ class Socket:
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
         try:
-            sending = self._world.begin_event(self._wire, data, _json)
+            world = self._world
+            frame = world.of_event(data)
+            sending = world.begin(self._wire, _json(data)) if frame < 0 else world.begin_frame(self._wire, frame)
             if sending is not None:
                 await sending
         except (ConnectionResetError, RuntimeError) as error:

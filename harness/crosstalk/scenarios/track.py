@@ -56,8 +56,10 @@ class Track(Gate):
         world = self.world
         if self.index < len(self.steps):
             if not world.closing:
+                loop = world.loop
                 self.priority = -1.0
-                world.loop.open(self)
+                self.opened = loop.now
+                loop.gates.append(self)
             return
         world.tracks_left -= 1
         if not world.tracks_left:
@@ -91,7 +93,8 @@ class Track(Gate):
         self.index += 1
         match step:
             case Publish(user, run, type_, mutate):
-                self._begin(world.do_publish(user, run, type_, mutate, then=self.returned))
+                self.calls += 1
+                self.running.append(world.start(world.do_publish(user, run, type_, mutate, then=self.returned)))
             case Connect(device, reuse):
                 self._begin(world.do_connect(device, reuse, self.returned), world.context_of(device, fresh=True))
             case Disconnect(device, gone):

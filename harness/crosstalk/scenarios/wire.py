@@ -75,12 +75,17 @@ class Sending(Answer):
         try:
             yield from self.future
         except asyncio.CancelledError:
-            self.world.ended(self, CANCELLED)
+            self.world.failed(self, CANCELLED)
             raise
         except BaseException:
-            self.world.ended(self, FAILED)
+            self.world.failed(self, FAILED)
             raise
-        self.world.ended(self, ACCEPTED)
+        world = self.world
+        if world.marks is not self.marks:
+            world.reached("send", self.marks, self.episode, self.wire.episode != self.episode)
+        history = world.history
+        history.send_status[self.row] = ACCEPTED
+        history.now = history.send_end[self.row] = history.now + 1
 
 
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)

@@ -91,8 +91,9 @@ class World:
         self.waits: list[tuple[int, asyncio.TimerHandle, Track]] = []
         self.marks: tuple[int, ...] = (0, 0, 0, 0)
         self.cells: set[tuple[object, ...]] = set()
-        self.tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self.frames = Frames(self.history)
+        self.of_event: Callable[[Any], int] = self.frames.of_event
+        self._tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._pumps: dict[int, asyncio.Task[Any]] = {}
         self._values: dict[int, Any] = {}
         self._contexts: dict[int, contextvars.Context] = {}
@@ -161,7 +162,7 @@ class World:
             self._give_up(gate)
             raise
         if self.marks is not marks:
-            self._reached(kind, marks, episode, wire.episode != episode)
+            self.reached(kind, marks, episode, wire.episode != episode)
 
     def _wait(self, gate: AnyAnswer) -> AnyAnswer:
         """Let the schedule answer `gate`; not before its wire is released, where that is held."""
@@ -181,7 +182,7 @@ class World:
         marks = self.marks
         self.marks = (*marks[:what], marks[what] + 1, *marks[what + 1 :])
 
-    def _reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
+    def reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
         """Note what came and went while something of `kind` was waiting: see schedule/strategies/feedback.py."""
         gone = episode >= 0 and self.history.episodes[episode].leaving != NEVER
         now = self.marks
@@ -198,6 +199,16 @@ class World:
             )
         )
 
+    @property
+    def tamper(self) -> Callable[[World, int, bytes], list[tuple[int, bytes]]] | None:
+        """Given the world, a socket and what is sent on it: which sends are recorded in its place."""
+        return self._tamper
+
+    @tamper.setter
+    def tamper(self, tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None) -> None:
+        self._tamper = tamper
+        self.of_event = self.frames.of_event if tamper is None else lambda data: -1  # it sees bytes
+
     # -- sends -----------------------------------------------------------------------------------------------
 
     async def send(self, serial: int, payload: bytes) -> None:
@@ -205,21 +216,16 @@ class World:
         if sending is not None:
             await sending
 
-    def begin_event(self, wire: Wire, data: Any, encode: Callable[[Any], bytes]) -> Sending | None:
-        """As `begin`, of what JSON makes of `data`; most often that need not be made."""
-        frame = self.frames.of_event(data) if self.tamper is None else -1
-        return self.begin(wire, encode(data)) if frame < 0 else self._begin(wire, frame)
-
     def begin(self, wire: Wire, payload: bytes) -> Sending | None:
         """Record that a send of `payload` starts; what is then to be awaited, None where it has succeeded at once.
 
         Raises what killed the wire.
         """
-        if self.tamper is None or self.closing:
-            return self._begin(wire, self.frames.of(payload))
-        sends = self.tamper(self, wire.serial, payload)
+        if self._tamper is None or self.closing:
+            return self.begin_frame(wire, self.frames.of(payload))
+        sends = self._tamper(self, wire.serial, payload)
         if sends and sends[0][0] == wire.serial:
-            sending = self._begin(wire, self.frames.of(sends[0][1]))
+            sending = self.begin_frame(wire, self.frames.of(sends[0][1]))
             for other, changed in sends[1:]:
                 self.record(other, changed, ACCEPTED)
             return sending
@@ -227,7 +233,8 @@ class World:
             self.record(other, changed, ACCEPTED)
         return None
 
-    def _begin(self, wire: Wire, frame: int) -> Sending | None:
+    def begin_frame(self, wire: Wire, frame: int) -> Sending | None:
+        """As `begin`, of the frame of that number, untampered."""
         if self.closing:
             raise ConnectionResetError("the run is over")
         history = self.history
@@ -256,15 +263,13 @@ class World:
             self.loop.gates.append(sending)
         return sending
 
-    def ended(self, sending: Sending, status: int) -> None:
-        """Record how a send that was waiting ended; whether the bytes of a cancelled one left, nobody knows."""
-        history, wire = self.history, sending.wire
+    def failed(self, sending: Sending, status: int) -> None:
+        """Record that a send that was waiting FAILED, or was CANCELLED: whether its bytes left, nobody knows."""
         if status == CANCELLED:
             self._give_up(sending)
-        elif status == FAILED:
-            self._excuse(wire)
-        elif self.marks is not sending.marks:
-            self._reached("send", sending.marks, sending.episode, wire.episode != sending.episode)
+        else:
+            self._excuse(sending.wire)
+        history = self.history
         history.send_status[sending.row] = status
         history.now = history.send_end[sending.row] = history.now + 1
 
@@ -318,7 +323,7 @@ class World:
             if not self.closing:
                 history.now = call.returned = history.now + 1
                 if self.marks is not marks:
-                    self._reached(call.kind, marks, call.episode, False)
+                    self.reached(call.kind, marks, call.episode, False)
             self.pending.pop(id(call), None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
@@ -550,7 +555,12 @@ class World:
         self, coroutine: Coroutine[Any, Any, None], context: contextvars.Context | None = None
     ) -> asyncio.Task[None]:
         """A call into the broadcaster, as a task of its own."""
-        task = self.loop.create_task(coroutine, context=context)
+        loop = self.loop
+        if loop.get_task_factory() is None:
+            task = asyncio.Task(coroutine, loop=loop, context=context)
+            loop.tasks.append(task)
+        else:
+            task = loop.create_task(coroutine, context=context)
         self.own.append(task)
         return task
 

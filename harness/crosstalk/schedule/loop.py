@@ -26,7 +26,8 @@ import sys
 import threading
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
@@ -150,7 +151,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Cancelled timers are dropped when they come to the head of the heap."""
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
+        factory = self._task_factory
+        task: asyncio.Task[Any]
+        if factory is None:
+            task = asyncio.Task(coro, loop=self, **options)
+        else:
+            name = options.pop("name", None)
+            task = factory(self, coro, **options)
+            if name is not None:
+                task.set_name(name)
         self.tasks.append(task)
         return task
 
@@ -290,6 +299,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.on_time(when)
 
     horizon: float = float("inf")
+    _depth = 0
 
     # -- driving ---------------------------------------------------------------------------------------------
 
@@ -326,7 +336,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._move(until)
         self.settle(0.0)
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Within the block this is the running loop, also between what `settle`, `turn` and `sleep` run."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
     def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > 1:
+            return
         self._before = events._get_running_loop()
         self._hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
@@ -334,6 +356,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._thread_id = threading.get_ident()
 
     def _leave(self) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         self._thread_id = None
         events._set_running_loop(self._before)
         sys.set_asyncgen_hooks(*self._hooks)
