@@ -418,14 +418,9 @@ class _Explorer:
             run = next(runs)
             self.runs += 1
             self._count(run.history, run.tape)
-            again = False
             for check, result in run.results.items():
                 self.opportunities[check] += result.opportunities
-                for violation in result.violations:
-                    if violation.cause == "frames were sent" and _leaks(run):
-                        continue  # whoever sends everything to everybody sends too much
-                    again |= not self._seen(check, violation.cause, run.strategy, run.program, run.tape)
-            if again:
+            if not self._take_in(run):
                 # from here on every run gets a freshly loaded module
                 runs = explore(self.examination, self.seed + self.runs, self.family, self.checks)
             if any("kept the thread" in crash for crash in run.history.crashes):
@@ -434,6 +429,16 @@ class _Explorer:
                 gc.collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
+
+    def _take_in(self, run: Run) -> bool:
+        """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
+        for check, result in run.results.items():
+            for violation in result.violations:
+                if violation.cause == "frames were sent" and _leaks(run):
+                    continue  # whoever sends everything to everybody sends too much
+                if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
+                    return False
+        return True
 
     def _explored(self) -> Explored:
         seconds = round(time.monotonic() - self.began, 3)

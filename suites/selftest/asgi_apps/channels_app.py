@@ -1,7 +1,8 @@
 """Django with Channels: a consumer a connection, a group a user, the in-memory layer; a synchronous Django view publishes
 with `async_to_sync(layer.group_send)`, as Channels' documentation shows.
 
-In `wrong` the group's name is the user's id shortened to its first five characters.
+In `wrong` the group's name is made of the id's first character. Memberships of a group last for ten years: unless told
+so Channels ends them after a day, and connections that stay for longer lose their events (documented, and found).
 """
 
 import hashlib
@@ -16,7 +17,12 @@ if not settings.configured:
         SECRET_KEY="for tests",
         ALLOWED_HOSTS=["localhost"],
         ROOT_URLCONF=__name__,
-        CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+        CHANNEL_LAYERS={
+            "default": {
+                "BACKEND": "channels.layers.InMemoryChannelLayer",
+                "CONFIG": {"group_expiry": 10 * 365 * 86_400},
+            }
+        },
     )
     django.setup()
 

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from crosstalk.targets.asgi.modules import Project, place
+from crosstalk.targets.asgi.modules import Project, forget_process_state, place
 from crosstalk.targets.asgi.options import Options
 from crosstalk.targets.asgi.server import Server
 from crosstalk.targets.asgi.threads import threads_inline
@@ -65,6 +65,7 @@ class Application:
             else:
                 before.forget()
         self._stale = True  # until the run has ended in good order
+        forget_process_state()
         silence = logging.root.manager.disable
         with self.project.installed(), threads_inline():
             logging.disable(logging.CRITICAL)

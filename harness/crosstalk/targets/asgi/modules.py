@@ -79,7 +79,7 @@ class Project:
         self.where = where
         self.modules: dict[str, ModuleType] = {}
         self._others = {name for name, module in list(sys.modules.items()) if self._owns(name, module)}
-        _forget_process_state()
+        forget_process_state()
         with warnings.catch_warnings():
             # Django warns of models that are registered again, which is what loading afresh is
             warnings.filterwarnings("ignore", message=".*was already registered", category=RuntimeWarning)
@@ -153,7 +153,7 @@ def _has_models(module: ModuleType) -> bool:
     )
 
 
-def _forget_process_state() -> None:
+def forget_process_state() -> None:
     """What frameworks keep for the whole process and make again when asked for it."""
     layers = sys.modules.get("channels.layers")
     if layers is not None:

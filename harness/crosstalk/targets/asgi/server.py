@@ -15,7 +15,7 @@ import asyncio
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from crosstalk.targets.asgi.connection import Connection, Refused
@@ -133,7 +133,7 @@ class Server:
             extra = [(name, message(text, values)) for name, text in self._options.publish_header]
             headers = headers_of(carried, extra)
         except (Unsendable, UnicodeEncodeError):
-            raise Answered(f"no client could send a request for {user_id!r}") from None
+            self._give_up(user_id)
         path, query = path_of(path, values)
         scope = {
             **self._scope("http", "http", path, query_of(carried, query)),
@@ -151,14 +151,23 @@ class Server:
         await exchange.answer()
         if 200 <= exchange.status < 300:
             return
-        if 400 <= exchange.status < 500 and not _usual(user_id) and not self._open_to(user_id):
-            return  # an id that the application does not take
+        if 400 <= exchange.status < 500 and not _usual(user_id):
+            self._give_up(user_id)  # an id that the application, or a path, does not take
         if exchange.failure is not None:
             raise exchange.failure
         answer = f"answered {exchange.status}" if exchange.status else "not answered"
         said = exchange.body[:120].decode("utf-8", "replace").strip()
         error = Answered(f"{method} {path} was {answer}{said and f': {said}'}")
         raise error from (self._dead(user_id) if exchange.status >= 500 else None)
+
+    def _give_up(self, user_id: str) -> NoReturn:
+        """End the call as one that its caller has given up: nothing is owed for it."""
+        if self._world is None:  # nobody has ever connected, so this is the error of a publish for an absent user
+            raise Answered(f"no client could send a request for {user_id!r}")
+        for identity, (task, _) in self._world.pending.items():
+            if task is asyncio.current_task():
+                self._world.cancelling.add(identity)
+        raise asyncio.CancelledError
 
     def _dead(self, user_id: str) -> Exception | None:
         """The end of a connection of that user's, if one has died: an error behind an answer 500 may be that one."""

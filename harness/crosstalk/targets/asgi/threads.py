@@ -16,6 +16,7 @@ import concurrent.futures
 import contextlib
 import contextvars
 import functools
+import importlib
 import sys
 from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
@@ -27,6 +28,10 @@ from crosstalk.schedule.loop import Gate, VirtualLoop
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+LONGEST = 1.0
+"""Virtual seconds that a thread may keep the caller waiting: the clock may move meanwhile, but not by a day."""
 
 
 class _Worker(greenlet.greenlet):
@@ -51,13 +56,19 @@ async def inline(function: Callable[[], T], turns: asyncio.Lock | None = None) -
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     begin = loop.create_future()
-    gate = Gate(-1, "thread", lambda: None if begin.done() else begin.set_result(None))
+
+    def let() -> None:
+        if not begin.done():
+            begin.set_result(None)
+
+    gate = Gate(-1, "thread", let)
     loop.open(gate)
+    latest = loop.call_later(LONGEST, let)
     try:
         await begin
-    except asyncio.CancelledError:
+    finally:
+        latest.cancel()
         loop.withdraw(gate)
-        raise
     async with turns or contextlib.nullcontext():
         return await _steps(loop, function)
 
@@ -115,16 +126,21 @@ def threads_inline() -> Iterator[None]:
 
         replace(VirtualLoop, "run_in_executor", run_in_executor)
         replace(asyncio, "run_coroutine_threadsafe", _threadsafe(asyncio.run_coroutine_threadsafe))
-        asgiref = sys.modules.get("asgiref.sync")
+        asgiref = _loaded("asgiref", "asgiref.sync")
         if asgiref is not None:
             replace(asgiref.AsyncToSync, "__call__", _async_to_sync(asgiref.AsyncToSync.__call__))
             _restored(undo, vars(asgiref.SyncToAsync.threadlocal))
-        anyio = sys.modules.get("anyio._backends._asyncio")
+        anyio = _loaded("anyio", "anyio._backends._asyncio")
         if anyio is not None:
             replace(anyio.AsyncIOBackend, "run_sync_in_worker_thread", classmethod(_to_thread(anyio)))
             replace(anyio.AsyncIOBackend, "run_sync_from_thread", classmethod(_from_thread))
             _restored(undo, vars(anyio.threadlocals))
         yield
+
+
+def _loaded(library: str, module: str) -> Any:
+    """The library's module, if the library is in use: it may load that module only when first needed."""
+    return importlib.import_module(module) if library in sys.modules else None
 
 
 def _restored(undo: contextlib.ExitStack, names: dict[str, Any]) -> None:
