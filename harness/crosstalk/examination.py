@@ -9,6 +9,7 @@ import asyncio
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -17,6 +18,7 @@ import msgspec
 
 from crosstalk.checks import CHECKS, Result
 from crosstalk.controls.sabotage import SABOTAGE, hoard
+from crosstalk.exhibit import exhibit
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
@@ -57,12 +59,16 @@ from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
 from crosstalk.targets.loader import TargetError, load, reloaded
+from crosstalk.targets.loader import digest as loader_digest
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
+POINTS = 40
+EXHIBIT = 0.3
+"""Seconds at most that are spent on the nearest run that passes."""
 
 
 def control_program(guarantees: Guarantees = LENIENT) -> Program:
@@ -230,7 +236,10 @@ def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """One explored run: which strategy chose, what was played, and what each check says of it."""
+    """One explored run: which strategy chose, what was played, and what each check says of it.
+
+    `reached` counts the kinds of hand-over that this exploration has reached so far.
+    """
 
     number: int
     strategy: str
@@ -238,6 +247,7 @@ class Run:
     tape: tuple[int, ...]
     history: History
     results: dict[str, Result]
+    reached: int = 0
 
 
 # Of 256 programs: most are of the small mixed family, some of each other, one wide and two long ones.
@@ -295,7 +305,8 @@ def explore(
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
-        yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
+        results = {check: CHECKS[check](history) for check in checks}
+        yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
             # the broadcaster sets timers: time also moves to just before and just after them
@@ -348,7 +359,9 @@ class _Explorer:
         self.lost: set[str] = set()
         self.found: dict[str, list[FoundViolation]] = {name: [] for name in checks}
         self.notes: list[str] = []
-        self.runs = self.decisions = self.deliveries = 0
+        self.runs = self.decisions = self.deliveries = self.reached = 0
+        self.strategies: Counter[str] = Counter()
+        self.coverage: list[tuple[float, int]] = []
         self.interrupted = False
         self.reloading = False
         self.from_threads = VirtualLoop.from_threads
@@ -388,6 +401,9 @@ class _Explorer:
             run = next(runs)
             self.runs += 1
             self._count(run.history, run.tape)
+            self.strategies[run.strategy] += 1
+            if run.reached > self.reached:
+                self._reached(run.reached)
             again = False
             for check, result in run.results.items():
                 self.opportunities[check] += result.opportunities
@@ -407,7 +423,15 @@ class _Explorer:
 
     def _explored(self) -> Explored:
         seconds = round(time.monotonic() - self.began, 3)
-        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
+        strategies, coverage = dict(self.strategies), tuple(self.coverage)
+        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds, strategies, coverage)
+
+    def _reached(self, kinds: int) -> None:
+        """Keep some POINTS moments of how coverage grew."""
+        self.reached = kinds
+        self.coverage.append((round(time.monotonic() - self.began, 3), kinds))
+        if len(self.coverage) > 2 * POINTS:
+            self.coverage = self.coverage[1::2]
 
     def _count(self, history: History, tape: tuple[int, ...]) -> None:
         self.decisions += len(tape)
@@ -557,10 +581,14 @@ def violation_of(
     declared: dict[str, Any] = msgspec.to_builtins(examination.declared)
     usual: dict[str, Any] = msgspec.to_builtins(LENIENT)
     unusual = {name: value for name, value in declared.items() if value != usual[name]}
-    token = write(Counterexample(examination.target, check, cause, strategy, program, tape, examination.names, unusual))
+    target, names = examination.target, examination.names
+    token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
-    return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)
+    shown = exhibit(examination, check, cause, program, tape, time.monotonic() + EXHIBIT)
+    return FoundViolation(
+        violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause, shown
+    )
 
 
 __all__ = [

@@ -241,16 +241,21 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     import msgspec
 
     from crosstalk.model.verdict import Verdict, merge
+    from crosstalk.reporting import github
+    from crosstalk.reporting.folder import leave
     from crosstalk.reporting.terminal import judgement
 
     verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence])
     terminalreporter.section("crosstalk")
     for line in judgement(verdict):
         terminalreporter.line(line)
+    if github.is_there():
+        for line in github.workflow_commands(verdict):
+            terminalreporter.line(line)
+        github.append_summary(verdict)
     folder = Path(config.rootpath, config.stash[_SETTINGS].reports)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        terminalreporter.line(f"report: {leave(verdict, folder)}")
         terminalreporter.line(f"evidence: {folder / 'verdict.json'}")
     except OSError as error:
         terminalreporter.line(f"crosstalk: the verdict could not be written: {error}")

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import msgspec
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import Explored
+from crosstalk.reporting import github
+from crosstalk.reporting.folder import leave
+from crosstalk.reporting.legible import printable
 from crosstalk.reporting.terminal import summary
-from crosstalk.reporting.timeline import printable
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
 from crosstalk.targets.loader import TargetError
@@ -85,9 +86,11 @@ def check(
     if progress is not None:
         click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     click.echo(summary(verdict))
+    if github.is_there():
+        click.echo("\n".join(github.workflow_commands(verdict)))
+        github.append_summary(verdict)
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        click.echo(f"report: {printable(str(leave(verdict, reports)))}")
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None
