@@ -15,7 +15,7 @@
     shown.textContent = count + " of " + cards.length + " shown";
   };
   if (check) {
-    for (const field of [check, user, words]) field.addEventListener("input", filter);
+    for (const field of [check, user, words]) for (const how of ["input", "change"]) field.addEventListener(how, filter);
     document.getElementById("all").addEventListener("click", () => { check.value = user.value = words.value = ""; filter(); });
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;

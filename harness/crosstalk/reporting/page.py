@@ -34,6 +34,7 @@ DRAWN = 100
 PASSING = 40
 LEAN = 25
 """With more findings than this, only the first of each check bring their text timeline along."""
+NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
 
@@ -46,7 +47,7 @@ def page(verdict: Verdict) -> str:
     for number, (check, violation) in enumerate(found[:DRAWN]):
         cards.append(_card(check, violation, number < PASSING, not lean or check not in firsts, number < 3))
         firsts.add(check)
-    users = sorted({user for _, violation in found[:DRAWN] for user in violation.users})
+    users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
     return _template().render(
         verdict=verdict,
         target=legible(verdict.target, 300),
@@ -55,7 +56,7 @@ def page(verdict: Verdict) -> str:
         cards=cards,
         omitted=len(found) - len(cards),
         by_check=Counter(check for check, _ in found[:DRAWN]),
-        users=[(user, name(user)) for user in users],
+        users=users,
         checks=[_row(check) for check in verdict.checks],
         caught=sum(control.caught for control in verdict.controls),
         explored=_explored(verdict),
@@ -102,7 +103,7 @@ def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: 
     card: dict[str, Any] = {
         "check": check,
         "message": legible(violation.message, 500),
-        "users_json": msgspec.json.encode(violation.users[:20]).decode(),
+        "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
         "replay": legible(violation.replay, 20_000),
         "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",

@@ -349,8 +349,9 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         if arrival.ending not in ("ok", "pending"):
             text += f" {arrival.ending}"
         begin = _origin(plan, arrival, event) if event >= 0 else None
-        yield from _arrow(begin or (x - 34, y), (x - 6, y), "sent", "head")
-        labels.append(_label(text, x + 9, y + 4))
+        side = 1 if begin is not None and begin[0] > x else -1
+        yield from _arrow(begin or (x - 34, y), (x + 6 * side, y), "sent", "head")
+        labels.append(_label(text, x + 9, y + (4 if side < 0 else 15)))
 
 
 def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tuple[list[Markup], float]:
@@ -365,10 +366,19 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
         event = _event_of(arrival, scene)
         x = plan.column.get(culprit.connection, plan.end - 40)
         begin = _origin(plan, arrival, event) if event >= 0 else None
-        drawn += _arrow(begin or (x - 60, y - 14), (x - 7, y), "red", "redhead", 9.0)
+        side = 1 if begin is not None and begin[0] > x else -1
+        drawn += _arrow(begin or (x - 60, y - 14), (x + 7 * side, y), "red", "redhead", 9.0)
         owner = arrival.owner if arrival.owner >= 0 else scene.owners[event] if 0 <= event < len(scene.owners) else -1
         receiver = scene.connections[culprit.connection]
-        labels.append(element("text", f"✕ #{event}" if event >= 0 else "✕", class_="redtext halo", x=x + 9, y=y + 4))
+        labels.append(
+            element(
+                "text",
+                f"✕ #{event}" if event >= 0 else "✕",
+                class_="redtext halo",
+                x=x + 9,
+                y=y + (4 if side < 0 else 17),
+            )
+        )
         if owner >= 0:
             facts.append(f"Event #{event}: its canary says it belongs to {name(scene.users[owner])}.")
         facts.append(f"Received by {name(scene.users[receiver.user])} on {name(receiver.device)}.")

@@ -43,7 +43,7 @@ def moments(scene: Scene) -> list[tuple[int, str]]:
 
 def conclusion(scene: Scene, check: str, message: str) -> list[str]:
     """What is wrong, where it was done, and the rule."""
-    said = [f"{legible(message, 400)}."]
+    said = [_sentence("", legible(message, 400))]
     culprit = scene.culprit
     if culprit is not None and culprit.kind == "arrival":
         place = scene.arrivals[culprit.number].place

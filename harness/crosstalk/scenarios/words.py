@@ -63,7 +63,8 @@ def program_lines(program: Program, most: int = 60) -> tuple[str, ...]:
     for number, steps in enumerate(program.tracks):
         if len(program.tracks) > 1:
             lines.append(f"track {number + 1}:")
-        lines += [f"  {step_words(program, step)}" for step in steps]
+        margin = "  " if len(program.tracks) > 1 else ""
+        lines += [f"{margin}{step_words(program, step)}" for step in steps]
     if len(lines) > most:
         lines = [*lines[:most], f"  ... and {len(lines) - most} more lines"]
     return tuple(lines)
