@@ -323,14 +323,17 @@ def examine(
     progress: Callable[[Explored, int], None] | None = None,
     family: str = "any",
     checks: Sequence[str] = tuple(CHECKS),
+    saved: Sequence[Counterexample] = (),
 ) -> Verdict:
     """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
 
     `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged. Ctrl-C ends the
     exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
-    what was explored so far, and how many distinct violations are known.
+    what was explored so far, and how many distinct violations are known. `saved` counterexamples are replayed first.
     """
-    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+    explorer = _Explorer(examination, seed, seconds, schedules, progress, family, checks)
+    explorer.saved = saved
+    return explorer.examine()
 
 
 class _Explorer:
@@ -364,6 +367,7 @@ class _Explorer:
         self.coverage: list[tuple[float, int]] = []
         self.interrupted = False
         self.reloading = False
+        self.saved: Sequence[Counterexample] = ()
         self.from_threads = VirtualLoop.from_threads
 
     def examine(self) -> Verdict:
@@ -374,6 +378,7 @@ class _Explorer:
         known: tuple[Control, ...] = ()
         try:
             known = controls(self.examination, self.checks)
+            self._replay()
             growing = self._census()
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -392,6 +397,18 @@ class _Explorer:
 
     def _left(self, share: float = 1.0) -> float:
         return self.began + self.seconds * share - time.monotonic()
+
+    def _replay(self) -> None:
+        """Saved counterexamples of this target: those that still fail are known from the start."""
+        mine = [s for s in self.saved if s.target == self.examination.target and s.check in self.checks]
+        failing = [s for s in mine if _confirmed(self.examination, s.check, s.cause, s.program, s.tape) is not None]
+        for example in failing:
+            self.defects.setdefault((example.check, example.cause), (example.strategy, example.program, example.tape))
+        if mine:
+            self.notes.append(
+                f"{len(mine)} saved counterexample{'s were' if len(mine) > 1 else ' was'} replayed first: "
+                f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
+            )
 
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)

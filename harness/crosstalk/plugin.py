@@ -103,14 +103,15 @@ def broadcaster(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def crosstalk(request: pytest.FixtureRequest, broadcaster: Any) -> Crosstalk:
     """Explores the broadcaster under test: `explore` asserts, `play` hands back a history."""
-    return Crosstalk(request.config, broadcaster)
+    return Crosstalk(request.config, broadcaster, request.node)
 
 
 class Crosstalk:
     """One broadcaster under examination, for use in a test."""
 
-    def __init__(self, config: pytest.Config, broadcaster: Any) -> None:
+    def __init__(self, config: pytest.Config, broadcaster: Any, item: pytest.Item | None = None) -> None:
         self._config = config
+        self._item = item
         self._settings = config.stash[_SETTINGS]
         self.examination: Examination = self._opened(broadcaster)
 
@@ -159,6 +160,8 @@ class Crosstalk:
         """
         from crosstalk.checks import CHECKS
         from crosstalk.examination import examine
+        from crosstalk.reporting.failures import load
+        from crosstalk.reporting.junit import properties
         from crosstalk.reporting.terminal import findings, judgement
 
         __tracebackhide__ = True
@@ -171,10 +174,13 @@ class Crosstalk:
             schedules=schedules,
             family=family,
             checks=tuple(checks or CHECKS),
+            saved=tuple(load(failures_folder(self._config))[0].values()),
         )
         import msgspec
 
         self._config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
+        if self._item is not None:
+            self._item.user_properties += properties(verdict)
         if verdict.interrupted:
             raise KeyboardInterrupt
         if verdict.verdict == "fail":
@@ -187,6 +193,12 @@ class Crosstalk:
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once, under a strategy or a tape (default: plain order); the history."""
         return self.examination.play(program, schedule)
+
+
+def failures_folder(config: pytest.Config) -> Path:
+    """Where counterexamples are saved, and replayed from."""
+    settings = config.stash[_SETTINGS]
+    return Path(config.rootpath, settings.failures or Path(settings.reports, "failures"))
 
 
 def _attach(verdict: Verdict) -> None:
@@ -242,6 +254,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
     from crosstalk.model.verdict import Verdict, merge
     from crosstalk.reporting import github
+    from crosstalk.reporting.failures import keep, load
     from crosstalk.reporting.folder import leave
     from crosstalk.reporting.terminal import judgement
 
@@ -257,6 +270,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     try:
         terminalreporter.line(f"report: {leave(verdict, folder)}")
         terminalreporter.line(f"evidence: {folder / 'verdict.json'}")
+        failures = failures_folder(config)
+        saved, doubts = load(failures)
+        for doubt in doubts:
+            terminalreporter.line(f"crosstalk: {doubt}")
+        keep(verdict, failures, saved, drop=not config.stash[_SETTINGS].failures)
     except OSError as error:
         terminalreporter.line(f"crosstalk: the verdict could not be written: {error}")
 

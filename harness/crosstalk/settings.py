@@ -48,6 +48,14 @@ SETTINGS = (
     Setting(
         "grammar", "--crosstalk-grammar", "text", "", "The event types of one run in order, such as 'a b+ (c|d)?'."
     ),
+    Setting(
+        "failures",
+        "--crosstalk-failures",
+        "text",
+        "",
+        "Folder of saved counterexamples, replayed first and kept (default: failures in the reports folder, "
+        "where those that pass are dropped).",
+    ),
 )
 
 
@@ -67,6 +75,7 @@ class Settings:
     strict: bool
     guarantee: tuple[str, ...]
     grammar: str
+    failures: str
 
     @property
     def names(self) -> dict[str, str]:

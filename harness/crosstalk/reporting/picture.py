@@ -411,8 +411,8 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
             facts.append(f"At {legible(act.waits_at, 80)}.")
     else:
         drawn.append(element("line", class_="red never", x1=GAP, x2=plan.end - GAP, y1=y, y2=y))
-    side, low = _beside(plan, check, message, facts, y)
-    return drawn + side, low
+    beside, low = _beside(plan, check, message, facts, y)
+    return drawn + beside, low
 
 
 def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str], y: float) -> tuple[list[Markup], float]:
