@@ -25,8 +25,7 @@ def broken(tmp_path, member="everybody_when_absent"):
 
 
 def mended(tmp_path):
-    code = (ZOO / "everybody_when_absent.py").read_text()
-    (tmp_path / "hub.py").write_text(code.replace("or everybody", "or ()"))
+    (tmp_path / "hub.py").write_text("from crosstalk.reference.hub import Hub\n\n\ndef create():\n    return Hub()\n")
 
 
 def names(folder):
@@ -97,7 +96,7 @@ def test_what_is_no_counterexample_is_said_and_stops_nothing(tmp_path):
     assert any("d.txt is not replayed: this token was made by another version" in doubt for doubt in doubts)
     mended(tmp_path)
     done = check(tmp_path, "--budget", "0.5", "--failures", str(folder))
-    assert done.returncode in (0, 1, 3) and done.stderr.count("is not replayed") == 5
+    assert done.returncode == 0 and done.stderr.count("is not replayed") == 5
     assert load(tmp_path / "nowhere") == ({}, [])
 
 
@@ -118,7 +117,6 @@ def test_pytest_saves_replays_and_keeps_them_too(pytester, monkeypatch):
     assert names(pytester.path / "kept") == ["isolation"]
     run("test_two.py", "--crosstalk-failures=kept").assert_outcomes(failed=1)  # one schedule alone finds nothing
     run("test_two.py").assert_outcomes(passed=1)
-    code = (ZOO / "everybody_when_absent.py").read_text()
-    (pytester.path / "hub.py").write_text(code.replace("or everybody", "or ()"))
+    mended(pytester.path)
     run("test_two.py", "--crosstalk-failures=kept").assert_outcomes(passed=1)
     assert names(pytester.path / "kept") == ["isolation"]

@@ -53,8 +53,9 @@ def keep(verdict: Verdict, folder: Path, saved: dict[Path, Counterexample], *, d
             continue
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{check}-{identity(known_by.target, check, cause)[:10]}.txt").write_text(
-            f"# {check}: {printable(violation.message)}\n# target: {printable(known_by.target)}\n# rule: {rule(check)}\n"
-            f"# play it again: crosstalk replay, with the line below or this file's name\n{violation.replay}\n",
+            f"# {check}: {printable(violation.message)}\n# target: {printable(known_by.target)}\n"
+            f"# rule: {rule(check)}\n# play it again: crosstalk replay, with the line below or this file's name\n"
+            f"{violation.replay}\n",
             "utf-8",
         )
 
