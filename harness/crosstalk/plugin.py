@@ -167,13 +167,19 @@ class Crosstalk:
         __tracebackhide__ = True
         settings = self._settings
         share = settings.budget / max(1, self._config.stash.get(_COUNT, 1))
+        judged = tuple(checks or CHECKS)
+        with_allure = allure_results(self._config) is not None
+        if with_allure:
+            from crosstalk.reporting import allure
+
+            allure.describe(judged, self.examination.target, family, settings.seed, seconds or share)
         verdict = examine(
             self.examination,
             seed=settings.seed + 7_919 * shard,
             seconds=seconds or share,
             schedules=schedules,
             family=family,
-            checks=tuple(checks or CHECKS),
+            checks=judged,
             saved=tuple(load(failures_folder(self._config))[0].values()),
         )
         import msgspec
@@ -184,7 +190,8 @@ class Crosstalk:
         if verdict.interrupted:
             raise KeyboardInterrupt
         if verdict.verdict == "fail":
-            _attach(verdict)
+            if with_allure:
+                allure.attach(verdict)
             pytest.fail("\n".join(findings(verdict)), pytrace=False)
         if verdict.verdict == "unknown":
             pytest.fail("crosstalk cannot tell:\n" + "\n".join(judgement(verdict)), pytrace=False)
@@ -201,29 +208,9 @@ def failures_folder(config: pytest.Config) -> Path:
     return Path(config.rootpath, settings.failures or Path(settings.reports, "failures"))
 
 
-def _attach(verdict: Verdict) -> None:
-    """Minimal counterexamples as attachments of Allure, where that is in use."""
-    try:
-        import allure
-    except ImportError:
-        return
-    for check in verdict.checks:
-        for violation in check.violations:
-            text = allure.attachment_type.TEXT
-            allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
-            allure.attach(f"crosstalk replay {violation.replay}\n", f"{check.name}: replay", text)
-            allure.attach(_program_text(violation.replay), f"{check.name}: program and tape", text)
-
-
-def _program_text(token: str) -> str:
-    from crosstalk.scenarios.token import read as read_token
-
-    example = read_token(token)
-    tracks = "\n".join(
-        f"track {number}: " + ", ".join(map(repr, steps)) for number, steps in enumerate(example.program.tracks)
-    )
-    users = ", ".join(map(ascii, example.program.users))
-    return f"users: {users}\ndevices of users: {example.program.devices}\n{tracks}\ntape: {example.tape}\n"
+def allure_results(config: pytest.Config) -> str | None:
+    """The folder of allure-pytest's results, where that is in use."""
+    return config.getoption("allure_report_dir", None) if config.pluginmanager.hasplugin("allure_pytest") else None
 
 
 class _Controller:
@@ -275,6 +262,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for doubt in doubts:
             terminalreporter.line(f"crosstalk: {doubt}")
         keep(verdict, failures, saved, drop=not config.stash[_SETTINGS].failures)
+        results = allure_results(config)
+        if results is not None:
+            from crosstalk.reporting import allure
+
+            allure.files(Path(config.invocation_params.dir, results), verdict)
     except OSError as error:
         terminalreporter.line(f"crosstalk: the verdict could not be written: {error}")
 

@@ -1,4 +1,7 @@
-"""`crosstalk report KIND VERDICT`: any report made again from a verdict.json."""
+"""`crosstalk report KIND VERDICT`: any report made again from a verdict.json.
+
+`crosstalk report allure RESULTS` lets Allure 3 make a page of the results of a pytest run.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 import click
 
 from crosstalk.model.verdict import Verdict
+from crosstalk.reporting.allure_page import NoAllure, render
 from crosstalk.reporting.badge import badge
 from crosstalk.reporting.folder import pretty
 from crosstalk.reporting.github import markdown
@@ -27,21 +31,28 @@ KINDS: dict[str, Callable[[Verdict], str]] = {
 
 
 @click.command()
-@click.argument("kind", type=click.Choice([*KINDS, "svg"]))
-@click.argument("verdict", type=click.Path(path_type=Path), default=Path("reports/verdict.json"))
+@click.argument("kind", type=click.Choice([*KINDS, "svg", "allure"]))
+@click.argument("verdict", type=click.Path(path_type=Path), required=False)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Where to; - is standard output (the default).")
 @click.option("--number", type=click.IntRange(min=1), default=1, help="Which violation an svg shows (default 1).")
-def report(kind: str, verdict: Path, output: Path | None, number: int) -> None:
-    """Make a report of KIND from VERDICT, a verdict.json or the folder that holds it."""
+def report(kind: str, verdict: Path | None, output: Path | None, number: int) -> None:
+    """Make a report of KIND from VERDICT, a verdict.json or the folder that holds it (default reports).
+
+    For allure, VERDICT is the folder that pytest's --alluredir named (default allure-results), and the output a folder
+    (default allure-report).
+    """
     try:
-        read = read_verdict(verdict)
+        if kind == "allure":
+            click.echo(render(verdict or Path("allure-results"), output or Path("allure-report")))
+            return
+        read = read_verdict(verdict or Path("reports"))
         text = _svg(read, number) if kind == "svg" else KINDS[kind](read)
         if output is None or str(output) == "-":
             sys.stdout.write(text)
             return
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, "utf-8")
-    except NoVerdict as error:
+    except (NoVerdict, NoAllure) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
     except OSError as error:
