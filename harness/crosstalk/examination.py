@@ -46,7 +46,7 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
-from crosstalk.scenarios.runner import run_world
+from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
@@ -63,6 +63,8 @@ from crosstalk.targets.loader import digest as loader_digest
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
+RUN_IDS = 61
+"""So many run ids take turns: an event of a run before is told from this run's, and tokens need not all be new."""
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
@@ -301,7 +303,7 @@ def explore(
             name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         small = drawn not in ("wide", "long")
         program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
-        world = examination.world(program, strategy, run_id=number & 0xFFFF)
+        world = examination.world(program, strategy, run_id=number % RUN_IDS)
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
@@ -333,7 +335,8 @@ def examine(
     """
     explorer = _Explorer(examination, seed, seconds, schedules, progress, family, checks)
     explorer.saved = saved
-    return explorer.examine()
+    with many_runs():
+        return explorer.examine()
 
 
 class _Explorer:

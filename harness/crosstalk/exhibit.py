@@ -263,4 +263,4 @@ def _culprit_place(scene: Scene, witness: Witness) -> Place | None:
         place = scene.arrivals[culprit.number].place
         if place is not None:
             return place
-    return witness.publishes_at()
+    return witness.publishes_at

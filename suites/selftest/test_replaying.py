@@ -54,8 +54,9 @@ def test_in_steps_with_where_everybody_stands(tmp_path):
     assert done.returncode == 1
     numbers = [int(n) for n in re.findall(r"^ *(\d+)\. ", done.stdout, re.M)]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 3
-    assert re.search(r"alice: alice/0 open on socket 0, waiting for the answer to #\d", done.stdout)
-    assert re.search(r"bob: (publish|probe) of #\d not returned", done.stdout)
+    owner, receiver = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users
+    assert re.search(rf"{receiver}: {receiver}/\d open on socket 0, waiting for the answer to #\d", done.stdout)
+    assert re.search(rf"{owner}: (publish|probe) of #\d not returned", done.stdout)
     assert ">> The frame was sent at" in done.stdout
 
 

@@ -62,7 +62,8 @@ class Seen:
 
 @dataclass(slots=True)
 class Witness:
-    """`places[row]` is where row was sent from; `decisions` are in the order of the tape.
+    """`places[row]` is where row was sent from, `publishes_at` where the method that publishes is defined; `decisions`
+    are in the order of the tape.
 
     `at_send` is called with the row and the broadcaster's frame before the frame goes out, `at_publish` with the number
     of the call, and a frame that holds `user`, `given` and `publish`, before it is made.
@@ -73,10 +74,12 @@ class Witness:
     at_send: Callable[[int, FrameType], None] | None = None
     at_publish: Callable[[int, FrameType], None] | None = None
     world: World | None = None
+    publishes_at: Place | None = None
 
     def attach(self, world: World) -> None:
         """To be given as a run's `sabotage`, which changes nothing."""
         self.world = world
+        self.publishes_at = _defined_at(world.broadcaster, world.adapter.publish.name)
         world.tamper = self._sent
         if self.at_publish is not None:
             publish, told = world.publish, self.at_publish
@@ -102,14 +105,11 @@ class Witness:
             words = tuple(_words(world, gate) for gate in gates)
             self.decisions.append(Seen(world.history.now, words, can_hold, choice))
 
-    def publishes_at(self) -> Place | None:
-        """Where the broadcaster's method that publishes is defined."""
-        world = self.world
-        if world is None or world.broadcaster is None:
-            return None
-        method: Any = getattr(world.broadcaster, world.adapter.publish.name, None)
-        code = getattr(getattr(method, "__func__", method), "__code__", None)
-        return place_of(code, code.co_firstlineno) if isinstance(code, CodeType) else None
+
+def _defined_at(broadcaster: object, method_name: str) -> Place | None:
+    method: Any = getattr(broadcaster, method_name, None)
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    return place_of(code, code.co_firstlineno) if isinstance(code, CodeType) else None
 
 
 class Watched:
@@ -131,8 +131,7 @@ class Watched:
 def _words(world: World, gate: Gate) -> str:
     lane = gate.lane
     if gate.kind == "arrival":
-        track = getattr(getattr(gate, "callback", None), "__self__", None)
-        steps, index = getattr(track, "steps", ()), getattr(track, "index", 0)
+        steps, index = getattr(gate, "steps", ()), getattr(gate, "index", 0)
         return step_words(world.program, steps[index]) if index < len(steps) else "the next step of a track"
     if 0 <= lane < len(world.wires):
         episode = world.history.episodes[world.wires[lane].episode]
