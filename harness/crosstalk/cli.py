@@ -14,6 +14,9 @@ import click
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
     "replay": "crosstalk.commands.replay:replay",
+    "explain": "crosstalk.commands.explain:explain",
+    "report": "crosstalk.commands.report:report",
+    "diff": "crosstalk.commands.diff:diff",
 }
 
 
