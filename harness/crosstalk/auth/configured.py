@@ -104,7 +104,7 @@ class OAuthKind(_Kind):
     client_id: str = ""
     client_secret_env: str = ""
     client_secret_file: str = ""
-    client_auth: Literal["basic", "form"] = "basic"
+    client_auth: Literal["basic", "basic-plain", "form"] = "basic"
     username: str = "{user}"
     password_env: str = ""
     password_file: str = ""
@@ -207,10 +207,13 @@ def _table(text: str, where: str) -> dict[str, Any]:
                 else f"{where}: {kind}: ends in a colon, give its {name} or leave the colon out"
             )
         table[name] = main
-    for word in words[1:]:
+    for number, word in enumerate(words[1:], 2):
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise AuthSettingError(f"{where}: {_shown(word)} is no NAME=VALUE")
+            # the word itself may be part of a secret
+            raise AuthSettingError(f"{where}: word {number} is no NAME=VALUE")
+        if name in LITERALS:
+            _refuse_literals({name: value}, where)
         at = table
         *path, last = name.split(".")
         for part in path:
@@ -253,8 +256,8 @@ class _Reader:
         return self.folder / Path(name).expanduser()
 
     def keep(self, *secrets: str) -> None:
-        for secret in secrets:
-            if secret and len(secret) < 4:
+        for secret in filter(None, secrets):
+            if len(secret) < 4:
                 raise self.fail("a secret of fewer than 4 characters can't be kept out of reports: use a longer one")
             self.secrets.append(secret)
             if "-----BEGIN" in secret:

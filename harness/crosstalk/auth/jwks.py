@@ -50,15 +50,14 @@ class KeySet:
 
     async def claims_of(self, token: str) -> dict[str, Any]:
         """The claims of a token that one of the keys signed. Raises AuthenticationFailed (without the token)."""
-        for again in (False, True):
-            try:
-                kid = jws.extract_compact(token.encode()).headers().get("kid")
-                decoded = jwt.decode(token, await self.keys(again=again), algorithms=SIGNED)
-                return dict(decoded.claims)
-            except (JoseError, ValueError) as error:
-                reason = type(error).__name__
-                if again or (self._keys and any(key.kid == kid for key in self._keys.keys)):
-                    break
+        try:
+            kid = jws.extract_compact(token.encode()).headers().get("kid")
+            keys = await self.keys()
+            if kid is not None and all(key.kid != kid for key in keys.keys):
+                keys = await self.keys(again=True)
+            return dict(jwt.decode(token, keys, algorithms=SIGNED).claims)
+        except (JoseError, ValueError) as error:
+            reason = type(error).__name__
         raise AuthenticationFailed(f"the token was not signed by any key at {self.url} ({reason})")
 
     async def close(self) -> None:

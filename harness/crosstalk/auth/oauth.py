@@ -5,8 +5,8 @@
     device_code          RFC 8628: someone approves in a browser; see device_code.py
     refresh_token        RFC 6749 section 6: used by `renew` wherever a refresh token came along
 
-Endpoints come from discovery (discovery.py) or are given. The client proves itself by HTTP Basic, in the form, or not
-at all (a public client).
+Endpoints come from discovery (discovery.py) or are given. The client proves itself by HTTP Basic
+(`basic-plain`: with marks in the secret as they are), in the form, or not at all (a public client).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class OAuth:
     grant: Grant = "client_credentials"
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
-    client_auth: Literal["basic", "form"] = "basic"
+    client_auth: Literal["basic", "basic-plain", "form"] = "basic"
     username: str = "{user}"
     password: str = field(default="", repr=False)
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -142,10 +142,11 @@ class OAuth:
         return self.client_id.replace("{user}", user_id)
 
     def _headers(self, user_id: str) -> dict[str, str]:
-        if not self.client_secret or self.client_auth != "basic":
+        if not self.client_secret or self.client_auth == "form":
             return {}
-        # RFC 6749 section 2.3.1: both are form-encoded before they are joined
-        pair = f"{quote_plus(self._client(user_id))}:{quote_plus(self.client_secret)}"
+        # RFC 6749 section 2.3.1: both are form-encoded before they are joined; some providers don't decode them
+        encode = quote_plus if self.client_auth == "basic" else str
+        pair = f"{encode(self._client(user_id))}:{encode(self.client_secret)}"
         return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
     def _form(self, user_id: str, form: Mapping[str, str]) -> dict[str, str]:
