@@ -135,10 +135,8 @@ def test_a_secret_with_marks_is_form_encoded_before_it_is_joined():
 
     def answer(request):
         pair = base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
-        assert [urllib.parse.unquote_plus(half) for half in pair.split(":")] == [
-            "a:client",
-            "a secret/with %41 + marks",
-        ]
+        halves = [urllib.parse.unquote_plus(half) for half in pair.split(":")]
+        assert halves == ["a:client", "a secret/with %41 + marks"]
         return 200, [], b'{"access_token": "a-token"}'
 
     with answering(answer) as (url, _):
