@@ -19,12 +19,13 @@ from crosstalk.model.attempt import Attempt, Must
 
 async def expired_meanwhile(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:
     assert ground.minted is not None
-    now, life = math.floor(time.time()), ground.site.life
-    token = ground.minted.mint(ground.user, iat=now, exp=now + life).value
     good = await ground.good(ground.user)
+    life = ground.site.life
+    ends = math.ceil(time.time()) + life
+    token = ground.minted.mint(ground.user, exp=ends).value
 
     async def pass_by() -> None:
-        await asyncio.sleep(max(0.0, now + life + ground.site.leeway - time.time()) + 0.1)
+        await asyncio.sleep(max(0.0, ends + ground.site.leeway - time.time()) + 0.1)
 
     note = f"carrying a token that lives {life} s, and after {life + ground.site.leeway:g} s"
     return [await _outlasting(ground, name, says, must, ground.carrying(good, token), pass_by, note)]
@@ -59,7 +60,8 @@ async def _outlasting(
         await visit.listen(min(0.3, ground.site.patience))
         visit.forget()
         await visit.say(ground.site.saying(ground.user, ground.mark(ground.user)))
-        await visit.listen(min(ground.site.patience, 1.0))
+        await visit.listen(ground.site.patience, lambda: any(frame in ground.proof for frame in visit.frames))
+        await visit.listen(min(0.1, ground.site.patience))
         allowed = visit.answer()
         await pass_by()
         visit.forget()
