@@ -60,9 +60,9 @@ async def examine_refusals(
         site, authenticator, demanded, redactor=redactor, users=users, progress=progress, **given
     )
     check, control = judged(attempts)
-    notes = [f"not tried: {name}, for {reason}" for name, reason in attempts.skipped.items()]
+    notes = [f"not tried: {name}: {reason}" for name, reason in attempts.skipped.items()]
     undecided = authentication.undecided(attempts)
-    notes += [f"undecided: {name}, for {reason}" for name, reason in undecided.items()]
+    notes += [f"undecided: {name}: {reason}" for name, reason in undecided.items()]
     explored = Explored(
         len(attempts.attempts),
         0,

@@ -14,12 +14,12 @@ from msgspec.structs import replace as changed
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.auth.carried import Carried
 from crosstalk.auth.forged import parts
-from crosstalk.auth.knock import DENIAL, Visit, knock
+from crosstalk.auth.knock import Visit, knock
 from crosstalk.auth.minted import Minted
 from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.tokens import Token
-from crosstalk.model.attempt import Answer
+from crosstalk.model.attempt import DENIAL, Answer, Heard
 
 MESSAGE = '{"type":"start_agent","payload":{"user_request":"{mark}","thread_id":"{mark}-t","run_id":"{mark}-r"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
@@ -66,7 +66,8 @@ class Revoking(Protocol):
 class Ground:
     """One refusal's ground: `user` tries, `other` is the user that it tries to be.
 
-    `proof` are the shapes that came each time with good credentials; `greeting` those that come before anybody has
+    `proof` are the shapes that came each time with good credentials, `echoes` says that their words came back as well;
+    `greeting` those that come before anybody has
     said who it is.
     """
 
@@ -76,7 +77,9 @@ class Ground:
     user: str
     other: str
     rate: Rate = field(default_factory=Rate)
+    logins: Rate = field(default_factory=Rate)
     proof: tuple[str, ...] = ()
+    echoes: bool = False
     greeting: frozenset[str] = frozenset()
     marks: dict[str, str] = field(default_factory=dict)
     public_pem: bytes = b""
@@ -99,6 +102,7 @@ class Ground:
 
     async def good(self, user_id: str) -> Credential:
         """A good credential. Raises AuthenticationFailed."""
+        await self.logins.permit()
         credential = await self.authenticator.login(user_id)
         self.learn(credential)
         return credential
@@ -154,8 +158,12 @@ class Ground:
         try:
             await visit.say(self.site.saying(credential.user_id, self.mark(credential.user_id)))
             wanted = set(self.proof)
-            until = (lambda: False) if whole or not wanted else (lambda: wanted <= set(visit.frames))
-            await visit.listen(self.site.patience, until)
+            own = Heard(credential.user_id, credential.user_id)
+
+            def served() -> bool:
+                return wanted <= set(visit.frames) and (not self.echoes or own in visit.heard)
+
+            await visit.listen(self.site.patience, (lambda: False) if whole or not wanted else served)
             return self.counted(visit.answer())
         finally:
             await visit.leave()
@@ -180,15 +188,19 @@ async def calibrate(ground: Ground) -> None:
         ground.greeting = frozenset(visit.answer().frames)
         await visit.leave()
     shapes: set[str] | None = None
+    ground.echoes = True
     for _ in range(2):
         users = dict.fromkeys((ground.user, ground.other))
         credentials = [await ground.good(user) for user in users]
         answers = await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
         for answer in answers:
             if answer.kind != "open":
+                denied = answer.status in (401, 403) or answer.code == 1008
+                hint = "; is the key the right one, and does the server ask for an aud or iss?" if denied else ""
                 raise AuthenticationFailed(
-                    f"with good credentials {ground.user!r} was {answer}: nothing can be said of bad ones"
+                    f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
                 )
+            ground.echoes &= any(heard.listener == heard.owner for heard in answer.heard)
             shapes = set(answer.frames) if shapes is None else shapes & set(answer.frames)
     ground.proof = tuple(sorted((shapes or set()) - {DENIAL}))
 

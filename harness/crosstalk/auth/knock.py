@@ -26,15 +26,14 @@ from websockets.typing import Origin, Subprotocol
 from crosstalk.auth.base import Credential
 from crosstalk.auth.exchange import is_loopback
 from crosstalk.auth.redaction import Redactor
-from crosstalk.model.attempt import Answer, Heard
-
-DENIAL = "a denial in words"
+from crosstalk.model.attempt import DENIAL, Answer, Heard
 
 _KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _THING = r"(?:token|credentials?|signature|jwt|session|auth\w*)"
 _NO = re.compile(
     r"unauthori[sz]ed|unauthenticated|forbidden|denied"
     r"|not (?:logged in|authori[sz]ed|authenticated|allowed|permitted)"
+    r"|(?:log|sign)[ -]?in (?:first|again|to |is |required)|please (?:log|sign)[ -]?in|please authenticate"
     rf"|(?:invalid|expired|missing|bad|no|revoked|malformed|unknown)[ _-]*(?:\w+[ _-]+)?{_THING}"
     rf"|{_THING}[ _-]*(?:is |has |was )?(?:been )?(?:invalid|expired|missing|required|failed|rejected|revoked|error)",
     re.IGNORECASE,
@@ -94,6 +93,7 @@ class Visit:
     def forget(self) -> None:
         """What came so far no longer counts: the next answer is of what comes from now on."""
         self.frames.clear()
+        self.heard.clear()
         self.excerpt = ""
         self.began = time.monotonic()
 

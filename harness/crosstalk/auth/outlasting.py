@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable
 from crosstalk.auth.base import Credential
 from crosstalk.auth.entry import with_messages
 from crosstalk.auth.ground import Ground, Revoking
-from crosstalk.auth.knock import DENIAL
-from crosstalk.model.attempt import Attempt, Must
+from crosstalk.model.attempt import DENIAL, Attempt, Must
 
 
 async def expired_meanwhile(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:

@@ -31,18 +31,20 @@ async def attempt_refusals(
     redactor: Redactor,
     users: Sequence[str] = (),
     rate: Rate | None = None,
+    logins: Rate | None = None,
     at_once: int = 4,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Attempts:
     """Try what is demanded. Raises Unexaminable.
 
-    `progress` is told which refusal is done, how many are, and of how many.
+    `rate` is that of connections, `logins` that of log-ins; `progress` is told which refusal is done, how many are,
+    and of how many.
     """
     if not site.origin:
         site = replace(site, origin=own_origin(site.url))
     named = tuple(users)[:2]
     first, second = (named[0], named[-1]) if named else ("crosstalk-refusal-0a", "crosstalk-refusal-0b")
-    ground = Ground(site, authenticator, redactor, first, second, rate or Rate())
+    ground = Ground(site, authenticator, redactor, first, second, rate or Rate(), logins or Rate())
     try:
         await calibrate(ground)
     except AuthenticationFailed as error:

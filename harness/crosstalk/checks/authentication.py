@@ -2,9 +2,9 @@
 
 Judged against what good credentials got from the same server a moment before (model/attempt.py):
 
-* a connection that must be refused is let in when it is still open and was sent every kind of frame that good users
-  are sent (the proof). An open connection that gets nothing of the kind is undecided, unless good users get nothing
-  either: then nothing can be told. Neither is ever an accusation, and neither ever a pass;
+* a connection that must be refused is let in when it is still open, was sent every kind of frame that good users are
+  sent (the proof) and its own words back where they are sent theirs, and no frame that says no. An open connection
+  that gets less is undecided, and so are all where good users get nothing either: never an accusation, never a pass;
 * it is refused in the wrong way when it is kept out, but not as was declared;
 * what belongs to one user is heard by another: a mark that only the owner's own connection may be sent.
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from crosstalk.checks.result import Result
-from crosstalk.model.attempt import MUST, Answer, Attempt, Attempts
+from crosstalk.model.attempt import DENIAL, MUST, Answer, Attempt, Attempts
 from crosstalk.model.history import Violation
 
 TROUBLE_STATUS = (408, 429, 502, 503, 504)
@@ -61,14 +61,14 @@ def decided(attempt: Attempt) -> tuple[_Outcome | None, str]:
                 f"{attempt.owner!r} was not sent its own mark ({allowed}): say what the server echoes (message)",
             )
         return "kept out", ""
-    if allowed.kind != "open" or (attempt.proof and not served(allowed, attempt.proof)):
+    if allowed.kind != "open" or (attempt.proof and not served(allowed, attempt)):
         return None, f"good credentials were not served just before: {allowed}"
     if not attempt.proof:
         return None, "good users are sent nothing either: give a message that the server answers"
     if in_trouble(answer):
         return None, f"the server was in trouble: {answer}"
     if answer.kind == "open":
-        if served(answer, attempt.proof):
+        if served(answer, attempt):
             return "let in", ""
         if attempt.must == "unserved":
             return "kept out", ""
@@ -76,8 +76,15 @@ def decided(attempt: Attempt) -> tuple[_Outcome | None, str]:
     return ("kept out" if in_the_way_declared(attempt) else "wrong way"), ""
 
 
-def served(answer: Answer, proof: tuple[str, ...]) -> bool:
-    return bool(proof) and set(proof) <= set(answer.frames)
+def served(answer: Answer, attempt: Attempt) -> bool:
+    """Whether it was given what good users are given."""
+    echoed = any(heard.listener == heard.owner for heard in attempt.allowed.heard)
+    return (
+        bool(attempt.proof)
+        and set(attempt.proof) <= set(answer.frames)
+        and (not echoed or any(heard.listener == heard.owner for heard in answer.heard))
+        and (DENIAL not in answer.frames or DENIAL in attempt.allowed.frames)
+    )
 
 
 def in_trouble(answer: Answer) -> bool:

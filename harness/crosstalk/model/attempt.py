@@ -23,6 +23,10 @@ MUST: dict[Must, str] = {
 }
 
 
+DENIAL = "a denial in words"
+"""The shape of a frame that says no; never part of a proof."""
+
+
 class Heard(msgspec.Struct, frozen=True):
     """`listener`'s connection was sent what belongs to `owner`."""
 
