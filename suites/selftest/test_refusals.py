@@ -61,7 +61,7 @@ def all_examined(cases):
     """Several servers at the same time, some at a time: an examination mostly waits."""
 
     async def play():
-        places = asyncio.Semaphore(5)
+        places = asyncio.Semaphore(10)
 
         async def one(case):
             async with places:
@@ -139,21 +139,26 @@ def test_holes_behind_other_carriers(case, behind):
 
 def test_a_connection_that_outlasts_its_token():
     only = dict.fromkeys(NAMES, "allowed") | {"expired meanwhile": "refused"}
-    verdict, attempts, _ = examined("none", only, forgets_expiry=True)
+    cases = {forgets: {"preset": "none", "changes": only, "forgets_expiry": forgets} for forgets in (True, False)}
+    found = all_examined(cases)
+    verdict, attempts, _ = found[True]
     assert accused(verdict) == {"expired meanwhile"}
     [violation] = verdict.checks[0].violations
     assert "was let in with a token that expired while it was connected" in violation.message
     assert "lives 2 s" in violation.timeline
-    verdict, attempts, _ = examined("none", only)
+    verdict, attempts, _ = found[False]
     assert verdict.verdict == "pass"
     assert attempts.attempts[0].answer.code == 1008
 
 
 def test_what_must_happen_is_declared_by_name():
     wrong = {"garbage": "1008", "expired": "upgrade"}
-    verdict, _, _ = examined("none", wrong, style="upgrade")
+    found = all_examined(
+        {style: {"preset": "none", "changes": wrong, "style": style} for style in ("upgrade", "close")}
+    )
+    verdict, _, _ = found["upgrade"]
     assert {violation.cause for violation in verdict.checks[0].violations} == {"garbage: wrong way"}
-    verdict, _, _ = examined("none", wrong, style="close")
+    verdict, _, _ = found["close"]
     assert {violation.cause for violation in verdict.checks[0].violations} == {"expired: wrong way"}
 
 
