@@ -94,4 +94,4 @@ def test_another_key_than_the_servers_is_said(tmp_path):
     with server(tmp_path) as url:
         done = crosstalk(url, "--auth", AUTH, *QUICK, cwd=tmp_path, secret="another secret, not the server's")
     assert done.returncode == 2
-    assert "is the key the right one, and does the server ask for an aud or iss?" in done.stderr
+    assert "is the key right, the carrier the one it reads, and does it ask for an aud or iss?" in done.stderr

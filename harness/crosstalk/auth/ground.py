@@ -196,7 +196,11 @@ async def calibrate(ground: Ground) -> None:
         for answer in answers:
             if answer.kind != "open":
                 denied = answer.status in (401, 403) or answer.code == 1008
-                hint = "; is the key the right one, and does the server ask for an aud or iss?" if denied else ""
+                hint = (
+                    "; is the key right, the carrier the one it reads, and does it ask for an aud or iss?"
+                    if denied
+                    else ""
+                )
                 raise AuthenticationFailed(
                     f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
                 )

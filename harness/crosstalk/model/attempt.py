@@ -57,7 +57,7 @@ class Answer(msgspec.Struct, frozen=True):
             return "dropped without a close frame" if self.code == 1006 else f"closed with {self.code}{why}"
         if self.kind == "open":
             count = len(self.frames)
-            sent = "nothing" if not count else f"{count} kind{'s' * (count != 1)} of frames"
+            sent = "nothing" if not count else f"frames of {count} kind{'s' * (count != 1)}"
             return f"open after {self.seconds:.1f} s and sent {sent}"
         return f"{self.kind}{': ' * bool(self.reason)}{self.reason}"
 
