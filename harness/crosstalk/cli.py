@@ -13,6 +13,7 @@ import click
 
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
+    "refusals": "crosstalk.commands.refusals:refusals",
     "replay": "crosstalk.commands.replay:replay",
     "explain": "crosstalk.commands.explain:explain",
     "report": "crosstalk.commands.report:report",
