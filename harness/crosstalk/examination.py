@@ -48,7 +48,7 @@ from crosstalk.scenarios.program import (
     passing_events,
 )
 from crosstalk.scenarios.runner import many_runs, run_world
-from crosstalk.scenarios.shrink import shrink
+from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
@@ -627,7 +627,7 @@ def violation_of(
 
     def play(candidate: Program, choices: tuple[int, ...]) -> tuple[bool, tuple[int, ...]]:
         if time.monotonic() > latest:
-            return False, ()
+            raise Enough
         history, played = examination.run(candidate, Replay(choices))
         return find(history, check, cause) is not None, played
 
