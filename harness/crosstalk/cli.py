@@ -14,6 +14,7 @@ import click
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
     "replay": "crosstalk.commands.replay:replay",
+    "equivalent": "crosstalk.commands.equivalent:equivalent",
 }
 
 
