@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "crosstalk.commands.check:check",
     "replay": "crosstalk.commands.replay:replay",
     "equivalent": "crosstalk.commands.equivalent:equivalent",
+    "cutover": "crosstalk.commands.cutover:cutover",
 }
 
 

@@ -11,7 +11,7 @@ import msgspec
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.consolidation.equivalence import Equivalence, compare, replay
 from crosstalk.consolidation.facts import KINDS
-from crosstalk.examination import Examination, open_target
+from crosstalk.examination import open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import worst
 from crosstalk.reporting.timeline import printable
@@ -48,7 +48,8 @@ def report(result: Equivalence) -> str:
     return "\n".join((*lines, f"{words[result.verdict]}{allowed}: {result.old} and {result.new}"))
 
 
-def _names(items: tuple[str, ...], option: str) -> dict[str, str]:
+def method_names(items: tuple[str, ...], option: str) -> dict[str, str]:
+    """The methods named by ROLE=NAME items of `option`. Raises ValueError with one sentence."""
     names = {}
     for item in items:
         role, equals, name = item.partition("=")
@@ -56,11 +57,6 @@ def _names(items: tuple[str, ...], option: str) -> dict[str, str]:
             raise ValueError(f"{option} {item!r}: give connect=NAME, disconnect=NAME or publish=NAME")
         names[role] = name
     return names
-
-
-def opened(spec: str, names: dict[str, str], guarantees: Guarantees) -> Examination:
-    """The target `spec`. Raises TargetError or ValueError with one sentence."""
-    return open_target(spec, names=names, guarantees=guarantees)
 
 
 @click.command()
@@ -98,8 +94,8 @@ def equivalent(
     free = {*allow, *(item.partition("=")[0] for item in guarantee if item.partition("=")[2] in ("yes", "true", "1"))}
     try:
         guarantees = Guarantees.parse(guarantee, strict, grammar)
-        first = opened(old, _names(old_names, "--old-name"), guarantees)
-        others = [opened(spec, _names(new_names, "--new-name"), guarantees) for spec in new]
+        first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
+        others = [open_target(spec, names=method_names(new_names, "--new-name"), guarantees=guarantees) for spec in new]
         if token:
             picture, differ = replay(first, others[0], token)
             click.echo(picture)
