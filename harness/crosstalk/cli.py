@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": "crosstalk.commands.replay:replay",
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
+    "audit": "crosstalk.commands.audit:audit",
 }
 
 
