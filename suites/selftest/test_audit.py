@@ -174,7 +174,7 @@ def test_nothing_is_imported_or_run(tmp_path):
         ("def send_to_user(user_id, event):\n    for s in SOCKETS[user_id]:\n        s.send(event)", "real"),
         ("def send_to_user(user_id, event):\n    for s in SOCKETS[user_id]:\n        s.close(event)", None),
         (
-            "def send_to_user(user, event):\n    for u, s in SOCKETS:\n        if u == user:\n            s.send(event)",
+            "def send_to_user(user, event):\n    for u, s in ALL:\n        if u == user:\n            s.send(event)",
             "real",
         ),
         (
