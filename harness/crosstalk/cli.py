@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "crosstalk.commands.explain:explain",
     "report": "crosstalk.commands.report:report",
     "diff": "crosstalk.commands.diff:diff",
+    "evidence": "crosstalk.commands.evidence:evidence",
 }
 
 
