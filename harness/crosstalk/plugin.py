@@ -45,16 +45,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         options: dict[str, Any] = {"dest": f"crosstalk_{setting.name}", "default": None, "help": setting.help}
         if setting.kind == "flag":
             options["action"] = "store_true"
-        elif setting.kind == "list":
-            options.update(action="append", metavar="NAME=VALUE")
+        elif setting.kind in ("list", "lines"):
+            options.update(action="append", metavar="NAME=VALUE" if setting.kind == "list" else "TEXT")
         else:
             options["metavar"] = {"seconds": "SECONDS", "whole": "N"}.get(setting.kind, "TEXT")
         group.addoption(setting.option, **options)
         parser.addini(
             f"crosstalk_{setting.name}",
             setting.help,
-            type=cast(Any, "linelist" if setting.kind == "list" else "string"),
-            default=[] if setting.kind == "list" else "",
+            type=cast(Any, "linelist" if setting.kind in ("list", "lines") else "string"),
+            default=[] if setting.kind in ("list", "lines") else "",
         )
 
 

@@ -23,6 +23,10 @@ class TargetError(Exception):
     """The target could not be loaded; the message is one sentence for the user."""
 
 
+class StartAgain(Exception):
+    """A target kept from an earlier run could not begin again: the next run gets a fresh one."""
+
+
 def _module(name: str) -> ModuleType:
     if name.endswith(".py"):
         path = Path(name).resolve()
@@ -55,7 +59,7 @@ def load(spec: str) -> Callable[[], Any]:
 
 def digest(spec: str) -> str:
     """A short digest of the file that SPEC's module is; "" where there is none. It changes when the file does."""
-    name = spec.rpartition(":")[0]
+    name = spec.removeprefix("asgi:").rpartition(":")[0]
     try:
         origin = name if name.endswith(".py") else getattr(sys.modules.get(name), "__file__", None)
         return blake2b(Path(origin).read_bytes(), digest_size=6).hexdigest() if origin else ""
