@@ -2,8 +2,8 @@
 
 Each user's connection is sent its own events, one frame a write, evenly paced by a server in another process that has
 them ready (`paced_server.py`). Verified means: JSON decoded, type, owner and run taken, every canary found, proven
-to be this run's, and held against the receiver. The two clients take turns in short batches in one process; the figures are
-processor seconds of that process, and their ratio.
+to be this run's, and held against the receiver. The clients take turns in short batches in one process; the figures
+are processor seconds of that process, and their ratio.
 
 Three clients: ours; `recv()` of `websockets` with our reading, which says what the connection alone is worth; and the
 bare loop that one would write, `recv()` with json and the same verification.

@@ -61,6 +61,14 @@ def canaries(data: bytes) -> list[bytes]:
     return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
+def split(data: bytes) -> list[bytes]:
+    """The events of a frame that holds several: an array of them, or one a line."""
+    try:
+        return [bytes(piece) for piece in msgspec.json.decode(data, type=list[msgspec.Raw])]
+    except msgspec.MsgspecError:
+        return [line for line in data.splitlines() if line.strip()]
+
+
 def reader(pointers: Pointers) -> Read:
     """A function that reads a frame: a list of readings, usually of one; None for what is no JSON object."""
     ways = [[_tokens(pointer) for pointer in getattr(pointers, part)] for part in PARTS]

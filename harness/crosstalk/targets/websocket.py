@@ -1,9 +1,9 @@
 """A live WebSocket connection: an asyncio protocol around the sans-I/O `ClientProtocol` of `websockets`.
 
 The library keeps the protocol (handshake, fragments, ping and pong, closing, extensions, limits); this shell moves
-bytes and hands each whole message to a plain function, in the very callback that the bytes came with. That saves the queue,
-the future and the task switch per message which a connection with a `recv()` needs, and it allows what no polite client
-offers: to stop reading, to fall silent, to reset. `suites/bench/live_receive.py` holds the two side by side.
+bytes and hands each whole message to a plain function, in the very callback that the bytes came with. That saves the
+queue, the future and the task switch per message which a connection with a `recv()` needs, and it allows what no
+polite client offers: to stop reading, to fall silent, to reset. `suites/bench/live_receive.py` compares the two.
 
 A message that came whole, alone and uncompressed, as nearly all do, is cut out of the bytes right here; everything else
 goes through the library's parser. Nothing follows redirects or uses a proxy: what is connected to is what was named.
@@ -18,7 +18,7 @@ import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.client import ClientProtocol
@@ -70,9 +70,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """How a connection ended. `by` is us, server or network; `code` as in RFC 6455, 1006 where none came."""
+    """How a connection ended: `by` us, by the server's word, by the network, or broken by what the server sent.
 
-    by: str
+    `code` is as in RFC 6455, 1006 where none came.
+    """
+
+    by: Literal["us", "server", "network", "broken"]
     code: int
     why: str
 
@@ -335,7 +338,7 @@ class Connection(asyncio.Protocol):
                 PayloadTooBig: f"a message was larger than {self._largest:,} bytes",
             }.get(type(broken), f"a frame broke the protocol: {broken}")
             code = protocol.close_sent.code if protocol.close_sent is not None else 1002
-            return Closed("server", code, what)
+            return Closed("broken", code, what)
         if exc is not None:
             return Closed("network", 1006, f"the connection was reset ({type(exc).__name__})")
         cut = " in the middle of a message" if self._reader.buffer or protocol.current_size is not None else ""
