@@ -44,7 +44,7 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
-from crosstalk.scenarios.runner import run_world
+from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
@@ -60,6 +60,8 @@ from crosstalk.targets.loader import TargetError, load, reloaded
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
+RUN_IDS = 61
+"""So many run ids take turns: an event of a run before is told from this run's, and tokens need not all be new."""
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
@@ -291,7 +293,7 @@ def explore(
             name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         small = drawn not in ("wide", "long")
         program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
-        world = examination.world(program, strategy, run_id=number & 0xFFFF)
+        world = examination.world(program, strategy, run_id=number % RUN_IDS)
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
@@ -319,7 +321,8 @@ def examine(
     exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
     what was explored so far, and how many distinct violations are known.
     """
-    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+    with many_runs():
+        return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
 
 
 class _Explorer:

@@ -26,7 +26,8 @@ import sys
 import threading
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
@@ -67,18 +68,7 @@ class RealSocketError(RuntimeError):
     """Code on the virtual loop asked for a real socket, pipe, signal or process."""
 
 
-class _Handle(events.Handle):
-    """asyncio's handle, made without asking for the debug flag."""
-
-    __slots__ = ()
-
-    def __init__(self, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
-        self._context = context if context is not None else copy_context()
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
+_new = events.Handle.__new__
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -91,6 +81,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
+        self.set_debug(self._debug)
         self._ready: deque[Any] = deque()
         self._scheduled: list[tuple[float, int, Any]] = []
         self._timers = 0
@@ -108,6 +99,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.delays: set[float] = set()
         self.stopped_from_within = False
 
+    def set_debug(self, enabled: bool) -> None:
+        """As asyncio's. Every task and future asks for this flag: the answer is a method of the flag itself."""
+        super().set_debug(enabled)
+        self.get_debug = bool(enabled).__bool__
+
     # -- what asyncio asks of a loop -------------------------------------------------------------------------
 
     def time(self) -> float:
@@ -116,7 +112,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle = _Handle(callback, args, self, context)
+        # asyncio's handle, made in place and without asking for the debug flag
+        handle = _new(events.Handle)
+        handle._context = context if context is not None else copy_context()
+        handle._loop = self
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
+        handle._repr = None
         self._ready.append(handle)
         return handle
 
@@ -127,7 +130,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             # a thread of the code under test: it goes on at its own pace, which no schedule sees or repeats
             VirtualLoop.from_threads += 1
             if self._closed:
-                return _Handle(callback, args, self, context)
+                return events.Handle(callback, args, self, context)
         return self.call_soon(callback, *args, context=context)
 
     def call_at(
@@ -148,7 +151,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Cancelled timers are dropped when they come to the head of the heap."""
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
+        factory = self._task_factory
+        task: asyncio.Task[Any]
+        if factory is None:
+            task = asyncio.Task(coro, loop=self, **options)
+        else:
+            name = options.pop("name", None)
+            task = factory(self, coro, **options)
+            if name is not None:
+                task.set_name(name)
         self.tasks.append(task)
         return task
 
@@ -207,46 +218,65 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # -- the iteration ---------------------------------------------------------------------------------------
 
     def _run_once(self) -> None:
-        self.iterations += 1
-        if self.iterations > self.limit:
-            raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
-        ready = self._ready
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            try:
-                handle._context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self.call_exception_handler({"message": "a callback raised", "exception": error, "handle": handle})
-        gates = self.gates
-        held = False
-        if gates:
-            timer = self._next_timer()
-            can_hold = bool(ready) or (timer is not None and timer <= self.horizon)
-            count = len(gates)
-            choice = 0
-            if count > 1 or can_hold:
-                choice = self.strategy.choose(gates, can_hold)
-                self.tape.append(choice)
-            if choice == 0:
-                self.gates = []
-                for gate in gates:
-                    gate.complete()
-            elif choice <= count:
-                gates.pop(choice - 1).complete()
-            else:
-                held = True
-        if not ready and (held or not self.gates):
-            self._jump()
-        scheduled = self._scheduled
-        while scheduled and scheduled[0][0] <= self.now:
-            due = heapq.heappop(scheduled)[2]
-            due._scheduled = False
-            if not due._cancelled:
-                ready.append(due)
+        self._iterate(1, self.jumps + 1)
+
+    def _iterate(self, most: int, enough: int) -> None:
+        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open.
+
+        All in one piece, since this is where a run spends its time.
+        """
+        ready, scheduled, gates = self._ready, self._scheduled, self.gates
+        popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
+        while most and (gates or self.jumps < enough):
+            most -= 1
+            if not ready and not gates:
+                when = self._next_timer()
+                if when is None or when > self.horizon:
+                    return
+            self.iterations += 1
+            if self.iterations > self.limit:
+                raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
+            for _ in range(len(ready)):
+                handle = popleft()
+                if not handle._cancelled:
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        context = {"message": "a callback raised", "exception": error, "handle": handle}
+                        self.call_exception_handler(context)
+            held = False
+            if gates:
+                can_hold = bool(ready)
+                if not can_hold and scheduled:
+                    timer = self._next_timer()
+                    can_hold = timer is not None and timer <= self.horizon
+                count = len(gates)
+                choice = 0
+                if count > 1 or can_hold:
+                    choice = choose(gates, can_hold)
+                    keep(choice)
+                if choice == 0:
+                    if count == 1:
+                        gates.pop().complete()
+                    else:
+                        answered = gates[:]
+                        gates.clear()
+                        for gate in answered:
+                            gate.complete()
+                elif choice <= count:
+                    gates.pop(choice - 1).complete()
+                else:
+                    held = True
+            if scheduled:
+                if not ready and (held or not gates):
+                    self._jump()
+                while scheduled and scheduled[0][0] <= self.now:
+                    due = heapq.heappop(scheduled)[2]
+                    due._scheduled = False
+                    if not due._cancelled:
+                        ready.append(due)
 
     def _next_timer(self) -> float | None:
         scheduled = self._scheduled
@@ -269,6 +299,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.on_time(when)
 
     horizon: float = float("inf")
+    _depth = 0
 
     # -- driving ---------------------------------------------------------------------------------------------
 
@@ -283,12 +314,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         enough = self.jumps + TICKS
         self._enter()
         try:
-            while self.jumps < enough or self.gates:
-                if not self._ready and not self.gates:
-                    when = self._next_timer()
-                    if when is None or when > self.horizon:
-                        return
-                self._run_once()
+            self._iterate(sys.maxsize, enough)
         finally:
             self.horizon = float("inf")
             self._leave()
@@ -298,8 +324,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.horizon = self.now
         self._enter()
         try:
-            for _ in range(count):
-                self._run_once()
+            self._iterate(count, self.jumps + count)
         finally:
             self.horizon = float("inf")
             self._leave()
@@ -311,7 +336,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._move(until)
         self.settle(0.0)
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Within the block this is the running loop, also between what `settle`, `turn` and `sleep` run."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
     def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > 1:
+            return
         self._before = events._get_running_loop()
         self._hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
@@ -319,6 +356,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._thread_id = threading.get_ident()
 
     def _leave(self) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         self._thread_id = None
         events._set_running_loop(self._before)
         sys.set_asyncgen_hooks(*self._hooks)

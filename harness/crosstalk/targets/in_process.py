@@ -271,7 +271,7 @@ class Adapter:
         self.reads = "socket" not in self.connect.takes
         self.single = not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
-        self.chosen = bool(self.connect.takes & {"chosen"})
+        self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
 
     def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
         """connect, disconnect and publish of `broadcaster`, each called with (user id, dict of what can be given)."""
