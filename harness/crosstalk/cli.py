@@ -14,6 +14,7 @@ import click
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
     "replay": "crosstalk.commands.replay:replay",
+    "smoke": "crosstalk.commands.smoke:smoke",
 }
 
 

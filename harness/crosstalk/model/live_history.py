@@ -22,6 +22,9 @@ NO_BASIS, ENVELOPE, THREAD, RUN, CANARY = range(5)
 BASES = ("nothing", "envelope", "thread id", "run id", "canary")
 STARTING, STARTED, NOT_STARTED = range(3)
 NO_SEQUENCE = -1 << 62
+UNANSWERED = "left a ping unanswered"
+READY = 0.4
+"""Seconds that a server may take to note a connection whose opening handshake it has completed."""
 
 
 @dataclass(slots=True)

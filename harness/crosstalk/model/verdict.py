@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from crosstalk.model.live_figures import LiveFigures, Sighting, added
+
 SCHEMA = 1
 Outcome = Literal["pass", "unknown", "fail"]
 _RANK: tuple[Outcome, ...] = ("pass", "unknown", "fail")
@@ -38,6 +40,7 @@ class FoundViolation(msgspec.Struct, frozen=True):
     schedule: Schedule
     timeline: str
     cause: str = ""
+    sighting: Sighting | None = None
 
 
 class CheckVerdict(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ class Verdict(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    live: LiveFigures | None = None
 
 
 def judge(
@@ -136,4 +140,5 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         explored,
         notes=tuple(dict.fromkeys(note for v in verdicts for note in v.notes)),
         interrupted=any(v.interrupted for v in verdicts),
+        live=added([v.live for v in verdicts if v.live is not None]),
     )

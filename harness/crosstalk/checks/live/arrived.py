@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from crosstalk.model.live_history import STARTED, LiveHistory
-
-READY = 0.4
+from crosstalk.model.live_history import READY, STARTED, LiveHistory
 
 
 def owed(history: LiveHistory) -> dict[int, list[int]]:

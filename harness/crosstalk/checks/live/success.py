@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from crosstalk.checks.live.arrived import owed
-from crosstalk.model.live_history import NEVER, LiveHistory
+from crosstalk.model.live_history import NEVER, UNANSWERED, LiveHistory
 
 
 def tried(history: LiveHistory) -> tuple[int, Counter[str]]:
@@ -36,6 +36,3 @@ def tried(history: LiveHistory) -> tuple[int, Counter[str]]:
             attempts += 1
             failures[f"a run could not be started: {run.why}"] += 1
     return attempts, failures
-
-
-UNANSWERED = "left a ping unanswered"

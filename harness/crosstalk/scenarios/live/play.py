@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
-from crosstalk.checks.live.arrived import READY
-from crosstalk.checks.live.success import UNANSWERED
-from crosstalk.model.live_history import NEVER, NOT_STARTED, STARTED
+from crosstalk.auth.rate import Rate
+from crosstalk.model.live_history import NEVER, NOT_STARTED, READY, STARTED, UNANSWERED
 from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.live.program import (
     AnyStep,
@@ -32,7 +31,6 @@ from crosstalk.scenarios.live.program import (
     Silent,
     Slow,
 )
-from crosstalk.scenarios.live.rate import Rate
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.targets.cause import Asked, Cause, NotCaused
 from crosstalk.targets.websocket import Closed, Connection, Limits, NotConnected, connect
@@ -168,7 +166,7 @@ class Playing:
         for attempt in range(ATTEMPTS):
             if self.means.ending:
                 return
-            await self.means.connections.take()
+            await self.means.connections.permit()
             try:
                 self.devices[place] = await self._connect(user, step)
                 break
@@ -241,7 +239,7 @@ class Playing:
             connection = self._speaking(user, step.device)
         if connection is None:
             return  # that it couldn't connect has been counted
-        await means.messages.take()
+        await means.messages.permit()
         run = len(self.history.runs)
         self.numbers[user] += 1
         number = self.numbers[user]
@@ -270,9 +268,12 @@ class Playing:
         """The open, unexcused connection of the device, or of another device of the user's."""
         for place in ((user, device), *(place for place in self.devices if place[0] == user)):
             connection = self.devices.get(place)
-            if connection is not None and connection.is_open:
-                if self.history.episodes[connection.number].excused == NEVER:
-                    return connection
+            if (
+                connection is not None
+                and connection.is_open
+                and self.history.episodes[connection.number].excused == NEVER
+            ):
+                return connection
         return None
 
     async def _await(self, user: int) -> None:
