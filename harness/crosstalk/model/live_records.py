@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from crosstalk.model.golden_path import Grammar
-from crosstalk.model.live_history import NEVER, LiveEpisode, LiveHistory, LiveRun
+from crosstalk.model.live_history import NEVER, RUN, LiveEpisode, LiveHistory, LiveRun
 
 Record = tuple[Any, ...]
 
@@ -82,6 +82,15 @@ def _answered(history: LiveHistory, episode: int) -> None:
     history.episodes[episode].answered = True
 
 
+def _traced(history: LiveHistory, row: int, run: int, owner: int) -> None:
+    """It has turned out later which run the delivery `row` is of."""
+    receiver = history.episodes[history.at_episode[row]].user
+    history.at_run[row] = run if receiver == owner else -1
+    if history.at_owner[row] in (-1, receiver):
+        history.at_owner[row] = owner
+        history.at_basis[row] = max(RUN, history.at_basis[row])
+
+
 def _quiet(history: LiveHistory, time: float) -> None:
     history.final_quiet = time
 
@@ -98,6 +107,7 @@ _APPLY: dict[str, Callable[..., None]] = {
     "completed": _completed,
     "answered": _answered,
     "quiet": _quiet,
+    "traced": _traced,
     "d": delivery,
     "type": lambda history, name: history.types.append(name),
     "excerpt": lambda history, row, text: history.excerpts.__setitem__(row, text),

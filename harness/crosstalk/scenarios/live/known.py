@@ -64,8 +64,12 @@ class Known:
 
     def learn(self, run_id: str, owner: int, round_: int, run: int) -> None:
         """The server gave this run of the owner an id of its own."""
-        if _UNIQUE.fullmatch(run_id):
-            self.runs.setdefault(run_id, (owner, round_, run))
+        self.runs.setdefault(run_id, (owner, round_, run))
+
+    @staticmethod
+    def unique(run_id: str) -> bool:
+        """Whether it looks like an id that is never given twice: a UUID, a ULID, or much hexadecimal."""
+        return _UNIQUE.fullmatch(run_id) is not None
 
     def forget(self, round_: int) -> None:
         """Drop what was told long before `round_`."""

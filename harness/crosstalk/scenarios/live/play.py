@@ -105,10 +105,10 @@ class Playing:
         met: set[int] = set()
         try:
             for step in steps:
-                if isinstance(step, Meet):
-                    met.add(step.barrier)
                 if self.means.ending or user in self.exhausted:
                     break
+                if isinstance(step, Meet):
+                    met.add(step.barrier)
                 await self._step(user, step)
         finally:
             for step in steps:
@@ -328,6 +328,7 @@ class Playing:
                 self.recorder.apply("answered", connection.number)
             elif self._stands(connection.number):
                 self._excuse(connection, UNANSWERED)
+        self.recorder.settle()
         self.recorder.apply("quiet", means.clock())
 
     def _unsettled(self) -> bool:

@@ -140,7 +140,11 @@ def _track(source: random.Random, kind: str, barriers: int, devices: int) -> tup
             steps += _fault(source, mine - 1)
         for _ in range(source.randint(2, 3) if kind == "overlap" else 1):
             steps.append(Ask(source.randrange(mine), thread=source.randrange(2)))
-        if kind in ("storm", "reconnect") and mine > 1 and source.random() < 0.4:
+        if kind in ("storm", "reconnect") and source.random() < 0.35:
+            # nobody is there any more while the run goes on
+            steps += [Rest(source.choice((0.0, 0.01, 0.03))), *(Close(device) for device in range(mine))]
+            steps += [Rest(source.choice((0.05, 0.1, 0.2))), *_opened(mine)]
+        elif kind in ("storm", "reconnect") and mine > 1 and source.random() < 0.5:
             # the device that didn't ask leaves, or comes back, in the middle of the run
             steps += [Rest(source.choice((0.0, 0.02, 0.1))), *_reconnect(source, source.randrange(mine))]
         if kind != "overlap" or source.random() < 0.5:

@@ -41,10 +41,10 @@ class Kept(NamedTuple):
 
 
 class Recorder:
-    """Writes one round's history and, where there is one, the journal.
+    """Writes one round's history and, where there is one, the journal; `settle` when all has come.
 
     `completed` is called with run and connection when a run's last event arrives, `first` with the seconds from asking
-    for a run to its first event on a connection. `kept` holds the first `keep` frames as they came.
+    for a run to its first event on a connection. `kept` holds the first `keep` frames, an event each.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Recorder:
         self._journal = journal
         self._redact = redact
         self._keep = keep
+        self._waiting: dict[str, list[int]] = {}
         self._begun: set[tuple[int, int]] = set()
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
@@ -85,17 +86,17 @@ class Recorder:
 
     def receive(self, episode: int, time: float, data: bytes) -> None:
         """Take in a frame that arrived on `episode`."""
+        readings = self._read(data)
+        if readings is not None and len(readings) > 1:
+            for piece in split(data):
+                self.receive(episode, time, piece)
+            return
         if len(self.kept) < self._keep:
             self.kept.append(Kept(episode, time, data))
-        readings = self._read(data)
         if readings is None:
             self._unread(episode, time, data)
-        elif len(readings) == 1:
-            self._one(episode, time, readings[0], data)
         else:
-            for piece in split(data):
-                for reading in self._read(piece) or ():
-                    self._one(episode, time, reading, piece)
+            self._one(episode, time, readings[0], data)
 
     def _one(self, episode: int, time: float, reading: Reading, data: bytes) -> None:
         history, known = self.history, self.known
@@ -104,6 +105,7 @@ class Recorder:
         owner = run = -1
         basis = NO_BASIS
         own = 0
+        learned = waits_for = ""
         earlier = False  # it is of another round, which a system with a memory may show again
         for token in canaries(data):
             whose, round_, number = known.proven(token)
@@ -125,8 +127,12 @@ class Recorder:
         if run_id is not None and (owner < 0 or owner == user):
             told = known.runs.get(run_id)
             if told is None:
-                if run >= 0:
-                    known.learn(run_id, user, history.number, run)
+                if known.unique(run_id):
+                    if run >= 0:
+                        known.learn(run_id, user, history.number, run)
+                        learned = run_id
+                    else:
+                        waits_for = run_id
             elif told[0] != user:
                 owner, run, basis = told[0], -1, RUN
             else:
@@ -141,10 +147,13 @@ class Recorder:
         of_a_run = kind in self._alphabet
         if owner < 0 <= named and of_a_run:
             owner, basis = named, ENVELOPE
-        if of_a_run and owner == user and run < 0 and not earlier:
-            run = self._only_run(user)
-            if run < 0 and user not in history.unclear and self._asks_now(user):
-                self.apply("unclear", user)
+        if of_a_run and run < 0 and owner in (user, -1) and not earlier:
+            if waits_for:
+                self._waiting.setdefault(waits_for, []).append(history.deliveries)
+            else:
+                run = self._only_run(user) if owner == user else -1
+                if run < 0:
+                    self._unclear(user)
         type_ = self._types.get(kind or "")
         if type_ is None:
             type_ = self._new_type(kind or "")
@@ -156,6 +165,8 @@ class Recorder:
             self._excerpt(data)
         if run >= 0:
             self._progress(run, episode, time, kind)
+        if learned:
+            self._learned(learned, run, user)
 
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)
@@ -181,8 +192,27 @@ class Recorder:
                 found = number
         return found
 
-    def _asks_now(self, user: int) -> bool:
-        return any(run.user == user and run.status != NOT_STARTED for run in self.history.runs)
+    def _unclear(self, user: int) -> None:
+        """An agent event came to `user` that can't be laid to one of its runs: none of them can be judged."""
+        history = self.history
+        if user not in history.unclear and any(r.user == user and r.status != NOT_STARTED for r in history.runs):
+            self.apply("unclear", user)
+
+    def _learned(self, run_id: str, run: int, owner: int) -> None:
+        """An id of the server's is known now: so is whose the events were that came with it before."""
+        history = self.history
+        for row in self._waiting.pop(run_id, ()):
+            self.apply("traced", row, run, owner)
+            if history.at_run[row] == run:
+                episode, kind = history.at_episode[row], history.types[history.at_type[row]]
+                self._progress(run, episode, history.at_time[row], kind)
+
+    def settle(self) -> None:
+        """The round is over: what still waits for its id to be known will not be known."""
+        for rows in self._waiting.values():
+            for row in rows:
+                self._unclear(self.history.episodes[self.history.at_episode[row]].user)
+        self._waiting.clear()
 
     def _new_type(self, kind: str) -> int:
         if len(self._types) > 1_000:
@@ -226,6 +256,7 @@ def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
     made = Recorder(recorder.known, recorder._read, history, redact=recorder._redact)
     for frame in frames:
         made.receive(*frame)
+    made.settle()
     return made
 
 
