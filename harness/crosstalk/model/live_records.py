@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from crosstalk.model.golden_path import Grammar
-from crosstalk.model.live_history import NEVER, RUN, LiveEpisode, LiveHistory, LiveRun
+from crosstalk.model.live_history import NEVER, NO_BASIS, RUN, LiveEpisode, LiveHistory, LiveRun
 
 Record = tuple[Any, ...]
 
@@ -91,6 +91,11 @@ def _traced(history: LiveHistory, row: int, run: int, owner: int) -> None:
         history.at_basis[row] = max(RUN, history.at_basis[row])
 
 
+def _withdrawn(history: LiveHistory, row: int) -> None:
+    """The id by which the delivery `row` was laid to a user has turned out to be nobody's own."""
+    history.at_run[row], history.at_owner[row], history.at_basis[row] = -1, -1, NO_BASIS
+
+
 def _quiet(history: LiveHistory, time: float) -> None:
     history.final_quiet = time
 
@@ -107,6 +112,7 @@ _APPLY: dict[str, Callable[..., None]] = {
     "completed": _completed,
     "answered": _answered,
     "quiet": _quiet,
+    "withdrawn": _withdrawn,
     "traced": _traced,
     "d": delivery,
     "type": lambda history, name: history.types.append(name),

@@ -135,6 +135,15 @@ class OwnRunIds:
         await super().run(user, text, str(uuid.uuid4()), thread)
 
 
+class SharedRunIds:
+    """What is called a run id is the same for everybody."""
+
+    number = str(uuid.uuid4())
+
+    async def run(self, user, text, run, thread):
+        await super().run(user, text, self.number, thread)
+
+
 class OnlyEnvelope:
     """No ids but the user's; the run is told by nothing."""
 
@@ -160,6 +169,10 @@ class OwnIdsRight(OwnRunIds, Chat):
 
 
 class OwnIdsLeak(OwnRunIds, HeldCurrentUser):
+    pass
+
+
+class SharedIdsRight(SharedRunIds, Chat):
     pass
 
 

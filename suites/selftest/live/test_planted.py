@@ -4,6 +4,8 @@ import planted
 import pytest
 from serving import SECRET, check, failed, judged, serving
 
+from crosstalk.targets.reading import Pointers
+
 DEFECTS = {
     planted.HeldCurrentUser: "isolation",
     planted.EverybodyWhenAbsent: "isolation",
@@ -28,12 +30,9 @@ RIGHT = (
     planted.ReplaysToDevices,
     planted.Batches,
 )
-SEQUENCE = {"type": ("/type",), "sequence": ("/seq",)}
 
 
 def verdict_on(kind, pace=0.01, **changes):
-    from crosstalk.targets.reading import Pointers
-
     numbered = issubclass(kind, planted.Numbered)
     read = Pointers(sequence=("/seq",)) if numbered else Pointers()
     with serving(lambda: kind(SECRET, pace).serving()) as url:
@@ -63,6 +62,12 @@ def test_where_nothing_tells_whose_events_are_the_verdict_is_unknown():
     assert check(verdict, "isolation").verdict == "unknown"
     assert not failed(verdict) - {"success"}
     assert any("nothing that tells whose they are" in note for note in verdict.notes)
+
+
+def test_a_run_id_that_everybody_is_given_accuses_nobody():
+    verdict = verdict_on(planted.SharedIdsRight)
+    assert not failed(verdict), verdict
+    assert check(verdict, "isolation").verdict == "pass"
 
 
 def test_an_envelope_alone_is_judged_and_said_to_be_alone():

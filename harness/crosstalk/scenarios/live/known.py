@@ -2,7 +2,8 @@
 
 Each run is given a canary, a run id and a thread id, none of which anybody could guess. A canary proves its owner by
 itself; ids are remembered here. Where the server makes run ids of its own, one is learned when it comes together with a
-canary, provided that it looks like an id that is never given twice.
+canary, provided that it looks like an id that is never given twice. Should it then come with a canary of somebody else
+all the same, it is nobody's: an id of the server, or of a room.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Known:
     tokens: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
     runs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     threads: dict[str, int] = field(default_factory=dict)
+    learned: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.names = {name: number for number, name in enumerate(self.users)}
@@ -65,16 +68,23 @@ class Known:
     def learn(self, run_id: str, owner: int, round_: int, run: int) -> None:
         """The server gave this run of the owner an id of its own."""
         self.runs.setdefault(run_id, (owner, round_, run))
+        self.learned.add(run_id)
 
-    @staticmethod
-    def unique(run_id: str) -> bool:
+    def share(self, run_id: str) -> None:
+        """The server gave this id to more than one user."""
+        self.shared.add(run_id)
+        self.learned.discard(run_id)
+        self.runs.pop(run_id, None)
+
+    def unique(self, run_id: str) -> bool:
         """Whether it looks like an id that is never given twice: a UUID, a ULID, or much hexadecimal."""
-        return _UNIQUE.fullmatch(run_id) is not None
+        return run_id not in self.shared and _UNIQUE.fullmatch(run_id) is not None
 
     def forget(self, round_: int) -> None:
         """Drop what was told long before `round_`."""
         old = round_ - ROUNDS_KEPT
         self.runs = {run_id: told for run_id, told in self.runs.items() if told[1] > old}
+        self.learned &= self.runs.keys()
         self.tokens.clear()
 
     def _id(self, what: str) -> str:

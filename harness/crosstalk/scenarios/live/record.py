@@ -68,6 +68,7 @@ class Recorder:
         self._journal = journal
         self._redact = redact
         self._keep = keep
+        self._blamed: dict[str, list[int]] = {}
         self._waiting: dict[str, list[int]] = {}
         self._begun: set[tuple[int, int]] = set()
         self._types = {name: number for number, name in enumerate(history.types)}
@@ -134,7 +135,14 @@ class Recorder:
                     else:
                         waits_for = run_id
             elif told[0] != user:
-                owner, run, basis = told[0], -1, RUN
+                if run_id in known.learned and own:
+                    self._share(run_id)
+                else:
+                    owner, run, basis = told[0], -1, RUN
+                    if run_id in known.learned:
+                        self._blamed.setdefault(run_id, []).append(history.deliveries)
+            elif run_id in known.learned and own == 1 and run != told[2]:
+                self._share(run_id)  # two runs of this user have it: it is no run's id
             else:
                 owner = user
                 earlier = told[1] != history.number
@@ -203,9 +211,19 @@ class Recorder:
         history = self.history
         for row in self._waiting.pop(run_id, ()):
             self.apply("traced", row, run, owner)
+            if history.episodes[history.at_episode[row]].user != owner:
+                self._blamed.setdefault(run_id, []).append(row)
             if history.at_run[row] == run:
                 episode, kind = history.at_episode[row], history.types[history.at_type[row]]
                 self._progress(run, episode, history.at_time[row], kind)
+
+    def _share(self, run_id: str) -> None:
+        """The server gives this id to several: who was blamed by it was blamed wrongly, and no run is told by it."""
+        self.known.share(run_id)
+        for run in self.history.runs:
+            self._unclear(run.user)
+        for row in self._blamed.pop(run_id, ()):
+            self.apply("withdrawn", row)
 
     def settle(self) -> None:
         """The round is over: what still waits for its id to be known will not be known."""
