@@ -107,7 +107,7 @@ def _close(world: World) -> None:
     world.closing = True
     with contextlib.suppress(ThreadBlocked, SystemExit):
         for _ in range(3):
-            tasks = [t for t in loop.tasks if not t.done()]
+            tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
             if not tasks:
                 break
             for task in tasks:
@@ -115,7 +115,4 @@ def _close(world: World) -> None:
             loop.limit = loop.iterations + 2_000
             with contextlib.suppress(NeverQuiet):
                 loop.settle(0.0)
-    loop.unhandled, unhandled = [], loop.unhandled
-    loop.tasks.clear()
     loop.close()
-    loop.unhandled = unhandled

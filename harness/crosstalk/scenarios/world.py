@@ -558,7 +558,6 @@ class World:
         loop = self.loop
         if loop.get_task_factory() is None:
             task = asyncio.Task(coroutine, loop=loop, context=context)
-            loop.tasks.append(task)
         else:
             task = loop.create_task(coroutine, context=context)
         self.own.append(task)
@@ -591,8 +590,9 @@ class World:
         events = len(self.history.contents)
         objects, size = reachable((self.broadcaster, *self.hoard), self)
         timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
-        self.loop.tasks = [task for task in self.loop.tasks if not task.done()]
-        self.history.census.append(Count(departed, events, objects + timers + len(self.loop.tasks), size))
+        own = [task for task in self.own if not task.done()]
+        tasks = len(own) + len(self.loop.unfinished)
+        self.history.census.append(Count(departed, events, objects + timers + tasks, size))
 
     def _cut_short(self) -> None:
         """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
@@ -670,12 +670,12 @@ class World:
             self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
         loop.settle(SETTLE)  # afresh: the first may have been spent before the disconnects returned
-        if not all([task.done() for task in loop.tasks]):
+        if loop.unfinished or not all([task.done() for task in self.own]):
             loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
         for task, call in self.pending.values():
             call.where = waiting_at(task) if task is not None else ""
-        left = [task for task in loop.tasks if not task.done()]
+        left = loop.unfinished
         if left:
             mine = {*self.own, *self._pumps.values()}
             names = (getattr(task.get_coro(), "__qualname__", "?") for task in left if task not in mine)
@@ -707,7 +707,6 @@ class World:
         loop = self.loop
         loop.on_jump = loop.on_time = None
         loop.gates.clear()
-        loop.tasks.clear()
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
         return self.start(self.do_publish(user, 0, "probe", probe=True))

@@ -24,6 +24,7 @@ import asyncio
 import heapq
 import sys
 import threading
+import weakref
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -93,7 +94,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.jumps = 0
         self.limit = limit
         self.unhandled: list[dict[str, Any]] = []
-        self.tasks: list[asyncio.Task[Any]] = []
+        self._weak_tasks: list[weakref.ref[asyncio.Task[Any]]] = []
         self.on_jump: Callable[[float], None] | None = None
         self.on_time: Callable[[float], None] | None = None
         self.delays: set[float] = set()
@@ -160,11 +161,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
             task = factory(self, coro, **options)
             if name is not None:
                 task.set_name(name)
-        self.tasks.append(task)
+        self._weak_tasks.append(weakref.ref(task))
         return task
 
+    @property
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, oldest first. Nobody is kept alive: what asyncio would lose is lost here too."""
+        tasks = [task for each in self._weak_tasks if (task := each()) is not None and not task.done()]
+        self._weak_tasks = [weakref.ref(task) for task in tasks]
+        return tasks
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep it, rather than log it, and tell the handler that the code under test has set, if any."""
         self.unhandled.append(context)
+        if self.get_exception_handler() is not None:
+            super().call_exception_handler(context)
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """A thread's work is one more gate: it runs inline when the schedule lets it finish."""
@@ -191,7 +202,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     create_connection = create_server = create_datagram_endpoint = create_unix_connection = _refuse
     create_unix_server = subprocess_exec = subprocess_shell = connect_read_pipe = connect_write_pipe = _refuse
     add_reader = add_writer = remove_reader = remove_writer = add_signal_handler = _refuse
-    sock_recv = sock_sendall = sock_connect = sock_accept = _refuse
+    sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = sock_sendto = _refuse
+    sock_connect = sock_accept = sock_sendfile = sendfile = start_tls = connect_accepted_socket = _refuse
+    getaddrinfo = getnameinfo = remove_signal_handler = _refuse
 
     def stop(self) -> None:
         """As asyncio's; a stop during `settle` does not end the run, and is remembered."""
@@ -244,8 +257,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     except (SystemExit, KeyboardInterrupt):
                         raise
                     except BaseException as error:
-                        context = {"message": "a callback raised", "exception": error, "handle": handle}
-                        self.call_exception_handler(context)
+                        message = f"Exception in callback {handle._callback!r}"
+                        self.call_exception_handler({"message": message, "exception": error, "handle": handle})
+            handle = None  # what it holds may go now, as on asyncio's loop
             held = False
             if gates:
                 can_hold = bool(ready)
@@ -364,6 +378,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         sys.set_asyncgen_hooks(*self._hooks)
 
     def run_forever(self) -> None:
+        self._check_closed()
         self._enter()
         self._stopping = False
         try:

@@ -38,6 +38,9 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(name)
     root = name.partition(".")[0]
+    if root == "crosstalk":  # the harness itself goes by real time
+        tie_copies(module)
+        return module
     for known, other in list(sys.modules.items()):
         if known == root or known.startswith(root + "."):
             tie_copies(other)
