@@ -96,7 +96,7 @@ def examine(
         planned.log_in.rate,
         profile.fan_out,
         profile.faults,
-        Limits(message_bytes=profile.message_bytes, compression=profile.compression),
+        Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
         tls,
         profile.origin,
         target or planned.url.partition("?")[0],

@@ -36,6 +36,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     run-seconds: how long a run may take. latency-limit: seconds to the first event, for 95 %. success: the share that
     must succeed. fan-out: whether events go to all devices of a user, the asking one, or to be found out.
     faults: whether users reset connections, fall silent and read slowly. origin: the Origin header.
+    open-seconds: how long opening a connection may take.
     ca-file: further certificate authorities. message-bytes: the largest message. compression: permessage-deflate.
     allow-hosts: hosts that may be connected to, beside loopback.
     max-users, max-duration, max-rate, max-connect-rate: the budget that nothing may exceed.
@@ -60,6 +61,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     fan_out: Literal["auto", "all", "sender"] = "auto"
     faults: bool = True
     origin: str = ""
+    open_seconds: float = 10.0
     ca_file: str = ""
     message_bytes: int = 1 << 20
     compression: bool = False
@@ -176,8 +178,8 @@ def _within(made: Profile) -> None:
         raise ProfileError(f"{made.devices} devices a user: give 1 to 10")
     if not 0 < made.success <= 1:
         raise ProfileError(f"success is a share of 0 to 1, and {made.success:g} is none")
-    if made.run_seconds <= 0 or made.latency_limit < 0:
-        raise ProfileError("run-seconds and latency-limit are seconds, and not below 0")
+    if min(made.run_seconds, made.open_seconds) <= 0 or made.latency_limit < 0:
+        raise ProfileError("run-seconds, open-seconds and latency-limit are seconds, and not below 0")
     if made.message_bytes < 125:
         raise ProfileError("message-bytes is the largest message that is received: give 125 or more")
 

@@ -27,8 +27,8 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidStatus,
     InvalidURI,
-    NegotiationError,
     PayloadTooBig,
+    SecurityError,
 )
 from websockets.exceptions import ProtocolError as BrokenProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
@@ -102,6 +102,10 @@ class Connection(asyncio.Protocol):
         self._silent = False
         self._we_close = False
         self._reset = False
+        self._ended_writing = False
+        self._cut = False
+        self._is_text = False
+        self._not_text = False
         self._writable: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = self._loop.create_future()
@@ -148,16 +152,14 @@ class Connection(asyncio.Protocol):
         self._after()
 
     def eof_received(self) -> bool:
-        if not self._protocol.reader.eof:
-            self._protocol.receive_eof()
-            self._after()
+        self._end_of_data()
+        self._after()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._protocol.reader.eof:
-            self._protocol.receive_eof()
-            self._protocol.events_received()
-            self._protocol.data_to_send()
+        self._end_of_data()
+        self._protocol.events_received()
+        self._protocol.data_to_send()
         if not self.opened.done():
             self.opened.set_exception(self._not_opened(exc))
         if self.closed is None:
@@ -183,6 +185,11 @@ class Connection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         return self._protocol.state is State.OPEN and self.closed is None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether bytes can be sent, with TLS agreed on where there is any."""
+        return self._transport is not None
 
     @property
     def subprotocol(self) -> str | None:
@@ -268,6 +275,8 @@ class Connection(asyncio.Protocol):
 
     def start(self, credential: Credential) -> None:
         """Send the request of the opening handshake."""
+        if self._protocol.handshake_exc is not None:
+            return  # the server spoke first, which no WebSocket server does
         request = self._protocol.connect()
         for name, value in credential.headers:
             if name.lower() not in HEADERS_NOT_OURS:
@@ -298,19 +307,34 @@ class Connection(asyncio.Protocol):
             return
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
         self._fragments.append(bytes(frame.data))
-        if not frame.fin:
+        if not frame.fin or self._not_text:
             return
         message = b"".join(self._fragments)
         self._fragments.clear()
+        if self._is_text:
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self._not_text = True
+                self._protocol.fail(1007, "invalid UTF-8")
+                return
         self._receive(self, message)
+
+    def _end_of_data(self) -> None:
+        if not self._reader.eof:
+            self._cut = bool(self._reader.buffer) or self._protocol.current_size is not None
+            self._protocol.receive_eof()
 
     def _flush(self) -> None:
         transport = self._transport
         for data in self._protocol.data_to_send():
-            if transport is None or transport.is_closing() or self._silent:
+            if transport is None or transport.is_closing() or self._silent or self._ended_writing:
                 continue
             if data is SEND_EOF or not data:
+                self._ended_writing = True
                 if transport.can_write_eof():
                     transport.write_eof()
                 else:
@@ -332,16 +356,15 @@ class Connection(asyncio.Protocol):
         if self._we_close:
             return Closed("us", 1000, "it was reset by its user" if self._reset else "it was closed by its user")
         broken = protocol.parser_exc
-        if isinstance(broken, (BrokenProtocol, UnicodeDecodeError, PayloadTooBig)):
-            what = {
-                UnicodeDecodeError: "a text message was no valid UTF-8",
-                PayloadTooBig: f"a message was larger than {self._largest:,} bytes",
-            }.get(type(broken), f"a frame broke the protocol: {broken}")
-            code = protocol.close_sent.code if protocol.close_sent is not None else 1002
-            return Closed("broken", code, what)
+        if self._not_text:
+            return Closed("broken", 1007, "a text message was no valid UTF-8")
+        if isinstance(broken, PayloadTooBig):
+            return Closed("broken", 1009, f"a message was larger than {self._largest:,} bytes")
+        if isinstance(broken, BrokenProtocol | UnicodeDecodeError):
+            return Closed("broken", 1002, f"a frame broke the protocol: {broken}")
         if exc is not None:
             return Closed("network", 1006, f"the connection was reset ({type(exc).__name__})")
-        cut = " in the middle of a message" if self._reader.buffer or protocol.current_size is not None else ""
+        cut = " in the middle of a message" if self._cut else ""
         return Closed("network", 1006, f"the server went away without a closing handshake{cut}")
 
     def _not_opened(self, exc: Exception | None) -> NotConnected:
@@ -357,11 +380,9 @@ class Connection(asyncio.Protocol):
                 answer.status_code,
                 float(after) if after.isdigit() else 0.0,
             )
-        if isinstance(found, InvalidMessage):
+        if isinstance(found, InvalidMessage | SecurityError) and not isinstance(found.__cause__, EOFError):
             return NotConnected("answer", "the server's answer to the opening handshake is no HTTP")
-        if isinstance(found, NegotiationError):
-            return NotConnected("answer", f"the opening handshake failed: {found}")
-        if isinstance(found, InvalidHandshake):
+        if isinstance(found, InvalidHandshake) and not isinstance(found, InvalidMessage):
             return NotConnected("answer", f"the opening handshake failed: {found}")
         why = f" ({type(exc).__name__})" if exc is not None else ""
         return NotConnected("lost", f"the server went away in the middle of the opening handshake{why}")
@@ -441,8 +462,11 @@ async def connect(
     except socket.gaierror as error:
         raise NotConnected("dns", f"the name {uri.host!r} has no address: {error.strerror}") from None
     except ConnectionError as error:
-        kind = "refused" if isinstance(error, ConnectionRefusedError) else "lost"
-        what = "nobody listens there" if kind == "refused" else "the server went away in the opening handshake"
+        kind, what = "lost", "the server went away in the opening handshake"
+        if isinstance(error, ConnectionRefusedError):
+            kind, what = "refused", "nobody listens there"
+        elif context is not None and not made.is_connected:
+            kind, what = "tls", "the server went away before TLS was agreed on; does it speak TLS?"
         raise NotConnected(kind, f"{what} ({type(error).__name__})") from None
     except OSError as error:
         raise NotConnected(
