@@ -63,22 +63,14 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     return Plan(profile, url, users, log_in, caused, Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH)
 
 
-def examine(
-    planned: Plan,
-    *,
-    journal: Path | None = None,
-    target: str = "",
-    again: str = "",
-    progress: Callable[[Progress], None] | None = None,
-) -> Verdict:
-    """Examine the system, on uvloop where that is installed. Raises Unreachable."""
+def settings(planned: Plan, journal: Path | None = None, target: str = "", again: str = "") -> LiveSettings:
+    """How the examination goes about it."""
     profile = planned.profile
-    redactor = Redactor(planned.log_in.secrets)
     try:
         tls = verified_tls(profile.ca_file) if planned.url.startswith("wss:") else None
     except OSError as error:
         raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
-    settings = LiveSettings(
+    return LiveSettings(
         planned.url,
         planned.users,
         planned.log_in.authenticator,
@@ -103,8 +95,20 @@ def examine(
         journal,
         again,
     )
+
+
+def examine(
+    planned: Plan,
+    *,
+    journal: Path | None = None,
+    target: str = "",
+    again: str = "",
+    progress: Callable[[Progress], None] | None = None,
+) -> Verdict:
+    """Examine the system, on uvloop where that is installed. Raises Unreachable."""
+    chosen = settings(planned, journal, target, again)
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-        return runner.run(examine_live(settings, redactor, progress))
+        return runner.run(examine_live(chosen, Redactor(planned.log_in.secrets), progress))
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

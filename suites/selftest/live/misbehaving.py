@@ -81,22 +81,13 @@ class IgnoresPings(Chat):
         await super().connected(connection)
 
 
-class Dies(Chat):
-    """After a while every connection is gone, and nobody listens any more."""
+class Dies(After):
+    """In the middle of runs every connection is gone, and nobody listens any more."""
 
-    restarts = False
-    seconds = 1.3
+    every = 70
+    restarts = dead = False
 
-    @contextlib.asynccontextmanager
-    async def serving(self):
-        async with super().serving() as url:
-            dying = asyncio.ensure_future(self.die())
-            self.dead = False
-            yield url
-            dying.cancel()
-
-    async def die(self):
-        await asyncio.sleep(self.seconds)
+    def misbehave(self, device):
         self.dead = not self.restarts
         for run in list(self.runs):
             run.cancel()

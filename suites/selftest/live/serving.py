@@ -1,4 +1,4 @@
-"""Servers for the tests, on loopback, each in a thread with a loop of its own."""
+"""Servers for the tests, on loopback: in a thread with a loop of its own, or many beside their examinations in one."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,9 @@ import logging
 import threading
 
 from crosstalk.auth.configured import configured
-from crosstalk.live import Plan, examine, plan
+from crosstalk.auth.redaction import Redactor
+from crosstalk.live import Plan, examine, plan, settings
+from crosstalk.live_examination import examine_live
 from crosstalk.profile import Profile
 
 SECRET = "a secret for the tests, and long enough for HS256"
@@ -58,6 +60,20 @@ def planned(url, **changes):
 def judged(url, journal=None, **changes):
     """The verdict on the server at `url`."""
     return examine(planned(url, **changes), journal=journal)
+
+
+def all_judged(cases):
+    """The verdicts on many servers, examined at the same time; `cases` are name -> (`serve`, changes)."""
+
+    async def one(serve, changes):
+        async with serve() as url:
+            prepared = planned(url, **changes)
+            return await examine_live(settings(prepared), Redactor(prepared.log_in.secrets))
+
+    async def every():
+        return await asyncio.gather(*(one(serve, changes) for serve, changes in cases.values()))
+
+    return dict(zip(cases, asyncio.run(every()), strict=True))
 
 
 def check(verdict, name):

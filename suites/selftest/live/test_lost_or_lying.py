@@ -5,7 +5,7 @@ import shutil
 
 import misbehaving
 import pytest
-from serving import SECRET, check, failed, judged, serving
+from serving import SECRET, all_judged, check, failed, judged, serving
 
 from crosstalk.demo.chat import Chat
 from crosstalk.live_examination import Unreachable
@@ -25,11 +25,18 @@ MISBEHAVIOURS = {
 }
 
 
+@pytest.fixture(scope="module")
+def verdicts():
+    """On every server that misbehaves in the middle of runs, examined at the same time."""
+    kinds = (*MISBEHAVIOURS, misbehaving.GarbageText, misbehaving.GoesDeaf)
+    changes = {"run_seconds": 1.5, "users": 4, "duration": 3.0}
+    return all_judged({kind: (kind(SECRET).serving, changes) for kind in kinds})
+
+
 @pytest.mark.parametrize("kind", MISBEHAVIOURS, ids=lambda kind: kind.__name__)
-def test_a_misbehaving_server_fails_with_the_reason(kind):
+def test_a_misbehaving_server_fails_with_the_reason(kind, verdicts):
     name, words = MISBEHAVIOURS[kind]
-    with serving(lambda: kind(SECRET).serving()) as url:
-        verdict = judged(url, run_seconds=1.5, users=4, duration=2.5)
+    verdict = verdicts[kind]
     assert verdict.verdict == "fail", verdict
     assert name in failed(verdict), verdict.checks
     text = " ".join(violation.message for violation in check(verdict, name).violations)
@@ -38,17 +45,14 @@ def test_a_misbehaving_server_fails_with_the_reason(kind):
     assert check(verdict, "isolation").opportunities > 0, "it went on where it could"
 
 
-def test_messages_that_are_no_json_make_the_verdict_unknown():
-    with serving(lambda: misbehaving.GarbageText(SECRET).serving()) as url:
-        verdict = judged(url, run_seconds=1.5, users=4, duration=2.0)
-    found = check(verdict, "protocol")
+def test_messages_that_are_no_json_make_the_verdict_unknown(verdicts):
+    found = check(verdicts[misbehaving.GarbageText], "protocol")
     assert found.verdict == "unknown"
     assert "could not be read" in found.reason and "internal error at 0x7f" in found.reason
 
 
-def test_a_server_that_goes_deaf_fails():
-    with serving(lambda: misbehaving.GoesDeaf(SECRET).serving()) as url:
-        verdict = judged(url, run_seconds=1.5, users=4, duration=2.5)
+def test_a_server_that_goes_deaf_fails(verdicts):
+    verdict = verdicts[misbehaving.GoesDeaf]
     assert verdict.verdict == "fail"
     assert "golden_path" in failed(verdict), verdict.checks
     assert "answered a ping afterwards" in check(verdict, "golden_path").violations[0].message
