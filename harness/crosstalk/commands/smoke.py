@@ -70,9 +70,14 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 @click.option("--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's.")
 @click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@click.option(
+    "--from-journal", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Judge a live.jsonl."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
-def smoke(url: str, named: str, reports: Path, dry_run: bool, quiet: bool, **options: Any) -> None:
+def smoke(
+    url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
+) -> None:
     """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
     try:
         from crosstalk.live import DEMO, demonstration, examine, plan, unreachable, written
@@ -81,6 +86,8 @@ def smoke(url: str, named: str, reports: Path, dry_run: bool, quiet: bool, **opt
         _refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
     from crosstalk.reporting.live_terminal import live_summary
 
+    if from_journal is not None:
+        _judge_journal(from_journal)
     reached = True
     try:
         table = load(named) if named else {}
@@ -118,6 +125,20 @@ def smoke(url: str, named: str, reports: Path, dry_run: bool, quiet: bool, **opt
         _refuse(f"the verdict could not be written: {error}")
     if not reached:
         _refuse(printable(verdict.notes[0]))
+    click.echo(live_summary(verdict))
+    raise SystemExit(EXIT[verdict.verdict])
+
+
+def _judge_journal(path: Path) -> None:
+    from crosstalk.live_recovery import recovered
+    from crosstalk.reporting.live_terminal import live_summary
+
+    try:
+        verdict = recovered(path)
+    except ValueError as error:
+        _refuse(printable(str(error)))
+    except OSError as error:
+        _refuse(f"{path} could not be read: {error.strerror or error}")
     click.echo(live_summary(verdict))
     raise SystemExit(EXIT[verdict.verdict])
 

@@ -1,6 +1,7 @@
 """The demonstration chat with one defect each, as such code goes wrong in practice; and correct ones that differ."""
 
 import asyncio
+import base64
 import contextvars
 import json
 import uuid
@@ -241,3 +242,30 @@ class Batches(Chat):
         events, device.waiting[:] = list(device.waiting), []
         device.queue.put_nowait(json.dumps(events))
         device.queue.put_nowait("ping")
+
+
+class ShowsTokens(HeldCurrentUser):
+    """Leaks, and what it leaks shows the token that its receiver logged in with, in several forms."""
+
+    def event(self, kind, user, run, thread, payload):
+        token = self.tokens.get(user, "")
+        shown = {"authorization": f"Bearer {token}", "basic": base64.b64encode(token.encode()).decode()}
+        return super().event(kind, user, run, thread, {**payload, **shown})
+
+    def admit(self, connection, request):
+        self.tokens = getattr(self, "tokens", {})
+        self.tokens[self.user_of(request)] = request.headers["Authorization"].removeprefix("Bearer ")
+        return super().admit(connection, request)
+
+
+class CountsClosings(Chat):
+    """Correct, and slow; remembers how its connections ended."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.codes = []
+
+    async def connected(self, connection):
+        await super().connected(connection)
+        await connection.wait_closed()
+        self.codes.append(connection.close_code)

@@ -27,8 +27,8 @@ def check(history: LiveHistory) -> Result:
         if (owner, receiver, basis) in seen:
             continue  # the same again: one picture of it is enough
         seen.add((owner, receiver, basis))
-        type_ = history.types[history.at_type[row]] or "frame"
-        message = f"{users[receiver]!r} was sent a {type_} that belongs to {users[owner]!r}, by its {BASES[basis]}"
+        type_ = history.types[history.at_type[row]] or "a frame"
+        message = f"{users[receiver]!r} was sent {type_}, which belongs to {users[owner]!r} by its {BASES[basis]}"
         cause = "leak" if basis == CANARY else f"leak by {BASES[basis]}"
         concerned = (users[owner], users[receiver])
         result.violations.append(Violation("isolation", message, concerned, row, cause, row))

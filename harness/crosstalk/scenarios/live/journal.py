@@ -23,13 +23,13 @@ FULL = 1 << 16
 class Journal:
     """An open journal; used as a context. Raises OSError where the disk does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, target: str = "") -> None:
         self.path = path
         self._lines: list[bytes] = []
         self._size = 0
         self._encode = msgspec.json.Encoder().encode
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        self.write(("crosstalk-live", FORMAT))
+        self.write(("crosstalk-live", FORMAT, target))
         self.flush()
 
     def write(self, record: Record) -> None:
@@ -62,21 +62,33 @@ class Journal:
         self.close()
 
 
+def target(path: Path) -> str:
+    """The target that the journal at `path` is of. Raises ValueError and OSError."""
+    with path.open("rb") as lines:
+        return str(_head(path, lines.readline())[2])
+
+
 def records(path: Path) -> Iterator[Record]:
     """The records of the journal at `path`. Raises ValueError with one sentence for what is none, and OSError."""
     decode = msgspec.json.Decoder(list).decode
     with path.open("rb") as lines:
-        for number, line in enumerate(lines):
+        _head(path, lines.readline())
+        for number, line in enumerate(lines, 2):
             try:
-                record = tuple(decode(line))
+                yield tuple(decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 if not line.endswith(b"\n"):
                     return  # cut off in the middle of a write
-                raise ValueError(f"line {number + 1} of {path} is damaged") from None
-            if number == 0:
-                if record[:1] != ("crosstalk-live",):
-                    raise ValueError(f"{path} is no journal of a live run")
-                if record[1:] != (FORMAT,):
-                    raise ValueError(f"{path} was written by another version: its format is {record[1:]}, not {FORMAT}")
-                continue
-            yield record
+                raise ValueError(f"line {number} of {path} is damaged") from None
+
+
+def _head(path: Path, line: bytes) -> list[object]:
+    try:
+        head = msgspec.json.decode(line, type=list)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        head = []
+    if head[:1] != ["crosstalk-live"]:
+        raise ValueError(f"{path} is no journal of a live run")
+    if head[1:2] != [FORMAT] or len(head) != 3:
+        raise ValueError(f"{path} was written by another version: its format is {head[1:2]}, not {FORMAT}")
+    return head

@@ -60,6 +60,7 @@ class Means:
     origin: str = ""
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
+    learn: Callable[[Credential], None] = lambda credential: None
     up: int = 0
     fans_out: bool = False
     ending: bool = False
@@ -229,6 +230,7 @@ class Playing:
         elif credential.expires is not None and credential.expires < time.time() + FRESH:
             credential = await means.authenticator.refresh(credential)
         means.credentials[user] = credential
+        means.learn(credential)
         return credential
 
     async def _ask(self, user: int, step: Ask) -> None:

@@ -29,7 +29,7 @@ from crosstalk.targets.reading import Read, Reading, canaries, split
 
 NOTHING = Reading(None, None, None, None, None)
 HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1"})
-EXCERPTS, UNREAD, EXCERPT_LENGTH = 40, 200, 240
+EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
 class Kept(NamedTuple):
@@ -107,6 +107,7 @@ class Recorder:
         basis = NO_BASIS
         own = 0
         learned = waits_for = ""
+        strange = b""
         earlier = False  # it is of another round, which a system with a memory may show again
         for token in canaries(data):
             whose, round_, number = known.proven(token)
@@ -116,6 +117,7 @@ class Recorder:
             basis = CANARY
             if whose != user:
                 owner, run = whose, -1
+                strange = token
                 break
             owner = user
             if round_ == history.number:
@@ -170,7 +172,7 @@ class Recorder:
         if self._journal is not None:
             self._journal.write(("d", time, episode, run, owner, named, basis, type_, number_))
         if (0 <= owner != user) or (named >= 0 and named != user and owner == user):
-            self._excerpt(data)
+            self._excerpt(data, strange)
         if run >= 0:
             self._progress(run, episode, time, kind)
         if learned:
@@ -247,13 +249,18 @@ class Recorder:
         elif len(self.history.unread) < UNREAD:
             self.apply("unread", time, episode, self._shown(data)[:80])
 
-    def _excerpt(self, data: bytes) -> None:
+    def _excerpt(self, data: bytes, strange: bytes) -> None:
         if len(self.history.excerpts) < EXCERPTS:
-            self.apply("excerpt", self.history.deliveries - 1, self._shown(data))
+            self.apply("excerpt", self.history.deliveries - 1, self._shown(data, strange.decode()))
 
-    def _shown(self, data: bytes) -> str:
-        text = self._redact(data[: 64 * EXCERPT_LENGTH].decode("utf-8", "replace"))
-        return text if len(text) <= EXCERPT_LENGTH else f"{text[:EXCERPT_LENGTH]}… ({len(data):,} bytes)"
+    def _shown(self, data: bytes, strange: str = "") -> str:
+        """Some of `data` without secrets: its beginning, or what is around `strange`."""
+        text = self._redact(data[:LONGEST].decode("utf-8", "replace"))
+        if len(text) <= EXCERPT_LENGTH:
+            return text
+        at = max(0, text.lower().find(strange) - EXCERPT_LENGTH // 2) if strange else 0
+        begun = "…" if at else ""
+        return f"{begun}{text[at : at + EXCERPT_LENGTH]}… ({len(data):,} bytes)"
 
 
 def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
