@@ -10,6 +10,7 @@ import gc
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -55,8 +56,9 @@ from crosstalk.schedule.strategies.plain import Plain
 from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
+from crosstalk.settings import REACHING
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
-from crosstalk.targets.loader import TargetError, load, reloaded
+from crosstalk.targets.loader import StartAgain, TargetError, load, reloaded
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
@@ -90,7 +92,8 @@ def control_program(guarantees: Guarantees = LENIENT) -> Program:
 class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
-    `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module.
+    `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
+    run; `exempt` says which checks can't be judged on this target, and why.
     """
 
     target: str
@@ -101,6 +104,8 @@ class Examination:
     names: dict[str, str] = field(default_factory=dict)
     declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    exempt: Mapping[str, str] = field(default_factory=dict)
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -116,19 +121,26 @@ class Examination:
 
     def world(self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None) -> World:
         """As `run`, and hands back the whole world of the run."""
-        world = run_world(
-            program,
-            self.factory,
-            self.adapter,
-            strategy,
-            key=KEY,
-            run_id=run_id,
-            sabotage=sabotage,
-            guarantees=self.guarantees,
-        )
+        try:
+            world = self._played(program, strategy, run_id, sabotage)
+        except StartAgain:
+            world = self._played(program, strategy, run_id, sabotage)
         if world.loop.delays:
             self.delays.update(world.loop.delays)
         return world
+
+    def _played(self, program: Program, strategy: Strategy, run_id: int, sabotage: Any) -> World:
+        with self.around():
+            return run_world(
+                program,
+                self.factory,
+                self.adapter,
+                strategy,
+                key=KEY,
+                run_id=run_id,
+                sabotage=sabotage,
+                guarantees=self.guarantees,
+            )
 
 
 def open_target(
@@ -142,6 +154,21 @@ def open_target(
     `names` maps connect, disconnect or publish to the broadcaster's own method names. Raises TargetError with one
     sentence.
     """
+    if isinstance(target, str) and target.startswith("asgi:"):
+        try:
+            from crosstalk.asgi import open_asgi
+        except ModuleNotFoundError as error:
+            if error.name != "greenlet":
+                raise
+            raise TargetError(
+                "asgi: targets need greenlet, to run inline what applications give to threads: "
+                "pip install 'pytest-crosstalk[asgi]'"
+            ) from None
+        return open_asgi(target, names or {}, guarantees)
+    stray = [name for name, value in (names or {}).items() if name in REACHING and value]
+    if stray:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in stray)
+        raise TargetError(f"{options} tells how to reach an ASGI application: give asgi:module:app as the target")
     if isinstance(target, str):
         spec, factory = target, load(target)
     else:
@@ -210,7 +237,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
     found = []
     blocked = False
     for name, sabotage in SABOTAGE:
-        if name not in checks or _declared_off(examination.guarantees, name, sabotage):
+        if name not in checks or name in examination.exempt or _declared_off(examination.guarantees, name, sabotage):
             continue
         caught = False
         if not blocked:
@@ -344,12 +371,13 @@ class _Explorer:
         self.schedules = schedules
         self.progress = progress
         self.family = family
-        self.checks = checks
+        self.asked = checks
+        self.checks = tuple(check for check in checks if check not in examination.exempt)
         self.began = time.monotonic()
-        self.opportunities = dict.fromkeys(checks, 0)
+        self.opportunities = dict.fromkeys(self.checks, 0)
         self.defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...]]] = {}
         self.lost: set[str] = set()
-        self.found: dict[str, list[FoundViolation]] = {name: [] for name in checks}
+        self.found: dict[str, list[FoundViolation]] = {name: [] for name in self.checks}
         self.notes: list[str] = []
         self.runs = self.decisions = self.deliveries = 0
         self.interrupted = False
@@ -363,6 +391,8 @@ class _Explorer:
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
+            if not self.checks:
+                return self._verdict(known)
             known = controls(self.examination, self.checks)
             growing = self._census()
             self._explore(0.7 if growing else 1.0)
@@ -391,14 +421,9 @@ class _Explorer:
             run = next(runs)
             self.runs += 1
             self._count(run.history, run.tape)
-            again = False
             for check, result in run.results.items():
                 self.opportunities[check] += result.opportunities
-                for violation in result.violations:
-                    if violation.cause == "frames were sent" and _leaks(run):
-                        continue  # whoever sends everything to everybody sends too much
-                    again |= not self._seen(check, violation.cause, run.strategy, run.program, run.tape)
-            if again:
+            if not self._take_in(run):
                 # from here on every run gets a freshly loaded module
                 runs = explore(self.examination, self.seed + self.runs, self.family, self.checks)
             if any("kept the thread" in crash for crash in run.history.crashes):
@@ -407,6 +432,16 @@ class _Explorer:
                 gc.collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
+
+    def _take_in(self, run: Run) -> bool:
+        """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
+        for check, result in run.results.items():
+            for violation in result.violations:
+                if violation.cause == "frames were sent" and _leaks(run):
+                    continue  # whoever sends everything to everybody sends too much
+                if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
+                    return False
+        return True
 
     def _explored(self) -> Explored:
         seconds = round(time.monotonic() - self.began, 3)
@@ -428,6 +463,7 @@ class _Explorer:
                 clean = examination
             if _confirmed(clean, check, cause, program, tape) is None:
                 fresh = examination.fresh
+                fresh()  # for the very next run
                 self.examination = replace(examination, factory=lambda: fresh()(), fresh=None)
                 self.reloading = True
                 self.notes.append(
@@ -481,20 +517,21 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
-        for check in self.checks:
+        for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
+            opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
             outcome, reason = judge(
-                self.opportunities[check],
-                len(self.found[check]),
+                opportunities,
+                len(found),
                 all(caught) if caught else None,
-                lost=check in self.lost and not self.found[check],
+                lost=check in self.lost and not found,
                 inapplicable=self._inapplicable(check),
             )
             if self.interrupted and outcome == "pass":
                 outcome, reason = "unknown", "interrupted"
             elif VirtualLoop.from_threads > self.from_threads and outcome == "pass":
                 outcome, reason = "unknown", "the broadcaster uses threads of its own, which no schedule can repeat"
-            verdicts.append(CheckVerdict(check, outcome, self.opportunities[check], tuple(self.found[check]), reason))
+            verdicts.append(CheckVerdict(check, outcome, opportunities, found, reason))
         return Verdict(
             worst([c.verdict for c in verdicts]),
             self.examination.target,
@@ -508,6 +545,8 @@ class _Explorer:
 
     def _inapplicable(self, check: str) -> str:
         guarantees = self.examination.guarantees
+        if check in self.examination.exempt:
+            return self.examination.exempt[check]
         if check == "truthful_count":
             return "no publish returned a count of connections"
         if check == "duplicate" and guarantees.at_least_once:

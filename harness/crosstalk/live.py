@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -61,6 +61,17 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     if isinstance(caused, HttpCall):
         allowed(caused.url, profile.allow_hosts)
     return Plan(profile, url, users, log_in, caused, Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH)
+
+
+def shard(planned: Plan, worker: str, workers: int) -> Plan:
+    """The share of one of several workers (`gw0`, `gw1`, ...): other users, and its part of the rates."""
+    number = int("".join(c for c in worker if c.isdigit()) or 0)
+    users = planned.users[number::workers]
+    if workers < 2 or len(users) < 2:
+        return planned
+    rates = {"rate": planned.profile.rate / workers, "connect_rate": planned.profile.connect_rate / workers}
+    seed = planned.profile.seed + 7_919 * number
+    return replace(planned, users=users, profile=msgspec.structs.replace(planned.profile, seed=seed, **rates))
 
 
 def settings(planned: Plan, journal: Path | None = None, target: str = "", again: str = "") -> LiveSettings:

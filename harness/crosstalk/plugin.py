@@ -45,16 +45,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         options: dict[str, Any] = {"dest": f"crosstalk_{setting.name}", "default": None, "help": setting.help}
         if setting.kind == "flag":
             options["action"] = "store_true"
-        elif setting.kind == "list":
-            options.update(action="append", metavar="NAME=VALUE")
+        elif setting.kind in ("list", "lines"):
+            options.update(action="append", metavar="NAME=VALUE" if setting.kind == "list" else "TEXT")
         else:
             options["metavar"] = {"seconds": "SECONDS", "whole": "N"}.get(setting.kind, "TEXT")
         group.addoption(setting.option, **options)
         parser.addini(
             f"crosstalk_{setting.name}",
             setting.help,
-            type=cast(Any, "linelist" if setting.kind == "list" else "string"),
-            default=[] if setting.kind == "list" else "",
+            type=cast(Any, "linelist" if setting.kind in ("list", "lines") else "string"),
+            default=[] if setting.kind in ("list", "lines") else "",
         )
 
 
@@ -90,6 +90,23 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     config.stash[_COUNT] = sum("crosstalk" in getattr(item, "fixturenames", ()) for item in items)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this pytest run."""
+    return config.stash[_SETTINGS]
+
+
+def named_broadcaster(config: pytest.Config) -> str:
+    """The SPEC that was named by option, environment or ini key; else nothing."""
+    return config.stash[_SETTINGS].broadcaster
+
+
+def record(config: pytest.Config, verdict: Verdict) -> None:
+    """Take a verdict into the evidence of this pytest run."""
+    import msgspec
+
+    config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.loop import UNSEEN, Gate, Strategy
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
@@ -47,6 +47,7 @@ def play(strategy: Strategy, holds: bool = False) -> tuple[list[Answer], list[in
             continue
         for gate in list(gates) if choice == 0 else [gates[choice - 1]]:
             gates.remove(gate)
+            gate.priority = UNSEEN
             order.append((gate.lane, owed[gate.lane].pop(0)))
             if owed[gate.lane]:
                 gates.append(Gate(gate.lane, "send", lambda: None))

@@ -14,7 +14,8 @@ def check(history: History) -> Result:
     result = Result()
     if history.guarantees.at_least_once:
         return result
-    counts: dict[tuple[int, int], int] = {}
+    counts: dict[int, int] = {}
+    size = len(history.contents)
     contents = history.contents
     receivers = [episode.user for episode in history.episodes]
     carried = [frame.carried for frame in history.frames]
@@ -27,7 +28,7 @@ def check(history: History) -> Result:
             if receivers[episode] not in contents[content].users:
                 continue
             opportunities += 1
-            key = episode, content
+            key = episode * size + content
             count = counts.get(key)
             if count is None:
                 counts[key] = 1

@@ -20,12 +20,13 @@ def check(history: History) -> Result:
     in_call_order = history.guarantees.concurrent_order
     carried = [frame.carried for frame in history.frames]
     latest: dict[int, int] = {}
-    seen: set[tuple[int, int]] = set()
+    seen: set[int] = set()
+    size = len(history.contents)
     opportunities = 0
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
         for content in carried[number]:
             sent = publish.get(content)
-            key = episode, content
+            key = episode * size + content
             if sent is None or key in seen:
                 continue
             seen.add(key)

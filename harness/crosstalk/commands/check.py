@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.reaching import reached, reaching
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import Explored
@@ -52,12 +54,18 @@ def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
 @click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
 @click.option("--connect", default="", help="Name of the broadcaster's connect method.")
 @click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
-@click.option("--publish", default="", help="Name of the method that sends an event to one user.")
+@click.option(
+    "--publish",
+    default="",
+    help="Name of the method that sends an event to one user; of an ASGI application 'POST /path', module:function "
+    "or message.",
+)
 @click.option("--strict", is_flag=True, help="Hold the broadcaster to the strict guarantees.")
 @click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What the broadcaster promises.")
 @click.option(
     "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
 )
+@reaching
 @click.option("--quiet", "-q", is_flag=True, help="No progress line.")
 def check(
     spec: str,
@@ -72,9 +80,10 @@ def check(
     guarantee: tuple[str, ...],
     grammar: str,
     quiet: bool,
+    **asgi: Any,
 ) -> None:
-    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
-    names = {"connect": connect, "disconnect": disconnect, "publish": publish}
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC."""
+    names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
         examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
     except (TargetError, ValueError) as error:

@@ -7,10 +7,12 @@ from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.timeline import printable
 
 
-def live_findings(verdict: Verdict) -> list[str]:
-    """Each distinct defect: in words, as a picture, how often it was seen, and how to look again."""
+def live_findings(verdict: Verdict, only: str = "") -> list[str]:
+    """Each distinct defect (`only` of one check): in words, as a picture, how often it was seen, and how again."""
     lines: list[str] = []
     for check in verdict.checks:
+        if only not in ("", check.name):
+            continue
         for violation in check.violations:
             lines.append(f"{check.name}: {printable(violation.message)}")
             if violation.timeline:

@@ -22,7 +22,7 @@ from crosstalk.scenarios.program import (
     Twin,
     Wait,
 )
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import UNSEEN, Gate
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
@@ -57,7 +57,7 @@ class Track(Gate):
         if self.index < len(self.steps):
             if not world.closing:
                 loop = world.loop
-                self.priority = -1.0
+                self.priority = UNSEEN
                 self.opened = loop.now
                 loop.gates.append(self)
             return

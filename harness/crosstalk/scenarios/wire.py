@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import UNSEEN, Gate
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
@@ -42,7 +42,7 @@ class Answer(Gate):
         self.wire = wire
         self.future = future
         self.opened = 0.0
-        self.priority = -1.0
+        self.priority = UNSEEN
 
     def complete(self) -> None:
         future = self.future
@@ -65,7 +65,7 @@ class Sending(Answer):
         self.wire = wire
         self.future = asyncio.Future(loop=world.loop)
         self.opened = world.loop.now
-        self.priority = -1.0
+        self.priority = UNSEEN
         self.world = world
         self.row = row
         self.marks = world.marks

@@ -35,8 +35,14 @@ from typing import Any, Protocol
 TICKS = 2_000
 
 
+UNSEEN = -1.0
+
+
 class Gate:
-    """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track)."""
+    """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track).
+
+    `priority` is a strategy's own, UNSEEN while the gate is not open or no strategy has looked at it yet.
+    """
 
     __slots__ = ("callback", "kind", "lane", "opened", "priority")
 
@@ -45,7 +51,7 @@ class Gate:
         self.kind = kind
         self.callback = callback
         self.opened = 0.0
-        self.priority = -1.0
+        self.priority = UNSEEN
 
     def complete(self) -> None:
         self.callback()
@@ -221,12 +227,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def open(self, gate: Gate) -> None:
         gate.opened = self.now
+        gate.priority = UNSEEN
         self.gates.append(gate)
 
     def withdraw(self, gate: Gate) -> None:
         """Take back a gate nobody waits for any more (its waiter was cancelled, its socket stalled)."""
         if gate in self.gates:
             self.gates.remove(gate)
+            gate.priority = UNSEEN
 
     # -- the iteration ---------------------------------------------------------------------------------------
 
@@ -272,15 +280,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     choice = choose(gates, can_hold)
                     keep(choice)
                 if choice == 0:
-                    if count == 1:
-                        gates.pop().complete()
-                    else:
-                        answered = gates[:]
-                        gates.clear()
-                        for gate in answered:
-                            gate.complete()
+                    answered = gates[:]
+                    gates.clear()
+                    for gate in answered:
+                        gate.priority = UNSEEN
+                        gate.complete()
                 elif choice <= count:
-                    gates.pop(choice - 1).complete()
+                    gate = gates.pop(choice - 1)
+                    gate.priority = UNSEEN
+                    gate.complete()
                 else:
                     held = True
             if scheduled:

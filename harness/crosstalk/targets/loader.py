@@ -22,6 +22,10 @@ class TargetError(Exception):
     """The target could not be loaded; the message is one sentence for the user."""
 
 
+class StartAgain(Exception):
+    """A target kept from an earlier run could not begin again: the next run gets a fresh one."""
+
+
 def _module(name: str) -> ModuleType:
     if name.endswith(".py"):
         path = Path(name).resolve()

@@ -73,7 +73,9 @@ def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):
     assert ">>" in leak["timeline"] and f"OF {owner}" in leak["timeline"]
     assert "[redacted]" in leak["sighting"]["excerpt"]
     assert leak["sighting"]["repeats"] >= 1, "its round was played again"
-    assert f"again: crosstalk smoke {url} --users 5" in done.stdout
+    (again,) = {line for line in done.stdout.splitlines() if line.startswith("again: ")}
+    assert again.startswith(f"again: crosstalk smoke {url} --") and again.endswith(" --seed 0")
+    assert "--users 5" in again and "--auth jwt" in again
     assert len(tokens) == 5
     artefacts = {path: path.read_bytes() for path in (tmp_path / "reports").rglob("*") if path.is_file()}
     assert {path.name for path in artefacts} >= {"verdict.json", "live.jsonl"}
@@ -203,7 +205,7 @@ def test_after_kill_9_the_journal_still_shows_the_leak(tmp_path):
     done = smoke(tmp_path, "--from-journal", str(journal))
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(
-        r"isolation: 'crosstalk-user-\d+' was sent a agent_\w+ that belongs to 'crosstalk-user", done.stdout
+        r"isolation: 'crosstalk-user-\d+' was sent agent_\w+, which belongs to 'crosstalk-user", done.stdout
     )
     assert SECRET not in done.stdout and "eyJ" not in done.stdout + journal.read_text()
 
