@@ -99,7 +99,7 @@ class Settings:
     ready: str = ""
     body: str = ""
     publish_header: tuple[str, ...] = ()
-    profile: str
+    profile: str = ""
 
     @property
     def names(self) -> dict[str, str]:
