@@ -14,11 +14,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from crosstalk.plugin import named_broadcaster
 
     named = named_broadcaster(config)
-    smoke = [
-        item
-        for item in items
-        if Path(os.path.realpath(item.path)).is_relative_to(Path(os.path.realpath(HERE / "smoke")))
-    ]
+    smoke = [item for item in items if item.path.resolve().is_relative_to(HERE / "smoke")]
     others = [item for item in items if item not in smoke and "crosstalk" in getattr(item, "fixturenames", ())]
     if named.startswith(LIVE):
         reason = f"{named.partition('?')[0]} is a live system: it is judged by the smoke suite"
