@@ -16,7 +16,7 @@ from crosstalk.checks.live.success import tried
 from crosstalk.controls.live import LIVE_SABOTAGE
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
-from crosstalk.model.live_figures import LiveFigures, Sighting, bound
+from crosstalk.model.live_figures import LiveFigures, Sighting, bound, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
 from crosstalk.model.times import Times
 from crosstalk.model.verdict import (
@@ -227,9 +227,7 @@ class Tally:
     def _doubts(self, name: str) -> tuple[Outcome, str]:
         """What keeps a check without violations from a pass, or what its pass says."""
         if name == "isolation":
-            most = bound(self.opportunities[name])
-            how = ", ".join(f"{count:,} by {basis}" for basis, count in self.bases.most_common())
-            return "pass", f"0 leaks: below {most:.2g} a delivery at 95 %; judged {how}"
+            return "pass", proven(self.opportunities[name], self.bases)
         if name == "protocol" and self.unread:
             first = self.unread[0]
             return "unknown", f"{self.unread_count} frames could not be read, the first: {first!r}"

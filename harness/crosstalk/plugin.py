@@ -258,11 +258,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     import msgspec
 
     from crosstalk.model.verdict import Verdict, merge
+    from crosstalk.reporting.live_terminal import live_judgement
     from crosstalk.reporting.terminal import judgement
 
     verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence])
     terminalreporter.section("crosstalk")
-    for line in judgement(verdict):
+    for line in judgement(verdict) if verdict.live is None else live_judgement(verdict):
         terminalreporter.line(line)
     folder = Path(config.rootpath, config.stash[_SETTINGS].reports)
     try:

@@ -71,6 +71,12 @@ def bound(opportunities: int, confidence: float = 0.95) -> float:
     return 1 - (1 - confidence) ** (1 / opportunities) if opportunities else 1.0
 
 
+def proven(opportunities: int, bases: dict[str, int]) -> str:
+    """What it means that no leak was seen."""
+    how = ", ".join(f"{count:,} by {basis}" for basis, count in Counter(bases).most_common())
+    return f"0 leaks: below {bound(opportunities):.2g} a delivery at 95 %; judged {how}"
+
+
 def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
     """Several runs of different users at the same time as one; of percentiles the worst."""
     if not figures:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from crosstalk.model.live_figures import LiveFigures, Sighting, added
+from crosstalk.model.live_figures import LiveFigures, Sighting, added, proven
 
 SCHEMA = 1
 Outcome = Literal["pass", "unknown", "fail"]
@@ -117,12 +117,15 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
             checks.setdefault(check.name, []).append(check)
         for control in verdict.controls:
             controls.setdefault((control.check, control.sabotage), []).append(control)
+    live = added([v.live for v in verdicts if v.live is not None])
     merged = []
     for name, found in checks.items():
         outcome = worst(check.verdict for check in found)
         violations = {v.cause: v for check in reversed(found) for v in check.violations}
         reason = next((check.reason for check in found if check.verdict == outcome), "")
         total = sum(check.opportunities for check in found)
+        if live is not None and name == "isolation" and outcome == "pass":
+            reason = proven(total, live.bases)
         merged.append(CheckVerdict(name, outcome, total, tuple(violations.values()), reason))
     explored = Explored(
         sum(v.explored.programs for v in verdicts),
@@ -140,5 +143,5 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         explored,
         notes=tuple(dict.fromkeys(note for v in verdicts for note in v.notes)),
         interrupted=any(v.interrupted for v in verdicts),
-        live=added([v.live for v in verdicts if v.live is not None]),
+        live=live,
     )

@@ -26,6 +26,7 @@ def live_verdict(request: pytest.FixtureRequest) -> Verdict:
     from crosstalk.profile import load, profile
 
     settings = read_settings(request.config)
+    sentence = ""
     try:
         table = load(settings.profile, request.config.rootpath) if settings.profile else {}
         given: dict[str, object] = {"url": settings.broadcaster or None, "grammar": settings.grammar or None}
@@ -45,7 +46,9 @@ def live_verdict(request: pytest.FixtureRequest) -> Verdict:
             journal = folder / f"live{'-' * bool(worker)}{worker}.jsonl"
             verdict: Verdict = live.examine(planned, journal=journal, target=target)
     except (Unreachable, ValueError) as error:
-        pytest.fail(f"crosstalk: {error}", pytrace=False)
+        sentence = str(error)
+    if sentence:
+        pytest.fail(f"crosstalk: {sentence}", pytrace=False)
     record(request.config, verdict)
     if verdict.interrupted:
         raise KeyboardInterrupt
