@@ -13,7 +13,11 @@ import click
 
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
+    "refusals": "crosstalk.commands.refusals:refusals",
     "replay": "crosstalk.commands.replay:replay",
+    "explain": "crosstalk.commands.explain:explain",
+    "report": "crosstalk.commands.report:report",
+    "diff": "crosstalk.commands.diff:diff",
     "smoke": "crosstalk.commands.smoke:smoke",
 }
 

@@ -284,7 +284,7 @@ class Tally:
             Schedule("live", 0),
             self.redact(found.timeline),
             found.violation.cause,
-            Sighting(
+            sighting=Sighting(
                 round(found.seconds, 3),
                 found.round,
                 found.excerpt,

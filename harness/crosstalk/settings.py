@@ -65,6 +65,14 @@ SETTINGS = (
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
+    Setting(
+        "failures",
+        "--crosstalk-failures",
+        "text",
+        "",
+        "Folder of saved counterexamples, replayed first and kept (default: failures in the reports folder, "
+        "where those that pass are dropped).",
+    ),
     Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
 )
 
@@ -99,6 +107,7 @@ class Settings:
     ready: str = ""
     body: str = ""
     publish_header: tuple[str, ...] = ()
+    failures: str = ""
     profile: str = ""
 
     @property

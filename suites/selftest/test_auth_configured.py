@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import jwt as pyjwt
 import pytest
@@ -93,6 +95,27 @@ def test_tokens_of_a_file_and_of_the_environment(text, tmp_path):
 def test_one_token_for_all():
     found = configured("token", environ={"CROSSTALK_TOKEN": "shared-token"})
     assert found.users == () and bearer(login(found, "anybody")) == "shared-token"
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+WRITTEN = [text for cell in re.findall(r"^\| (`.*?) \|", README, re.M) for text in re.findall("`([^`]+)`", cell)]
+WRITTEN = [text for text in WRITTEN if re.match(r"(none|token|jwt|oauth|login|call)\b", text)]
+WRITTEN += re.findall(r"^    (jwt claims.*)$", README, re.M) + re.findall(r'--auth "([^"]+)"', README)
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_what_the_readme_says_can_be_written(text, tmp_path):
+    (tmp_path / "dev.pem").write_bytes(jwk.RSAKey.generate_key(2048).as_pem(private=True))
+    (tmp_path / "tokens.txt").write_text("alice token-of-alice")
+    (tmp_path / "users.txt").write_text("alice password-of-alice")
+    (tmp_path / "login.py").write_text("def log_in(user_id): return 'token-of-' + user_id")
+    environ = {"CROSSTALK_JWT_SECRET": SECRET, "CROSSTALK_PASSWORD": "password"}
+    found = configured(text.replace("tests/", f"{tmp_path}/"), environ=environ, folder=tmp_path)
+    assert found.said.startswith(re.match(r"\w+", text)[0])
+
+
+def test_the_readme_says_enough():
+    assert len(WRITTEN) >= 8
 
 
 @pytest.mark.parametrize("prefix", ["", "async "])

@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 import jwt as pyjwt
 import pytest
 from joserfc import jwk
-from listening import free_port, listening
+from provider import provider
 from test_http_login import answering
 
 from crosstalk.auth.base import AuthenticationFailed
@@ -23,39 +23,10 @@ from crosstalk.auth.jwks import KeySet
 from crosstalk.auth.minted import Minted, key_for
 from crosstalk.auth.oauth import OAuth
 
-SETTINGS = """
-config_version: 1
-server: {{host: "127.0.0.1", port: {port}}}
-oauth:
-  issuer: "{issuer}"
-  audience: "chat"
-  token_expiry_minutes: 60
-  device_polling_interval: 1
-  clients:
-    - {{client_id: "smoke", client_secret: "client-secret-of-smoke"}}
-    - {{client_id: "alice", client_secret: "client-secret-of-smoke"}}
-    - {{client_id: "strange client", client_secret: "a secret/with %41 + marks"}}
-    - client_id: "in a form"
-      client_secret: "a secret/with %41 + marks"
-      token_endpoint_auth_method: "client_secret_post"
-"""
-USERS = """
-config_version: 1
-users:
-  alice: {password: "password-of-alice", email: "alice@example.org", roles: ["USER"]}
-  bob: {password: "password-of-bob", email: "bob@example.org", roles: ["USER"]}
-"""
-
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory):
-    pytest.importorskip("nanoidp", reason="NanoIDP is not installed")
-    folder = tmp_path_factory.mktemp("provider")
-    port = free_port()
-    found = f"http://127.0.0.1:{port}"
-    (folder / "settings.yaml").write_text(SETTINGS.format(port=port, issuer=found))
-    (folder / "users.yaml").write_text(USERS)
-    with listening(["-m", "nanoidp", "--config", str(folder), "--port", str(port)], port, folder):
+    with provider(tmp_path_factory.mktemp("provider")) as found:
         yield found
 
 

@@ -120,7 +120,7 @@ class OAuth:
             expires = self.clock() + seconds
         others = [answer[name] for name in ("access_token", "id_token") if name != self.use and name in answer]
         if self.verify:
-            claims = await (await self._keys()).claims_of(value)
+            claims = await (await self.keys()).claims_of(value)
             expires = float(claims["exp"]) if isinstance(claims.get("exp"), (int, float)) else expires
         renewal = answer.get("refresh_token")
         return Token(
@@ -130,7 +130,7 @@ class OAuth:
             tuple(other for other in others if isinstance(other, str)),
         )
 
-    async def _keys(self) -> KeySet:
+    async def keys(self) -> KeySet:
         if self._key_set is None:
             endpoints = await self.provider.endpoints(self.exchange)
             if not endpoints.jwks:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import Explored
+from crosstalk.reporting import github
+from crosstalk.reporting.failures import keep, load
+from crosstalk.reporting.folder import leave
+from crosstalk.reporting.legible import printable
 from crosstalk.reporting.terminal import summary
-from crosstalk.reporting.timeline import printable
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
 from crosstalk.targets.loader import TargetError
@@ -66,6 +68,12 @@ def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
     "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
 )
 @reaching
+@click.option(
+    "--failures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of saved counterexamples, replayed first and kept (default: REPORTS/failures, where those that pass "
+    "are dropped).",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress line.")
 def check(
     spec: str,
@@ -79,6 +87,7 @@ def check(
     strict: bool,
     guarantee: tuple[str, ...],
     grammar: str,
+    failures: Path | None,
     quiet: bool,
     **asgi: Any,
 ) -> None:
@@ -90,13 +99,22 @@ def check(
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
     progress = _progress(quiet)
-    verdict = examine(examination, seed=seed, seconds=budget, family=family, progress=progress)
+    folder = failures or reports / "failures"
+    saved, doubts = load(folder)
+    for doubt in doubts:
+        click.echo(f"crosstalk: {printable(doubt)}", err=True)
+    verdict = examine(
+        examination, seed=seed, seconds=budget, family=family, progress=progress, saved=tuple(saved.values())
+    )
     if progress is not None:
         click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     click.echo(summary(verdict))
+    if github.is_there():
+        click.echo("\n".join(github.workflow_commands(verdict)))
+        github.append_summary(verdict)
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        click.echo(f"report: {printable(str(leave(verdict, reports)))}")
+        keep(verdict, folder, saved, drop=failures is None)
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None
