@@ -67,6 +67,10 @@ def run_world(
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
         loop.settle(SETTLE + longest)
         world.finish(longest)
+        if adapter.ending is not None:
+            world.phase = "shutting down"
+            world.start(adapter.ending(world))
+            loop.settle(SETTLE)
     tracks.clear()
     return world
 

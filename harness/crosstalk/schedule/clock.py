@@ -34,10 +34,13 @@ def tie_copies(module: ModuleType) -> None:
     """Remember the names that `module` copied (`from time import monotonic`), to be tied while runs play."""
     for name, value in list(vars(module).items()):
         for real in _NAMES:
-            if value is _REAL[real] and not isinstance(value, ModuleType):
-                entry = (vars(module), name, real)
-                if entry not in _copied:
-                    _copied.append(entry)
+            if value is _REAL[real] and not any(space is vars(module) and known == name for space, known, _ in _copied):
+                _copied.append((vars(module), name, real))
+
+
+def untie_copies(module: ModuleType) -> None:
+    """Forget what `tie_copies` remembers of a module that is given up."""
+    _copied[:] = [entry for entry in _copied if entry[0] is not vars(module)]
 
 
 @contextmanager

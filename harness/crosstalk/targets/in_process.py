@@ -10,7 +10,7 @@ connect that returns an id or handle gives it back to disconnect where that asks
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -275,6 +275,7 @@ class Adapter:
         self.single = not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
         self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
+        self.ending: Callable[[Any], Coroutine[Any, Any, None]] | None = None  # called with the world of a run
 
     def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
         """connect, disconnect and publish of `broadcaster`, each called with (user id, dict of what can be given)."""
