@@ -17,6 +17,9 @@ COMMANDS = {
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
+    "explain": "crosstalk.commands.explain:explain",
+    "report": "crosstalk.commands.report:report",
+    "diff": "crosstalk.commands.diff:diff",
 }
 
 

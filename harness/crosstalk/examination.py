@@ -9,7 +9,9 @@ import asyncio
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -17,6 +19,7 @@ import msgspec
 
 from crosstalk.checks import CHECKS, Result
 from crosstalk.controls.sabotage import SABOTAGE, hoard
+from crosstalk.exhibit import exhibit
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
@@ -44,7 +47,7 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
-from crosstalk.scenarios.runner import run_world
+from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
@@ -55,14 +58,21 @@ from crosstalk.schedule.strategies.plain import Plain
 from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
+from crosstalk.settings import REACHING
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
-from crosstalk.targets.loader import TargetError, load, reloaded
+from crosstalk.targets.loader import StartAgain, TargetError, load, reloaded
+from crosstalk.targets.loader import digest as loader_digest
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
+RUN_IDS = 61
+"""So many run ids take turns: an event of a run before is told from this run's, and tokens need not all be new."""
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
+POINTS = 40
+EXHIBIT = 0.3
+"""Seconds at most that are spent on the nearest run that passes."""
 
 
 def control_program(guarantees: Guarantees = LENIENT) -> Program:
@@ -88,7 +98,8 @@ def control_program(guarantees: Guarantees = LENIENT) -> Program:
 class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
-    `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module.
+    `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
+    run; `exempt` says which checks can't be judged on this target, and why.
     """
 
     target: str
@@ -99,6 +110,8 @@ class Examination:
     names: dict[str, str] = field(default_factory=dict)
     declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    exempt: Mapping[str, str] = field(default_factory=dict)
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -114,19 +127,26 @@ class Examination:
 
     def world(self, program: Program, strategy: Strategy, run_id: int = 1, sabotage: Any = None) -> World:
         """As `run`, and hands back the whole world of the run."""
-        world = run_world(
-            program,
-            self.factory,
-            self.adapter,
-            strategy,
-            key=KEY,
-            run_id=run_id,
-            sabotage=sabotage,
-            guarantees=self.guarantees,
-        )
+        try:
+            world = self._played(program, strategy, run_id, sabotage)
+        except StartAgain:
+            world = self._played(program, strategy, run_id, sabotage)
         if world.loop.delays:
             self.delays.update(world.loop.delays)
         return world
+
+    def _played(self, program: Program, strategy: Strategy, run_id: int, sabotage: Any) -> World:
+        with self.around():
+            return run_world(
+                program,
+                self.factory,
+                self.adapter,
+                strategy,
+                key=KEY,
+                run_id=run_id,
+                sabotage=sabotage,
+                guarantees=self.guarantees,
+            )
 
 
 def open_target(
@@ -140,6 +160,21 @@ def open_target(
     `names` maps connect, disconnect or publish to the broadcaster's own method names. Raises TargetError with one
     sentence.
     """
+    if isinstance(target, str) and target.startswith("asgi:"):
+        try:
+            from crosstalk.asgi import open_asgi
+        except ModuleNotFoundError as error:
+            if error.name != "greenlet":
+                raise
+            raise TargetError(
+                "asgi: targets need greenlet, to run inline what applications give to threads: "
+                "pip install 'pytest-crosstalk[asgi]'"
+            ) from None
+        return open_asgi(target, names or {}, guarantees)
+    stray = [name for name, value in (names or {}).items() if name in REACHING and value]
+    if stray:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in stray)
+        raise TargetError(f"{options} tells how to reach an ASGI application: give asgi:module:app as the target")
     if isinstance(target, str):
         spec, factory = target, load(target)
     else:
@@ -208,7 +243,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
     found = []
     blocked = False
     for name, sabotage in SABOTAGE:
-        if name not in checks or _declared_off(examination.guarantees, name, sabotage):
+        if name not in checks or name in examination.exempt or _declared_off(examination.guarantees, name, sabotage):
             continue
         caught = False
         if not blocked:
@@ -230,7 +265,10 @@ def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """One explored run: which strategy chose, what was played, and what each check says of it."""
+    """One explored run: which strategy chose, what was played, and what each check says of it.
+
+    `reached` counts the kinds of hand-over that this exploration has reached so far.
+    """
 
     number: int
     strategy: str
@@ -238,6 +276,7 @@ class Run:
     tape: tuple[int, ...]
     history: History
     results: dict[str, Result]
+    reached: int = 0
 
 
 # Of 256 programs: most are of the small mixed family, some of each other, one wide and two long ones.
@@ -291,11 +330,12 @@ def explore(
             name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         small = drawn not in ("wide", "long")
         program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
-        world = examination.world(program, strategy, run_id=number & 0xFFFF)
+        world = examination.world(program, strategy, run_id=number % RUN_IDS)
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
-        yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
+        results = {check: CHECKS[check](history) for check in checks}
+        yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
             # the broadcaster sets timers: time also moves to just before and just after them
@@ -312,14 +352,18 @@ def examine(
     progress: Callable[[Explored, int], None] | None = None,
     family: str = "any",
     checks: Sequence[str] = tuple(CHECKS),
+    saved: Sequence[Counterexample] = (),
 ) -> Verdict:
     """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
 
     `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged. Ctrl-C ends the
     exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
-    what was explored so far, and how many distinct violations are known.
+    what was explored so far, and how many distinct violations are known. `saved` counterexamples are replayed first.
     """
-    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+    explorer = _Explorer(examination, seed, seconds, schedules, progress, family, checks)
+    explorer.saved = saved
+    with many_runs():
+        return explorer.examine()
 
 
 class _Explorer:
@@ -341,16 +385,20 @@ class _Explorer:
         self.schedules = schedules
         self.progress = progress
         self.family = family
-        self.checks = checks
+        self.asked = checks
+        self.checks = tuple(check for check in checks if check not in examination.exempt)
         self.began = time.monotonic()
-        self.opportunities = dict.fromkeys(checks, 0)
+        self.opportunities = dict.fromkeys(self.checks, 0)
         self.defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...]]] = {}
         self.lost: set[str] = set()
-        self.found: dict[str, list[FoundViolation]] = {name: [] for name in checks}
+        self.found: dict[str, list[FoundViolation]] = {name: [] for name in self.checks}
         self.notes: list[str] = []
-        self.runs = self.decisions = self.deliveries = 0
+        self.runs = self.decisions = self.deliveries = self.reached = 0
+        self.strategies: Counter[str] = Counter()
+        self.coverage: list[tuple[float, int]] = []
         self.interrupted = False
         self.reloading = False
+        self.saved: Sequence[Counterexample] = ()
         self.from_threads = VirtualLoop.from_threads
 
     def examine(self) -> Verdict:
@@ -360,7 +408,10 @@ class _Explorer:
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
+            if not self.checks:
+                return self._verdict(known)
             known = controls(self.examination, self.checks)
+            self._replay()
             growing = self._census()
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -380,6 +431,18 @@ class _Explorer:
     def _left(self, share: float = 1.0) -> float:
         return self.began + self.seconds * share - time.monotonic()
 
+    def _replay(self) -> None:
+        """Saved counterexamples of this target: those that still fail are known from the start."""
+        mine = [s for s in self.saved if s.target == self.examination.target and s.check in self.checks]
+        failing = [s for s in mine if _confirmed(self.examination, s.check, s.cause, s.program, s.tape) is not None]
+        for example in failing:
+            self.defects.setdefault((example.check, example.cause), (example.strategy, example.program, example.tape))
+        if mine:
+            self.notes.append(
+                f"{len(mine)} saved counterexample{'s were' if len(mine) > 1 else ' was'} replayed first: "
+                f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
+            )
+
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
@@ -388,14 +451,12 @@ class _Explorer:
             run = next(runs)
             self.runs += 1
             self._count(run.history, run.tape)
-            again = False
+            self.strategies[run.strategy] += 1
+            if run.reached > self.reached:
+                self._reached(run.reached)
             for check, result in run.results.items():
                 self.opportunities[check] += result.opportunities
-                for violation in result.violations:
-                    if violation.cause == "frames were sent" and _leaks(run):
-                        continue  # whoever sends everything to everybody sends too much
-                    again |= not self._seen(check, violation.cause, run.strategy, run.program, run.tape)
-            if again:
+            if not self._take_in(run):
                 # from here on every run gets a freshly loaded module
                 runs = explore(self.examination, self.seed + self.runs, self.family, self.checks)
             if any("kept the thread" in crash for crash in run.history.crashes):
@@ -405,9 +466,27 @@ class _Explorer:
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
+    def _take_in(self, run: Run) -> bool:
+        """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
+        for check, result in run.results.items():
+            for violation in result.violations:
+                if violation.cause == "frames were sent" and _leaks(run):
+                    continue  # whoever sends everything to everybody sends too much
+                if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
+                    return False
+        return True
+
     def _explored(self) -> Explored:
         seconds = round(time.monotonic() - self.began, 3)
-        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
+        strategies, coverage = dict(self.strategies), tuple(self.coverage)
+        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds, strategies, coverage)
+
+    def _reached(self, kinds: int) -> None:
+        """Keep some POINTS moments of how coverage grew."""
+        self.reached = kinds
+        self.coverage.append((round(time.monotonic() - self.began, 3), kinds))
+        if len(self.coverage) > 2 * POINTS:
+            self.coverage = self.coverage[1::2]
 
     def _count(self, history: History, tape: tuple[int, ...]) -> None:
         self.decisions += len(tape)
@@ -425,6 +504,7 @@ class _Explorer:
                 clean = examination
             if _confirmed(clean, check, cause, program, tape) is None:
                 fresh = examination.fresh
+                fresh()  # for the very next run
                 self.examination = replace(examination, factory=lambda: fresh()(), fresh=None)
                 self.reloading = True
                 self.notes.append(
@@ -478,20 +558,21 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
-        for check in self.checks:
+        for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
+            opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
             outcome, reason = judge(
-                self.opportunities[check],
-                len(self.found[check]),
+                opportunities,
+                len(found),
                 all(caught) if caught else None,
-                lost=check in self.lost and not self.found[check],
+                lost=check in self.lost and not found,
                 inapplicable=self._inapplicable(check),
             )
             if self.interrupted and outcome == "pass":
                 outcome, reason = "unknown", "interrupted"
             elif VirtualLoop.from_threads > self.from_threads and outcome == "pass":
                 outcome, reason = "unknown", "the broadcaster uses threads of its own, which no schedule can repeat"
-            verdicts.append(CheckVerdict(check, outcome, self.opportunities[check], tuple(self.found[check]), reason))
+            verdicts.append(CheckVerdict(check, outcome, opportunities, found, reason))
         return Verdict(
             worst([c.verdict for c in verdicts]),
             self.examination.target,
@@ -505,6 +586,8 @@ class _Explorer:
 
     def _inapplicable(self, check: str) -> str:
         guarantees = self.examination.guarantees
+        if check in self.examination.exempt:
+            return self.examination.exempt[check]
         if check == "truthful_count":
             return "no publish returned a count of connections"
         if check == "duplicate" and guarantees.at_least_once:
@@ -557,10 +640,14 @@ def violation_of(
     declared: dict[str, Any] = msgspec.to_builtins(examination.declared)
     usual: dict[str, Any] = msgspec.to_builtins(LENIENT)
     unusual = {name: value for name, value in declared.items() if value != usual[name]}
-    token = write(Counterexample(examination.target, check, cause, strategy, program, tape, examination.names, unusual))
+    target, names = examination.target, examination.names
+    token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
-    return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)
+    shown = exhibit(examination, check, cause, program, tape, time.monotonic() + EXHIBIT)
+    return FoundViolation(
+        violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause, shown
+    )
 
 
 __all__ = [

@@ -36,7 +36,14 @@ SETTINGS = (
     Setting("reports", "--crosstalk-reports", "text", "reports", "Folder that gets verdict.json (default reports)."),
     Setting("connect", "--crosstalk-connect", "text", "", "Name of the broadcaster's connect method."),
     Setting("disconnect", "--crosstalk-disconnect", "text", "", "Name of the broadcaster's disconnect method."),
-    Setting("publish", "--crosstalk-publish", "text", "", "Name of the method that sends an event to one user."),
+    Setting(
+        "publish",
+        "--crosstalk-publish",
+        "text",
+        "",
+        "Name of the method that sends an event to one user; of an ASGI application 'POST /path', module:function "
+        "or message.",
+    ),
     Setting("strict", "--crosstalk-strict", "flag", False, "Hold the broadcaster to the strict guarantees."),
     Setting(
         "guarantee",
@@ -48,7 +55,29 @@ SETTINGS = (
     Setting(
         "grammar", "--crosstalk-grammar", "text", "", "The event types of one run in order, such as 'a b+ (c|d)?'."
     ),
+    Setting("open", "--crosstalk-open", "text", "", "Of an ASGI application: the path that users connect to."),
+    Setting("header", "--crosstalk-header", "lines", (), "'Name: value' that connections and requests carry."),
+    Setting("subprotocol", "--crosstalk-subprotocol", "lines", (), "A subprotocol that connections offer."),
+    Setting("query", "--crosstalk-query", "lines", (), "name=value in the query of connections and requests."),
+    Setting("cookie", "--crosstalk-cookie", "lines", (), "name=value, a cookie of connections and requests."),
+    Setting("token", "--crosstalk-token", "text", "", "module:function that makes a user's token of the user's id."),
+    Setting("hello", "--crosstalk-hello", "text", "", "What a client sends first on each connection."),
+    Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
+    Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
+    Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
+    Setting(
+        "failures",
+        "--crosstalk-failures",
+        "text",
+        "",
+        "Folder of saved counterexamples, replayed first and kept (default: failures in the reports folder, "
+        "where those that pass are dropped).",
+    ),
 )
+
+
+REACHING = ("open", "header", "subprotocol", "query", "cookie", "token", "hello", "ready", "body", "publish_header")
+"""How an ASGI application is reached: what crosstalk.targets.asgi.options reads."""
 
 
 class SettingError(ValueError):
@@ -67,11 +96,23 @@ class Settings:
     strict: bool
     guarantee: tuple[str, ...]
     grammar: str
+    open: str = ""
+    header: tuple[str, ...] = ()
+    subprotocol: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    cookie: tuple[str, ...] = ()
+    token: str = ""
+    hello: str = ""
+    ready: str = ""
+    body: str = ""
+    publish_header: tuple[str, ...] = ()
+    failures: str = ""
 
     @property
     def names(self) -> dict[str, str]:
-        """The methods named, by role."""
-        return {role: getattr(self, role) for role in ("connect", "disconnect", "publish") if getattr(self, role)}
+        """How the target is called, by role: its methods' names, or how an ASGI application is reached."""
+        given = {name: getattr(self, name) for name in ("connect", "disconnect", "publish", *REACHING)}
+        return {name: value if isinstance(value, str) else "\n".join(value) for name, value in given.items() if value}
 
 
 def read(
@@ -95,9 +136,10 @@ def read(
 
 
 def _converted(setting: Setting, value: Any, source: str) -> Any:
-    if setting.kind == "list":
-        items = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
-        return tuple(item.strip() for item in items if item.strip())
+    if setting.kind in ("list", "lines"):
+        if isinstance(value, str):
+            value = (value.replace(",", "\n") if setting.kind == "list" else value).splitlines()
+        return tuple(item.strip() for item in value if item.strip())
     if setting.kind == "flag":
         if value is True:
             return True

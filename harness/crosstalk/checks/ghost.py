@@ -17,18 +17,22 @@ def check(history: History) -> Result:
         _replayed(history, result)
     left = [episode.left for episode in history.episodes]
     rows = zip(history.send_episode, history.send_frame, history.send_start, strict=True)
+    opportunities = 0
     for row, (episode, number, start) in enumerate(rows):
-        if left[episode] == NEVER:
+        ended = left[episode]
+        if ended == NEVER:
             continue
-        result.opportunities += 1
+        opportunities += 1
+        if start <= ended:
+            continue
         frame = history.frames[number]
-        user_number = history.episodes[episode].user
-        if frame.content >= 0 and user_number not in history.contents[frame.content].users:
+        receiver = history.episodes[episode].user
+        if frame.content >= 0 and receiver not in history.contents[frame.content].users:
             continue  # that is isolation's to tell
-        if start > left[episode]:
-            user = history.users[history.episodes[episode].user]
-            message = f"a send to {user!r} started after the disconnect of that connection had returned"
-            result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
+        user = history.users[receiver]
+        message = f"a send to {user!r} started after the disconnect of that connection had returned"
+        result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
+    result.opportunities += opportunities
     return result
 
 

@@ -7,16 +7,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
-import msgspec
 
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.reaching import reached, reaching
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.verdict import Explored
+from crosstalk.reporting import github
+from crosstalk.reporting.failures import keep, load
+from crosstalk.reporting.folder import leave
+from crosstalk.reporting.legible import printable
 from crosstalk.reporting.terminal import summary
-from crosstalk.reporting.timeline import printable
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
 from crosstalk.targets.loader import TargetError
@@ -52,11 +56,23 @@ def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
 @click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
 @click.option("--connect", default="", help="Name of the broadcaster's connect method.")
 @click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
-@click.option("--publish", default="", help="Name of the method that sends an event to one user.")
+@click.option(
+    "--publish",
+    default="",
+    help="Name of the method that sends an event to one user; of an ASGI application 'POST /path', module:function "
+    "or message.",
+)
 @click.option("--strict", is_flag=True, help="Hold the broadcaster to the strict guarantees.")
 @click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What the broadcaster promises.")
 @click.option(
     "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
+)
+@reaching
+@click.option(
+    "--failures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of saved counterexamples, replayed first and kept (default: REPORTS/failures, where those that pass "
+    "are dropped).",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress line.")
 def check(
@@ -71,23 +87,34 @@ def check(
     strict: bool,
     guarantee: tuple[str, ...],
     grammar: str,
+    failures: Path | None,
     quiet: bool,
+    **asgi: Any,
 ) -> None:
-    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute."""
-    names = {"connect": connect, "disconnect": disconnect, "publish": publish}
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC."""
+    names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
         examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
     progress = _progress(quiet)
-    verdict = examine(examination, seed=seed, seconds=budget, family=family, progress=progress)
+    folder = failures or reports / "failures"
+    saved, doubts = load(folder)
+    for doubt in doubts:
+        click.echo(f"crosstalk: {printable(doubt)}", err=True)
+    verdict = examine(
+        examination, seed=seed, seconds=budget, family=family, progress=progress, saved=tuple(saved.values())
+    )
     if progress is not None:
         click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     click.echo(summary(verdict))
+    if github.is_there():
+        click.echo("\n".join(github.workflow_commands(verdict)))
+        github.append_summary(verdict)
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        click.echo(f"report: {printable(str(leave(verdict, reports)))}")
+        keep(verdict, folder, saved, drop=failures is None)
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None

@@ -6,10 +6,13 @@ pass. `Verdict` is what `verdict.json` holds; SCHEMA is its version.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
+
+from crosstalk.model.scene import Exhibit
 
 SCHEMA = 1
 Outcome = Literal["pass", "unknown", "fail"]
@@ -30,7 +33,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class FoundViolation(msgspec.Struct, frozen=True):
-    """One distinct defect: `replay` is the token that `crosstalk replay` takes."""
+    """One distinct defect: `replay` is the token that `crosstalk replay` takes, `exhibit` what it is shown with."""
 
     message: str
     users: tuple[str, ...]
@@ -38,6 +41,7 @@ class FoundViolation(msgspec.Struct, frozen=True):
     schedule: Schedule
     timeline: str
     cause: str = ""
+    exhibit: Exhibit | None = None
 
 
 class CheckVerdict(msgspec.Struct, frozen=True):
@@ -57,11 +61,16 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class Explored(msgspec.Struct, frozen=True):
+    """`strategies` counts the schedules of each; `coverage` says, after so many seconds, how many kinds of hand-over
+    (what came and went while one send or call was waiting) had been reached."""
+
     programs: int
     schedules: int
     decisions: int
     deliveries: int
     seconds: float
+    strategies: dict[str, int] = {}
+    coverage: tuple[tuple[float, int], ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -126,6 +135,8 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         sum(v.explored.decisions for v in verdicts),
         sum(v.explored.deliveries for v in verdicts),
         round(sum(v.explored.seconds for v in verdicts), 3),
+        dict(sum((Counter(v.explored.strategies) for v in verdicts), Counter())),
+        max((v.explored.coverage for v in verdicts), key=lambda points: points[-1][1] if points else 0),
     )
     return Verdict(
         worst(check.verdict for check in merged),

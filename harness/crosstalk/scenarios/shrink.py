@@ -176,6 +176,8 @@ def _smaller(program: Program) -> Iterator[Program]:
         size //= 2
     yield from _without_a_step(program)
     yield from _fused(program)
+    if program.steps <= FEW:
+        yield from _fused_across(program)
     for number in range(len(tracks) - 1):
         merged = tracks[number] + tracks[number + 1]
         yield _with(program, (*tracks[:number], merged, *tracks[number + 2 :]))
@@ -200,6 +202,23 @@ def _fused(program: Program) -> Iterator[Program]:
             rest = [step for i, step in enumerate(steps) if i not in places[1:]]
             rest[places[0]] = Burst(users)
             yield _with(program, (*program.tracks[:number], tuple(rest), *program.tracks[number + 1 :]))
+
+
+def _fused_across(program: Program) -> Iterator[Program]:
+    """With two publishes of different tracks as one burst, in the place of either."""
+    tracks = program.tracks
+    places = [(n, i) for n, steps in enumerate(tracks) for i, step in enumerate(steps) if _plain_publish(step)]
+    for first, second in permutations(places, 2):
+        if first[0] != second[0]:
+            users = _users(tracks[first[0]][first[1]]) + _users(tracks[second[0]][second[1]])
+            changed = [list(steps) for steps in tracks]
+            changed[first[0]][first[1]] = Burst(users)
+            del changed[second[0]][second[1]]
+            yield _with(program, tuple(map(tuple, changed)))
+
+
+def _plain_publish(step: AnyStep) -> bool:
+    return isinstance(step, Burst) or (isinstance(step, Publish) and step.type == "partial_result" and not step.run)
 
 
 def _rearranged(program: Program, sizes: Iterable[int]) -> Iterator[Program]:

@@ -1,0 +1,259 @@
+"""A served application: what simulated users do with it, as `connect`, `disconnect` and `publish`.
+
+How an event is caused, and when that counts as done:
+
+    POST /path       a request to the same application; done when its answer is complete. An answer other than 2xx is
+                     an error of the call, like an exception: the application's own, where it lets the server see it.
+    module:function  called on the loop with user id and event (and `app`, where it takes one); done when it returns.
+    message          the user's own message on their newest connection; done when a frame that quotes it came back
+                     there, or ANSWER virtual seconds have passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+from crosstalk.targets.asgi.connection import Connection, Refused
+from crosstalk.targets.asgi.lifespan import Lifespan
+from crosstalk.targets.asgi.options import (
+    Options,
+    Unsendable,
+    credential,
+    headers_of,
+    message,
+    path_of,
+    query_of,
+)
+from crosstalk.targets.asgi.request import Answered, Exchange
+
+if TYPE_CHECKING:
+    from crosstalk.scenarios.socket import Socket
+    from crosstalk.scenarios.world import World
+
+ANSWER = 30.0
+HOST = "localhost"
+
+
+class Server:
+    """`namespaces` are the variables of the project's modules: what the application holds on to is reachable there."""
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        options: Options,
+        token: Callable[[str], Any] | None = None,
+        function: Callable[..., Any] | None = None,
+        namespaces: tuple[Any, ...] = (),
+    ) -> None:
+        self.application = application
+        self.namespaces = namespaces
+        self._options = options
+        self._token = token
+        self._function = function
+        self._gives_application = function is not None and _takes(function, "app")
+        self._connections: dict[int, tuple[str, Connection]] = {}
+        self._world: World | None = None
+        self._residents: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Raises StartupFailed."""
+        self._lifespan = Lifespan(self.application)
+        await self._lifespan.startup()
+        loop: Any = asyncio.get_running_loop()
+        self._residents = [task for task in loop.unfinished if task is not asyncio.current_task()]
+
+    # -- what users do ---------------------------------------------------------------------------------------
+
+    async def connect(self, user_id: str, websocket: Socket, connection_id: str) -> bool | None:
+        """False where no client could connect so, or the application does not take an id as unusual as this."""
+        self._world = websocket._world
+        values = await self._values(user_id, connection_id)
+        try:
+            carried = credential(self._options, values)
+        except Unsendable:
+            return False
+        path, query = path_of(self._options.open, values)
+        scope = {
+            **self._scope("websocket", "ws", path, query_of(carried, query)),
+            "headers": [
+                (b"host", HOST.encode()),
+                (b"connection", b"Upgrade"),
+                (b"upgrade", b"websocket"),
+                (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+                (b"sec-websocket-version", b"13"),
+                *([(b"origin", f"http://{HOST}".encode())] if not _named(carried.headers, "origin") else ()),
+                *(
+                    [(b"sec-websocket-protocol", ", ".join(carried.subprotocols).encode())]
+                    if carried.subprotocols
+                    else ()
+                ),
+                *headers_of(carried),
+            ],
+            "client": tuple(websocket.client),
+            "subprotocols": list(carried.subprotocols),
+            "extensions": {"websocket.http.response": {}},
+        }
+        if _named(carried.headers, "host"):
+            del scope["headers"][0]
+        connection = Connection(self.application, scope, websocket, self._options.ready, carried.first_message)
+        self._connections[websocket._serial] = user_id, connection
+        try:
+            await connection.opened()
+        except BaseException as error:
+            del self._connections[websocket._serial]
+            if isinstance(error, Refused) and not _usual(user_id):
+                return False
+            raise
+        return None
+
+    async def disconnect(self, user_id: str, websocket: Socket) -> None:
+        entry = self._connections.pop(websocket._serial, None)
+        if entry is not None:
+            await entry[1].closed()
+
+    async def publish(self, user_id: str, event: dict[str, Any]) -> Any:
+        if self._function is not None:
+            given = {"app": self.application} if self._gives_application else {}
+            value = self._function(user_id, event, **given)
+            return await value if inspect.isawaitable(value) else value
+        if self._options.request is not None:
+            return await self._request(user_id, event, *self._options.request)
+        return await self._say(user_id, event)
+
+    async def _request(self, user_id: str, event: Mapping[str, Any], method: str, path: str) -> None:
+        values = await self._values(user_id, "")
+        body = message(self._options.body, values, event).encode()
+        try:
+            carried = credential(self._options, values)
+            extra = [(name, message(text, values)) for name, text in self._options.publish_header]
+            headers = headers_of(carried, extra)
+        except (Unsendable, UnicodeEncodeError):
+            self._give_up(user_id)
+        path, query = path_of(path, values)
+        scope = {
+            **self._scope("http", "http", path, query_of(carried, query)),
+            "method": method,
+            "headers": [
+                (b"host", HOST.encode()),
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+            "client": ("127.0.0.1", 39_999),
+            "extensions": {},
+        }
+        exchange = Exchange(self.application, scope, body)
+        await exchange.answer()
+        if 200 <= exchange.status < 300:
+            return
+        if 400 <= exchange.status < 500 and not _usual(user_id):
+            self._give_up(user_id)  # an id that the application, or a path, does not take
+        if exchange.failure is not None:
+            raise exchange.failure
+        answer = f"answered {exchange.status}" if exchange.status else "not answered"
+        said = exchange.body[:120].decode("utf-8", "replace").strip()
+        error = Answered(f"{method} {path} was {answer}{said and f': {said}'}")
+        raise error from (self._dead(user_id) if exchange.status >= 500 else None)
+
+    def _give_up(self, user_id: str) -> NoReturn:
+        """End the call as one that its caller has given up: nothing is owed for it."""
+        if self._world is None:  # nobody has ever connected, so this is the error of a publish for an absent user
+            raise Answered(f"no client could send a request for {user_id!r}")
+        for identity, (task, _) in self._world.pending.items():
+            if task is asyncio.current_task():
+                self._world.cancelling.add(identity)
+        raise asyncio.CancelledError
+
+    def _dead(self, user_id: str) -> Exception | None:
+        """The end of a connection of that user's, if one has died: an error behind an answer 500 may be that one."""
+        if self._world is None:
+            return None
+        wires = self._world.wires
+        return next((w.dead for w in wires if w.dead and self._world.user_of(w.serial) == user_id), None)
+
+    def _open_to(self, user_id: str) -> list[Connection]:
+        return [connection for user, connection in self._connections.values() if user == user_id and connection.open]
+
+    async def _say(self, user_id: str, event: Mapping[str, Any]) -> None:
+        mine = self._open_to(user_id)
+        if not mine:
+            return
+        connection = mine[-1]
+        answered = asyncio.get_running_loop().create_future()
+        quoted = event["payload"]["canary"].encode()
+
+        def listen(data: bytes) -> None:
+            if quoted in data and not answered.done():
+                answered.set_result(None)
+
+        connection.listeners.append(listen)
+        try:
+            connection.say(message(self._options.body, await self._values(user_id, ""), event))
+            await asyncio.wait([answered], timeout=ANSWER)
+        finally:
+            connection.listeners.remove(listen)
+
+    # -- what requests are made of ---------------------------------------------------------------------------
+
+    async def _values(self, user_id: str, connection_id: str) -> dict[str, str]:
+        token: Any = user_id
+        if self._token is not None:
+            token = self._token(user_id)
+            if inspect.isawaitable(token):
+                token = await token
+        return {"user": user_id, "token": str(token), "connection": connection_id}
+
+    def _scope(self, kind: str, scheme: str, path: str, query: bytes) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": scheme,
+            "server": (HOST, 80),
+            "root_path": "",
+            "path": unquote_to_bytes(path).decode("utf-8", "surrogateescape"),
+            "raw_path": path.encode("ascii", "ignore"),
+            "query_string": query,
+            "state": copy.copy(self._lifespan.state),
+        }
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    async def stop(self, world: World) -> bool:
+        """Shut down; whether nothing of this run is left, so that the application may be started again.
+
+        What the application started before anybody came is its own, and no user's leftover.
+        """
+        for task in self._residents:
+            name = getattr(task.get_coro(), "__qualname__", "?")
+            if not task.done() and name in world.history.leftover_tasks:
+                left = list(world.history.leftover_tasks)
+                left.remove(name)
+                world.history.leftover_tasks = tuple(left)
+        failure = await self._lifespan.shutdown()
+        if failure:
+            world.history.note(f"shutting down failed: {failure}")
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was told to end ends
+        mine = {asyncio.current_task(), *world.own}
+        return not failure and all(task in mine for task in world.loop.unfinished)
+
+
+def _usual(user_id: str) -> bool:
+    return user_id.isascii() and user_id.isalnum()
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _named(headers: tuple[tuple[str, str], ...], name: str) -> bool:
+    return any(known.lower() == name for known, _ in headers)
