@@ -22,6 +22,7 @@ from markupsafe import Markup
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import bars, growth
@@ -62,7 +63,7 @@ def page(verdict: Verdict) -> str:
         explored=_explored(verdict),
         strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
         coverage=_coverage(verdict),
-        more=[],
+        more=_live(verdict),
         notes=[legible(note, 1_000) for note in verdict.notes[:200]],
         style=Markup(style),
         script=Markup(script),
@@ -105,8 +106,9 @@ def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: 
         "message": legible(violation.message, 500),
         "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
-        "replay": legible(violation.replay, 20_000),
+        "again": legible(again(violation), 20_000),
         "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",
+        "exact": bool(violation.replay),
         "open": open_,
         "picture": None,
         "story": [],
@@ -145,6 +147,9 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
     shown = violation.exhibit
     if shown is not None:
         told += _concerned(shown)
+    sighting = getattr(violation, "sighting", None)
+    if sighting is not None:
+        return [*told, *_sighted(violation, sighting)]
     if violation.users and not any(what in ("received by", "missing on") for what, _ in told):
         told.insert(1, ("concerns", ", ".join(name(user) for user in violation.users[:8])))
     deviations = violation.schedule.deviations
@@ -153,6 +158,44 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
         how = f"with {deviations} answer{'s' * (deviations > 1)} of the outside world out of plain order"
     told.append(("it takes", how + f" (found by {legible(violation.schedule.strategy, 60)})"))
     return told
+
+
+def _sighted(violation: FoundViolation, sighting: Any) -> list[tuple[str, str]]:
+    """Of a live run: when and how often it was seen, and in how many replays of that round."""
+    told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
+    told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
+    if sighting.repeats:
+        told.append(("seen again", f"in {sighting.again} of {sighting.repeats} replays of that round"))
+    if sighting.excerpt:
+        told.append(("the frame", legible(sighting.excerpt, 600)))
+    return told
+
+
+def _live(verdict: Verdict) -> list[dict[str, Any]]:
+    """What a live run measured; nothing of a run in process."""
+    live = getattr(verdict, "live", None)
+    if live is None:
+        return []
+    texts = [
+        f"{live.users:,} users, {live.connections:,} connections, {live.runs:,} runs and {live.deliveries:,} "
+        f"deliveries in {live.rounds:,} rounds. Of {live.attempts:,} connections and runs {live.success:.2%} succeeded."
+    ]
+    if live.bases:
+        texts.append(
+            "Whose a delivery is was told by "
+            + ", ".join(f"{legible(basis, 40)} ({count:,})" for basis, count in live.bases.items())
+            + f"; {sum(live.unattributed.values()):,} could not be told."
+        )
+    if live.failures:
+        failures = ", ".join(f"{legible(what, 80)} ({count:,})" for what, count in list(live.failures.items())[:20])
+        texts.append(f"What failed: {failures}.")
+    plots = []
+    for what, times in (("first event of a run", live.latency), ("opening a connection", live.connecting)):
+        if times.count:
+            shown = {f"{mark}": getattr(times, mark) * 1e3 for mark in ("p50", "p95", "p99", "max")}
+            texts.append(f"Of {times.count:,} measurements of the {what}, in milliseconds:")
+            plots.append(bars(shown, f"{what}, milliseconds", "{:,.1f} ms"))
+    return [{"title": "The live run", "texts": texts, "plots": plots}]
 
 
 def _concerned(shown: Exhibit) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ RULES = {
     "truthful_count": "A count of deliveries that is returned is true.",
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
+    "authentication": "A connection without valid credentials is refused.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -29,6 +30,7 @@ CATEGORIES = {
     "truthful_count": "untruth",
     "crash": "crash",
     "cleanup": "remains",
+    "authentication": "leak",
 }
 SEVERITIES = {
     "isolation": "blocker",
@@ -43,6 +45,7 @@ SEVERITIES = {
     "truthful_count": "minor",
     "crash": "critical",
     "cleanup": "normal",
+    "authentication": "blocker",
 }
 """In Allure's words."""
 
