@@ -6,7 +6,7 @@ from crosstalk.model.verdict import FoundViolation
 
 
 def again(violation: FoundViolation) -> str:
-    """`crosstalk replay TOKEN`; of a live run the command that plays the same programs again; "" where there is none."""
+    """`crosstalk replay TOKEN`; of a live run what plays the same programs again; "" where there is none."""
     if violation.replay:
         return f"crosstalk replay {violation.replay}"
     return getattr(getattr(violation, "sighting", None), "command", "") or ""

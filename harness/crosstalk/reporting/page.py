@@ -31,10 +31,10 @@ from crosstalk.reporting.sentences import event_words, story
 
 MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
 DRAWN = 100
-"""Findings that get a card; the first PASSING of them with their nearest passing run."""
-PASSING = 40
-LEAN = 25
-"""With more findings than this, only the first of each check bring their text timeline along."""
+"""Findings that get a card."""
+RICH, ROOM = 350_000, 700_000
+"""Characters of cards. Up to RICH a card has all there is; up to ROOM one picture and a short story; then none."""
+SHORT = 12
 NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
@@ -42,12 +42,12 @@ _PACKAGE = "crosstalk.reporting"
 def page(verdict: Verdict) -> str:
     style, script = _text("page.css") + STYLE, _text("page.js")
     found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
-    lean = len(found) > LEAN
-    firsts: set[str] = set()
-    cards = []
+    cards: list[dict[str, Any]] = []
+    spent = 0
     for number, (check, violation) in enumerate(found[:DRAWN]):
-        cards.append(_card(check, violation, number < PASSING, not lean or check not in firsts, number < 3))
-        firsts.add(check)
+        card = _card(check, violation, rich=spent < RICH, drawn=spent < ROOM, open_=number < 3)
+        cards.append(card)
+        spent += sum(len(part) for part in map(str, card.values()))
     users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
     return _template().render(
         verdict=verdict,
@@ -99,7 +99,7 @@ def lead(verdict: Verdict) -> list[str]:
     ]
 
 
-def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: bool, open_: bool) -> dict[str, Any]:
+def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, open_: bool) -> dict[str, Any]:
     shown = violation.exhibit
     card: dict[str, Any] = {
         "check": check,
@@ -107,9 +107,11 @@ def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: 
         "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
         "again": legible(again(violation), 20_000),
-        "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",
+        "timeline": legible(violation.timeline, 6_000, lines=True) if rich or shown is None else "",
         "exact": bool(violation.replay),
         "open": open_,
+        "undrawn": not drawn and shown is not None,
+        "enough": shown is not None and shown.decision is None and not violation.cause.startswith("growth"),
         "picture": None,
         "story": [],
         "payload": "",
@@ -119,14 +121,19 @@ def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: 
     }
     if shown is None:
         return card
-    decision = shown.decision if with_passing else None
+    decision = shown.decision if rich else None
     failing = decision.failing if decision is not None else ""
     growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
-    if not growing:
+    if drawn and not growing:
         card["picture"] = picture(shown.scene, check, violation.message, decision, choice=failing, standalone=False)
-        card["story"] = [legible(line, 600) for line in story(shown.scene, check, violation.message)]
+        told = (
+            story(shown.scene, check, violation.message)
+            if rich
+            else story(shown.scene, check, violation.message, SHORT)
+        )
+        card["story"] = [legible(line, 600) for line in told]
         card["payload"] = _payload(shown.scene)
-    card["program"] = legible("\n".join(shown.program), 4_000, lines=True)
+    card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
     if decision is not None and shown.passing is not None:
         card["decision"] = {
             "number": decision.number + 1,
