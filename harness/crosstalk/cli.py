@@ -22,6 +22,7 @@ COMMANDS = {
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
     "evidence": "crosstalk.commands.evidence:evidence",
+    "smoke": "crosstalk.commands.smoke:smoke",
 }
 
 

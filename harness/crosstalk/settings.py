@@ -73,6 +73,7 @@ SETTINGS = (
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
+    Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
 )
 
 
@@ -107,6 +108,7 @@ class Settings:
     ready: str = ""
     body: str = ""
     publish_header: tuple[str, ...] = ()
+    profile: str = ""
 
     @property
     def names(self) -> dict[str, str]:

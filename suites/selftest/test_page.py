@@ -10,6 +10,7 @@ import pytest
 from verdicts import examined, made
 
 from crosstalk.model.bound import upper_bound
+from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
 from crosstalk.reporting.page import lead, page
 
@@ -147,52 +148,17 @@ def test_the_bound_is_the_exact_one_for_no_events(n, bound):
         assert (1 - upper_bound(n)) ** n == pytest.approx(0.05, rel=1e-6)
 
 
-class Sighting(msgspec.Struct):
-    seconds: float = 4.25
-    round: int = 2
-    excerpt: str = "{redacted}"
-    times: int = 3
-    repeats: int = 5
-    again: int = 4
-    command: str = "crosstalk smoke ws://127.0.0.1:9/ws --seed 7"
-
-
-class Percentiles(msgspec.Struct):
-    count: int
-    p50: float = 0.010
-    p95: float = 0.020
-    p99: float = 0.030
-    max: float = 0.2505
-
-
-class Live(msgspec.Struct):
-    users: int = 50
-    connections: int = 100
-    runs: int = 200
-    deliveries: int = 3_000
-    rounds: int = 9
-    attempts: int = 300
-    success: float = 0.99
-    bases: dict = msgspec.field(default_factory=lambda: {"canary": 2_900})
-    unattributed: dict = msgspec.field(default_factory=lambda: {"ping": 100})
-    failures: dict = msgspec.field(default_factory=lambda: {"<b>refused</b>": 3})
-    latency: Percentiles = msgspec.field(default_factory=lambda: Percentiles(200))
-    connecting: Percentiles = msgspec.field(default_factory=lambda: Percentiles(0))
-
-
-class LiveVerdict(Verdict, frozen=True):
-    live: Live = msgspec.field(default_factory=Live)
-
-
-class LiveViolation(FoundViolation, frozen=True):
-    sighting: Sighting = msgspec.field(default_factory=Sighting)
-
-
 def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     plain = made(1)
-    found = LiveViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak")
+    command = "crosstalk smoke ws://127.0.0.1:9/ws --seed 7"
+    seen = Sighting(4.25, 2, "{redacted}", 3, 5, 4, 2, command)
+    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    live = LiveFigures(
+        50, 9, 100, 200, 3_000, {"canary": 2_900}, {"ping": 100}, 300, {"<b>refused</b>": 3},
+        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505),
+    )  # fmt: skip
     checks = (CheckVerdict("isolation", "fail", 10, (found,)),)
-    read = Reader(page(LiveVerdict("fail", "ws://x", 0, checks, plain.controls, plain.explored)))
+    read = Reader(page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live)))
     assert "50 users, 100 connections, 200 runs and 3,000 deliveries" in read.words and "99.00% succeeded" in read.words
     assert "canary (2,900); 100 could not be told" in read.words and "<b>refused</b> (3)" in read.words
     assert "250.5 ms" in read.words and "opening a connection" not in read.words

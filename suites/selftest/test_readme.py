@@ -42,6 +42,8 @@ PYTEST_LINES = re.findall(r"(?:- |sh ')(pytest --pyargs .*?)'?$", README, re.M)
 def test_every_command_line_is_one_that_the_command_takes(line):
     _, name, *arguments = shlex.split(line)
     command = cli.get_command(click.Context(cli), name)
+    if isinstance(command, click.Group) and arguments[0] in command.commands:
+        command, arguments = command.commands[arguments[0]], arguments[1:]
     parse = command.make_parser(click.Context(command)).parse_args  # raises NoSuchOption
     parse(list(arguments))
     with pytest.raises(click.NoSuchOption):

@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import msgspec
 
 from crosstalk.auth.configured import AuthSettingError, configured
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.model.attempt import MUST
 from crosstalk.model.verdict import Verdict
-from crosstalk.reporting.timeline import printable
+from crosstalk.reporting.folder import leave
+from crosstalk.reporting.legible import printable
 
 PRESET_NAMES = ("default", "strict", "none")
 
@@ -98,8 +98,7 @@ def refusals(
         raise SystemExit(3) from None
     click.echo("\n".join(_lines(verdict)))
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        click.echo(f"report: {printable(str(leave(verdict, reports)))}")
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None

@@ -20,6 +20,7 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.model.bound import upper_bound
+from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.reporting.again import again
@@ -154,11 +155,12 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
     shown = violation.exhibit
     if shown is not None:
         told += _concerned(shown)
-    sighting = getattr(violation, "sighting", None)
-    if sighting is not None:
-        return [*told, *_sighted(violation, sighting)]
+    if violation.sighting is not None:
+        return [*told, *_sighted(violation, violation.sighting)]
     if violation.users and not any(what in ("received by", "missing on") for what, _ in told):
         told.insert(1, ("concerns", ", ".join(name(user) for user in violation.users[:8])))
+    if violation.schedule.strategy == "live":
+        return told  # nobody chose a schedule
     deviations = violation.schedule.deviations
     how = "in plain order: no unusual timing is needed"
     if deviations:
@@ -167,7 +169,7 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
     return told
 
 
-def _sighted(violation: FoundViolation, sighting: Any) -> list[tuple[str, str]]:
+def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, str]]:
     """Of a live run: when and how often it was seen, and in how many replays of that round."""
     told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
     told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
@@ -180,7 +182,7 @@ def _sighted(violation: FoundViolation, sighting: Any) -> list[tuple[str, str]]:
 
 def _live(verdict: Verdict) -> list[dict[str, Any]]:
     """What a live run measured; nothing of a run in process."""
-    live = getattr(verdict, "live", None)
+    live = verdict.live
     if live is None:
         return []
     texts = [
