@@ -161,7 +161,7 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     read = Reader(page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live)))
     assert "50 users, 100 connections, 200 runs and 3,000 deliveries" in read.words and "99.00% succeeded" in read.words
     assert "canary (2,900); 100 could not be told" in read.words and "<b>refused</b> (3)" in read.words
-    assert "250.5 ms" in read.words and "opening a connection" not in read.words
+    assert "250.5 ms" in read.words and "opening of a connection" not in read.words
     assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
     assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
     assert "the timeline" in read.words and "{redacted}" in read.words

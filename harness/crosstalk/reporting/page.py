@@ -61,7 +61,7 @@ def page(verdict: Verdict) -> str:
         users=users,
         checks=[_row(check) for check in verdict.checks],
         caught=sum(control.caught for control in verdict.controls),
-        explored=_explored(verdict),
+        explored=_explored(verdict) if verdict.live is None else "",
         strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
         coverage=_coverage(verdict),
         more=_live(verdict),
@@ -199,11 +199,10 @@ def _live(verdict: Verdict) -> list[dict[str, Any]]:
         failures = ", ".join(f"{legible(what, 80)} ({count:,})" for what, count in list(live.failures.items())[:20])
         texts.append(f"What failed: {failures}.")
     plots = []
-    for what, times in (("first event of a run", live.latency), ("opening a connection", live.connecting)):
+    for what, times in (("first event of a run", live.latency), ("opening of a connection", live.connecting)):
         if times.count:
             shown = {f"{mark}": getattr(times, mark) * 1e3 for mark in ("p50", "p95", "p99", "max")}
-            texts.append(f"Of {times.count:,} measurements of the {what}, in milliseconds:")
-            plots.append(bars(shown, f"{what}, milliseconds", "{:,.1f} ms"))
+            plots.append((f"Time to the {what}, of {times.count:,}", bars(shown, what, "{:,.1f} ms")))
     return [{"title": "The live run", "texts": texts, "plots": plots}]
 
 

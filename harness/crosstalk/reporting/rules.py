@@ -16,6 +16,9 @@ RULES = {
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
     "authentication": "A connection without valid credentials is refused.",
+    "protocol": "Connections are opened, kept and closed as the protocol says.",
+    "success": "Nearly everything that users try succeeds.",
+    "latency": "Events arrive within the time that was demanded.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -31,6 +34,9 @@ CATEGORIES = {
     "crash": "crash",
     "cleanup": "remains",
     "authentication": "leak",
+    "protocol": "crash",
+    "success": "crash",
+    "latency": "held up",
 }
 SEVERITIES = {
     "isolation": "blocker",
@@ -46,6 +52,9 @@ SEVERITIES = {
     "crash": "critical",
     "cleanup": "normal",
     "authentication": "blocker",
+    "protocol": "critical",
+    "success": "critical",
+    "latency": "normal",
 }
 """In Allure's words."""
 
