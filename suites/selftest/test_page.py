@@ -165,3 +165,5 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
     assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
     assert "the timeline" in read.words and "{redacted}" in read.words
+    assert "seen as it is shown" in read.words and "confirmed by playing" not in read.words
+    assert "confirmed by playing it again" in Reader(page(plain)).words
