@@ -13,7 +13,16 @@ import click
 
 COMMANDS = {
     "check": "crosstalk.commands.check:check",
+    "refusals": "crosstalk.commands.refusals:refusals",
     "replay": "crosstalk.commands.replay:replay",
+    "explain": "crosstalk.commands.explain:explain",
+    "report": "crosstalk.commands.report:report",
+    "diff": "crosstalk.commands.diff:diff",
+    "equivalent": "crosstalk.commands.equivalent:equivalent",
+    "cutover": "crosstalk.commands.cutover:cutover",
+    "audit": "crosstalk.commands.audit:audit",
+    "evidence": "crosstalk.commands.evidence:evidence",
+    "smoke": "crosstalk.commands.smoke:smoke",
 }
 
 

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ import msgspec
 
 from crosstalk.checks import CHECKS, Result
 from crosstalk.controls.sabotage import SABOTAGE, hoard
+from crosstalk.exhibit import exhibit
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
@@ -45,8 +47,8 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
-from crosstalk.scenarios.runner import run_world
-from crosstalk.scenarios.shrink import shrink
+from crosstalk.scenarios.runner import many_runs, run_world
+from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
@@ -59,12 +61,18 @@ from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.settings import REACHING
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
 from crosstalk.targets.loader import StartAgain, TargetError, load, reloaded
+from crosstalk.targets.loader import digest as loader_digest
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
+RUN_IDS = 61
+"""So many run ids take turns: an event of a run before is told from this run's, and tokens need not all be new."""
 COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
+POINTS = 40
+EXHIBIT = 0.3
+"""Seconds at most that are spent on the nearest run that passes."""
 
 
 def control_program(guarantees: Guarantees = LENIENT) -> Program:
@@ -257,7 +265,10 @@ def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:
 
 @dataclass(slots=True)
 class Run:
-    """One explored run: which strategy chose, what was played, and what each check says of it."""
+    """One explored run: which strategy chose, what was played, and what each check says of it.
+
+    `reached` counts the kinds of hand-over that this exploration has reached so far.
+    """
 
     number: int
     strategy: str
@@ -265,6 +276,7 @@ class Run:
     tape: tuple[int, ...]
     history: History
     results: dict[str, Result]
+    reached: int = 0
 
 
 # Of 256 programs: most are of the small mixed family, some of each other, one wide and two long ones.
@@ -318,11 +330,12 @@ def explore(
             name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
         small = drawn not in ("wide", "long")
         program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
-        world = examination.world(program, strategy, run_id=number & 0xFFFF)
+        world = examination.world(program, strategy, run_id=number % RUN_IDS)
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
-        yield Run(number, name, program, tape, history, {check: CHECKS[check](history) for check in checks})
+        results = {check: CHECKS[check](history) for check in checks}
+        yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
             # the broadcaster sets timers: time also moves to just before and just after them
@@ -339,14 +352,18 @@ def examine(
     progress: Callable[[Explored, int], None] | None = None,
     family: str = "any",
     checks: Sequence[str] = tuple(CHECKS),
+    saved: Sequence[Counterexample] = (),
 ) -> Verdict:
     """Explore for `seconds` of wall time, or just `schedules` runs, and judge; deterministic but for the time limit.
 
     `family` says which programs are drawn (see FAMILIES), `checks` by which names they are judged. Ctrl-C ends the
     exploration; the verdict says what is known so far, and that it was interrupted. `progress` is told every 64 runs
-    what was explored so far, and how many distinct violations are known.
+    what was explored so far, and how many distinct violations are known. `saved` counterexamples are replayed first.
     """
-    return _Explorer(examination, seed, seconds, schedules, progress, family, checks).examine()
+    explorer = _Explorer(examination, seed, seconds, schedules, progress, family, checks)
+    explorer.saved = saved
+    with many_runs():
+        return explorer.examine()
 
 
 class _Explorer:
@@ -376,9 +393,12 @@ class _Explorer:
         self.lost: set[str] = set()
         self.found: dict[str, list[FoundViolation]] = {name: [] for name in self.checks}
         self.notes: list[str] = []
-        self.runs = self.decisions = self.deliveries = 0
+        self.runs = self.decisions = self.deliveries = self.reached = 0
+        self.strategies: Counter[str] = Counter()
+        self.coverage: list[tuple[float, int]] = []
         self.interrupted = False
         self.reloading = False
+        self.saved: Sequence[Counterexample] = ()
         self.from_threads = VirtualLoop.from_threads
 
     def examine(self) -> Verdict:
@@ -391,6 +411,7 @@ class _Explorer:
             if not self.checks:
                 return self._verdict(known)
             known = controls(self.examination, self.checks)
+            self._replay()
             growing = self._census()
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -410,6 +431,18 @@ class _Explorer:
     def _left(self, share: float = 1.0) -> float:
         return self.began + self.seconds * share - time.monotonic()
 
+    def _replay(self) -> None:
+        """Saved counterexamples of this target: those that still fail are known from the start."""
+        mine = [s for s in self.saved if s.target == self.examination.target and s.check in self.checks]
+        failing = [s for s in mine if _confirmed(self.examination, s.check, s.cause, s.program, s.tape) is not None]
+        for example in failing:
+            self.defects.setdefault((example.check, example.cause), (example.strategy, example.program, example.tape))
+        if mine:
+            self.notes.append(
+                f"{len(mine)} saved counterexample{'s were' if len(mine) > 1 else ' was'} replayed first: "
+                f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
+            )
+
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
@@ -418,6 +451,9 @@ class _Explorer:
             run = next(runs)
             self.runs += 1
             self._count(run.history, run.tape)
+            self.strategies[run.strategy] += 1
+            if run.reached > self.reached:
+                self._reached(run.reached)
             for check, result in run.results.items():
                 self.opportunities[check] += result.opportunities
             if not self._take_in(run):
@@ -445,7 +481,15 @@ class _Explorer:
 
     def _explored(self) -> Explored:
         seconds = round(time.monotonic() - self.began, 3)
-        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds)
+        strategies, coverage = dict(self.strategies), tuple(self.coverage)
+        return Explored(self.runs, self.runs, self.decisions, self.deliveries, seconds, strategies, coverage)
+
+    def _reached(self, kinds: int) -> None:
+        """Keep some POINTS moments of how coverage grew."""
+        self.reached = kinds
+        self.coverage.append((round(time.monotonic() - self.began, 3), kinds))
+        if len(self.coverage) > 2 * POINTS:
+            self.coverage = self.coverage[1::2]
 
     def _count(self, history: History, tape: tuple[int, ...]) -> None:
         self.decisions += len(tape)
@@ -586,7 +630,7 @@ def violation_of(
 
     def play(candidate: Program, choices: tuple[int, ...]) -> tuple[bool, tuple[int, ...]]:
         if time.monotonic() > latest:
-            return False, ()
+            raise Enough
         history, played = examination.run(candidate, Replay(choices))
         return find(history, check, cause) is not None, played
 
@@ -599,10 +643,14 @@ def violation_of(
     declared: dict[str, Any] = msgspec.to_builtins(examination.declared)
     usual: dict[str, Any] = msgspec.to_builtins(LENIENT)
     unusual = {name: value for name, value in declared.items() if value != usual[name]}
-    token = write(Counterexample(examination.target, check, cause, strategy, program, tape, examination.names, unusual))
+    target, names = examination.target, examination.names
+    token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
-    return FoundViolation(violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause)
+    shown = exhibit(examination, check, cause, program, tape, time.monotonic() + EXHIBIT)
+    return FoundViolation(
+        violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause, shown
+    )
 
 
 __all__ = [

@@ -92,6 +92,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_COUNT] = sum("crosstalk" in getattr(item, "fixturenames", ()) for item in items)
 
 
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this pytest run."""
+    return config.stash[_SETTINGS]
+
+
+def named_broadcaster(config: pytest.Config) -> str:
+    """The SPEC that was named by option, environment or ini key; else nothing."""
+    return config.stash[_SETTINGS].broadcaster
+
+
+def record(config: pytest.Config, verdict: Verdict) -> None:
+    """Take a verdict into the evidence of this pytest run."""
+    import msgspec
+
+    config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
+
+
 @pytest.fixture(scope="session")
 def broadcaster(request: pytest.FixtureRequest) -> Any:
     """The broadcaster under test: SPEC, a class, a factory or an object. Override it, or name one by an option."""
@@ -103,14 +120,15 @@ def broadcaster(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def crosstalk(request: pytest.FixtureRequest, broadcaster: Any) -> Crosstalk:
     """Explores the broadcaster under test: `explore` asserts, `play` hands back a history."""
-    return Crosstalk(request.config, broadcaster)
+    return Crosstalk(request.config, broadcaster, request.node)
 
 
 class Crosstalk:
     """One broadcaster under examination, for use in a test."""
 
-    def __init__(self, config: pytest.Config, broadcaster: Any) -> None:
+    def __init__(self, config: pytest.Config, broadcaster: Any, item: pytest.Item | None = None) -> None:
         self._config = config
+        self._item = item
         self._settings = config.stash[_SETTINGS]
         self.examination: Examination = self._opened(broadcaster)
 
@@ -159,26 +177,38 @@ class Crosstalk:
         """
         from crosstalk.checks import CHECKS
         from crosstalk.examination import examine
+        from crosstalk.reporting.failures import load
+        from crosstalk.reporting.junit import properties
         from crosstalk.reporting.terminal import findings, judgement
 
         __tracebackhide__ = True
         settings = self._settings
         share = settings.budget / max(1, self._config.stash.get(_COUNT, 1))
+        judged = tuple(checks or CHECKS)
+        with_allure = allure_results(self._config) is not None
+        if with_allure:
+            from crosstalk.reporting import allure
+
+            allure.describe(judged, self.examination.target, family, settings.seed, seconds or share)
         verdict = examine(
             self.examination,
             seed=settings.seed + 7_919 * shard,
             seconds=seconds or share,
             schedules=schedules,
             family=family,
-            checks=tuple(checks or CHECKS),
+            checks=judged,
+            saved=tuple(load(failures_folder(self._config))[0].values()),
         )
         import msgspec
 
         self._config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
+        if self._item is not None:
+            self._item.user_properties += properties(verdict)
         if verdict.interrupted:
             raise KeyboardInterrupt
         if verdict.verdict == "fail":
-            _attach(verdict)
+            if with_allure:
+                allure.attach(verdict)
             pytest.fail("\n".join(findings(verdict)), pytrace=False)
         if verdict.verdict == "unknown":
             pytest.fail("crosstalk cannot tell:\n" + "\n".join(judgement(verdict)), pytrace=False)
@@ -189,29 +219,15 @@ class Crosstalk:
         return self.examination.play(program, schedule)
 
 
-def _attach(verdict: Verdict) -> None:
-    """Minimal counterexamples as attachments of Allure, where that is in use."""
-    try:
-        import allure
-    except ImportError:
-        return
-    for check in verdict.checks:
-        for violation in check.violations:
-            text = allure.attachment_type.TEXT
-            allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
-            allure.attach(f"crosstalk replay {violation.replay}\n", f"{check.name}: replay", text)
-            allure.attach(_program_text(violation.replay), f"{check.name}: program and tape", text)
+def failures_folder(config: pytest.Config) -> Path:
+    """Where counterexamples are saved, and replayed from."""
+    settings = config.stash[_SETTINGS]
+    return Path(config.rootpath, settings.failures or Path(settings.reports, "failures"))
 
 
-def _program_text(token: str) -> str:
-    from crosstalk.scenarios.token import read as read_token
-
-    example = read_token(token)
-    tracks = "\n".join(
-        f"track {number}: " + ", ".join(map(repr, steps)) for number, steps in enumerate(example.program.tracks)
-    )
-    users = ", ".join(map(ascii, example.program.users))
-    return f"users: {users}\ndevices of users: {example.program.devices}\n{tracks}\ntape: {example.tape}\n"
+def allure_results(config: pytest.Config) -> str | None:
+    """The folder of allure-pytest's results, where that is in use."""
+    return config.getoption("allure_report_dir", None) if config.pluginmanager.hasplugin("allure_pytest") else None
 
 
 class _Controller:
@@ -241,17 +257,34 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     import msgspec
 
     from crosstalk.model.verdict import Verdict, merge
+    from crosstalk.reporting import github
+    from crosstalk.reporting.failures import keep, load
+    from crosstalk.reporting.folder import leave
+    from crosstalk.reporting.live_terminal import live_judgement
     from crosstalk.reporting.terminal import judgement
 
     verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence])
     terminalreporter.section("crosstalk")
-    for line in judgement(verdict):
+    for line in judgement(verdict) if verdict.live is None else live_judgement(verdict):
         terminalreporter.line(line)
+    if github.is_there():
+        for line in github.workflow_commands(verdict):
+            terminalreporter.line(line)
+        github.append_summary(verdict)
     folder = Path(config.rootpath, config.stash[_SETTINGS].reports)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2))
+        terminalreporter.line(f"report: {leave(verdict, folder)}")
         terminalreporter.line(f"evidence: {folder / 'verdict.json'}")
+        failures = failures_folder(config)
+        saved, doubts = load(failures)
+        for doubt in doubts:
+            terminalreporter.line(f"crosstalk: {doubt}")
+        keep(verdict, failures, saved, drop=not config.stash[_SETTINGS].failures)
+        results = allure_results(config)
+        if results is not None:
+            from crosstalk.reporting import allure
+
+            allure.files(Path(config.invocation_params.dir, results), verdict)
     except OSError as error:
         terminalreporter.line(f"crosstalk: the verdict could not be written: {error}")
 

@@ -87,7 +87,7 @@ class _Scribe:
             "user_id": name,
         }
         sample = msgspec.json.encode(payload).decode()
-        history.frames.append(Frame(content, type=type_, owner=name, sample=sample))
+        history.frames.append(Frame(content, type=type_, owner=name, text=sample))
         for episode in user.episodes:
             history.send_episode.append(episode)
             history.send_frame.append(content)

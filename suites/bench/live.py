@@ -20,7 +20,7 @@ from crosstalk.examination import KEY, Examination
 from crosstalk.model.history import PENDING
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.runner import World
-from crosstalk.scenarios.world import ARRIVAL, Track
+from crosstalk.scenarios.track import ARRIVAL, Track
 from crosstalk.schedule.loop import Gate
 from crosstalk.schedule.strategies.plain import Plain
 
@@ -108,9 +108,9 @@ def _of_the_harness(error: BaseException) -> bool:
 async def _played(tracks: list[Track], settle: Settle) -> None:
     """Until every track is through, or stands still: behind a stalled socket, say."""
     for _ in range(100):
-        before = [(track.index, len(track.running)) for track in tracks]
+        before = [(track.index, track.calls) for track in tracks]
         await settle()
-        if before == [(track.index, len(track.running)) for track in tracks]:
+        if before == [(track.index, track.calls) for track in tracks]:
             return
 
 

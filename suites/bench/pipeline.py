@@ -19,6 +19,7 @@ from sidebyside import Row, compare, main
 from crosstalk.checks import CHECKS
 from crosstalk.examination import mix, open_target
 from crosstalk.reference.hub import Hub as Reference
+from crosstalk.scenarios.runner import many_runs
 from crosstalk.schedule.loop import Strategy
 from crosstalk.schedule.strategies.plain import Plain
 
@@ -40,9 +41,13 @@ def ours(factory: Callable[[], Any], strategies: tuple[Strategy, ...] | None = N
     return once
 
 
+def a_loop_a_run(factory: Callable[[], Any]) -> Callable[[], None]:
+    return lambda: asyncio.run(work.by_hand(factory, probe=True))
+
+
 def rows(quick: bool) -> list[Row]:
     pairs = 8 if quick else 40
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, many_runs():
 
         def plain(factory: Callable[[], Any], probe: bool = False) -> Callable[[], None]:
             return lambda: runner.run(work.by_hand(factory, probe=probe))
@@ -53,6 +58,9 @@ def rows(quick: bool) -> list[Row]:
             ),
             compare(ours(work.Hub), plain(work.Hub, probe=True), pairs).row(
                 "… where plain asyncio plays the probes too"
+            ),
+            compare(ours(work.Hub), a_loop_a_run(work.Hub), pairs).row(
+                "… and each of its runs has a fresh loop, as ours has and as `asyncio.run` makes it"
             ),
             compare(ours(work.Hub, (Plain(),)), plain(work.Hub), pairs).row("… in plain order only"),
             compare(ours(Reference), plain(Reference), pairs).row("… on the embedded reference broadcaster"),

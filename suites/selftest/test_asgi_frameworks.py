@@ -33,7 +33,7 @@ def opened(framework, which):
 
 @pytest.mark.parametrize(
     ("framework", "schedules"),
-    [("starlette", 300), ("fastapi", 120), ("litestar", 200), ("quart", 120), ("channels", 100)],
+    [("starlette", 500), ("fastapi", 300), ("litestar", 400), ("quart", 400), ("channels", 300)],
 )
 def test_a_correct_application_passes(framework, schedules):
     verdict = examine(opened(framework, "right"), seed=3, schedules=schedules, seconds=120)
@@ -47,7 +47,7 @@ def test_a_correct_application_passes(framework, schedules):
 
 @pytest.mark.parametrize("framework", REACHED)
 def test_a_leak_that_needs_two_users_is_found_and_replays_from_its_token(framework):
-    verdict = examine(opened(framework, "wrong"), seed=3, schedules=150, seconds=6, checks=("isolation",))
+    verdict = examine(opened(framework, "wrong"), seed=3, schedules=600, seconds=12, checks=("isolation",))
     (check,) = verdict.checks
     assert check.verdict == "fail", check.reason
     for leak in check.violations:

@@ -13,6 +13,7 @@ from crosstalk.examination import examine, explore, open_target
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, Call, Content, Episode, Frame, History
+from crosstalk.scenarios.program import Cancel
 
 pytest_plugins = ["pytester"]
 
@@ -153,7 +154,9 @@ class Dropping:
 def test_the_runs_played_are_words_of_the_grammar():
     examination = open_target(Dropping, guarantees=Guarantees(golden_path="ask (lookup found)* answer"))
     played = set()
-    for run in itertools.islice(explore(examination, seed=3), 60):
+    for run in itertools.islice(explore(examination, seed=3), 90):
+        if any(isinstance(step, Cancel) for track in run.program.tracks for step in track):
+            continue  # a publish that is cancelled before it begins is never made
         words: dict[tuple[int, int], list[str]] = {}
         for content in run.history.contents:
             if content.run:

@@ -43,8 +43,8 @@ SMALLEST = {
     "first_broken_pipe": ("delivery", 1, 3, 0),  # two devices, one of which is gone
     "grace_period": ("duplicate", 1, 3, 0),  # there, away, and there again
     "global_lock": ("blocking", 2, 3, 0),  # a device, stalled in the midst of a send, and the probe of another user
-    "awaited_flush": ("delivery", 1, 3, 1),  # a device, a publish, and its cancellation just while it flushes
-    "manual_lock": ("crash", 1, 3, 1),  # likewise, while it holds the lock
+    "awaited_flush": ("delivery", 1, 3, 0),  # a device, a publish, and its cancellation while it flushes
+    "manual_lock": ("crash", 1, 3, 0),  # likewise, while it holds the lock
     "live_list": ("delivery", 1, 4, 0),  # two devices, one of which leaves during a publish
     "stale_snapshot": ("ghost", 1, 4, 0),
     "swallowed_iteration": ("delivery", 1, 4, 0),

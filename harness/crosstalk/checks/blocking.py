@@ -20,11 +20,16 @@ def check(history: History) -> Result:
         user = history.users[call.user]
         message = f"a {call.kind} of {user!r} waits for another user's stalled connection"
         result.violations.append(Violation("blocking", message, (user,), call.started, f"{call.kind} waits"))
-    in_the_end = {(id(call), id(episode)) for call, episode, arrived in owed(history, history.final_quiet) if arrived}
+    late = []
     for call, episode, arrived in owed(history, history.stalled_quiet):
         if call.user in history.unstalled:
             result.opportunities += 1
-            if not arrived and (id(call), id(episode)) in in_the_end:
+            if not arrived:
+                late.append((id(call), id(episode)))
+    if late:
+        waited = set(late)
+        for call, episode, arrived in owed(history, history.final_quiet):
+            if arrived and (id(call), id(episode)) in waited:
                 user = history.users[call.user]
                 message = f"an event for {user!r} waits for another user's stalled connection"
                 result.violations.append(Violation("blocking", message, (user,), call.started, "event waits"))

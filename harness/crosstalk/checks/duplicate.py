@@ -14,21 +14,32 @@ def check(history: History) -> Result:
     result = Result()
     if history.guarantees.at_least_once:
         return result
-    counts: dict[tuple[int, int], int] = {}
+    counts: dict[int, int] = {}
+    size = len(history.contents)
+    contents = history.contents
+    receivers = [episode.user for episode in history.episodes]
+    carried = [frame.carried for frame in history.frames]
+    opportunities = 0
     rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
     for row, (episode, number, status) in enumerate(rows):
         if status != ACCEPTED:
             continue
-        for content in history.frames[number].carried:
-            if history.episodes[episode].user not in history.contents[content].users:
+        for content in carried[number]:
+            if receivers[episode] not in contents[content].users:
                 continue
-            result.opportunities += 1
-            count = counts[episode, content] = counts.get((episode, content), 0) + 1
-            if count > history.contents[content].publishes:
-                user = history.users[history.episodes[episode].user]
-                made = history.contents[content].publishes
+            opportunities += 1
+            key = episode * size + content
+            count = counts.get(key)
+            if count is None:
+                counts[key] = 1
+                continue
+            counts[key] = count = count + 1
+            made = contents[content].publishes
+            if count > made:
+                user = history.users[receivers[episode]]
                 message = f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
                 result.violations.append(
                     Violation("duplicate", message, (user,), history.send_start[row], "duplicate", row)
                 )
+    result.opportunities = opportunities
     return result

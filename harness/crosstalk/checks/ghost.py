@@ -1,6 +1,7 @@
 """Nothing is sent to a connection that has been disconnected.
 
-Fails when a send starts after that episode's disconnect returned; and, where the broadcaster declares that it replays
+Fails when a send starts after that episode's disconnect returned, unless it had been scheduled by then (a task of
+gather that starts within two iterations of the loop); and, where the broadcaster declares that it replays
 nothing (`replay=no`), when an event is sent whose publishes had all returned before the connection began. One
 opportunity a send in an episode that ended, and one a send where nothing is replayed.
 """
@@ -17,18 +18,23 @@ def check(history: History) -> Result:
         _replayed(history, result)
     left = [episode.left for episode in history.episodes]
     rows = zip(history.send_episode, history.send_frame, history.send_start, strict=True)
+    opportunities = 0
+    under_way = history.under_way
     for row, (episode, number, start) in enumerate(rows):
-        if left[episode] == NEVER:
+        ended = left[episode]
+        if ended == NEVER:
             continue
-        result.opportunities += 1
+        opportunities += 1
+        if start <= ended or row in under_way:
+            continue
         frame = history.frames[number]
-        user_number = history.episodes[episode].user
-        if frame.content >= 0 and user_number not in history.contents[frame.content].users:
+        receiver = history.episodes[episode].user
+        if frame.content >= 0 and receiver not in history.contents[frame.content].users:
             continue  # that is isolation's to tell
-        if start > left[episode]:
-            user = history.users[history.episodes[episode].user]
-            message = f"a send to {user!r} started after the disconnect of that connection had returned"
-            result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
+        user = history.users[receiver]
+        message = f"a send to {user!r} started after the disconnect of that connection had returned"
+        result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
+    result.opportunities += opportunities
     return result
 
 

@@ -33,19 +33,17 @@ def check(history: History) -> Result:
             if content.run and history.episodes[sent_to].user in content.users:
                 type_ = (frame.types[place] if frame.batch else frame.type) or content.type
                 received[sent_to, content.run].append(type_)
+    judged = _judged(history)
     for (user, run), calls in runs.items():
+        episodes = judged.get(user, ())
+        if not episodes or any(c.status != ACCEPTED for c in calls):
+            continue
         in_turn = all(a.returned < b.started for a, b in pairwise(calls))
         sent = [history.contents[c.content].type for c in calls]
-        if not in_turn or any(c.status != ACCEPTED for c in calls) or not grammar.accepts(sent):
+        if not in_turn or not grammar.accepts(sent):
             continue
-        for number, episode in enumerate(history.episodes):
-            if (
-                episode.user != user
-                or episode.connected >= calls[0].started
-                or episode.excused <= history.final_quiet
-                or (episode.leaving < history.final_quiet)
-                or history.final_quiet == NEVER
-            ):
+        for number in episodes:
+            if history.episodes[number].connected >= calls[0].started:
                 continue
             result.opportunities += 1
             got = received.get((number, run), [])
@@ -64,3 +62,13 @@ def check(history: History) -> Result:
                     )
                 )
     return result
+
+
+def _judged(history: History) -> dict[int, list[int]]:
+    """The episodes of each user that were open and unexcused at the end."""
+    judged: dict[int, list[int]] = defaultdict(list)
+    if history.final_quiet != NEVER:
+        for number, episode in enumerate(history.episodes):
+            if episode.excused > history.final_quiet and episode.leaving >= history.final_quiet:
+                judged[episode.user].append(number)
+    return judged

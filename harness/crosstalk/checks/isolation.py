@@ -7,45 +7,47 @@ addressed to B, or a canary that is none of this run's. One opportunity a frame 
 from __future__ import annotations
 
 from crosstalk.checks.result import Result
-from crosstalk.model.history import History, Violation
+from crosstalk.model.history import Content, Frame, History, Violation
 
 
 def check(history: History) -> Result:
     result = Result()
-    users, contents, frames, episodes = history.users, history.contents, history.frames, history.episodes
+    receivers = [episode.user for episode in history.episodes]
+    entitled = [_entitled(frame, history.contents) for frame in history.frames]
+    opportunities = 0
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
-        frame = frames[number]
-        quoted = frame.carried + frame.others
-        if not quoted and not frame.foreign:
+        users = entitled[number]
+        if users is None:
             continue
-        result.opportunities += 1
-        user = episodes[episode].user
-        time = history.send_start[row]
-        for content in quoted:
-            owners = contents[content].users
-            if user not in owners:
-                owner = users[min(owners)]
-                result.violations.append(
-                    Violation(
-                        "isolation",
-                        f"{users[user]!r} was sent an event that belongs to {owner!r}",
-                        (owner, users[user]),
-                        time,
-                        "leak" if content == frame.content else "leak inside another event",
-                        row,
-                    )
-                )
-                break
-        else:
-            if frame.foreign:
-                result.violations.append(
-                    Violation(
-                        "isolation",
-                        f"{users[user]!r} was sent an event of another run",
-                        (users[user],),
-                        time,
-                        "another run",
-                        row,
-                    )
-                )
+        opportunities += 1
+        if receivers[episode] not in users:
+            result.violations.append(_violation(history, row))
+    result.opportunities = opportunities
     return result
+
+
+def _entitled(frame: Frame, contents: list[Content]) -> frozenset[int] | None:
+    """The users who may be sent `frame`; None where it has no canary."""
+    if frame.foreign:
+        return frozenset()
+    quoted = frame.carried + frame.others
+    if not quoted:
+        return None
+    users = contents[quoted[0]].users
+    for content in quoted[1:]:
+        users &= contents[content].users
+    return users
+
+
+def _violation(history: History, row: int) -> Violation:
+    frame = history.frames[history.send_frame[row]]
+    user = history.episodes[history.send_episode[row]].user
+    name, time = history.users[user], history.send_start[row]
+    for content in frame.carried + frame.others:
+        owners = history.contents[content].users
+        if user not in owners:
+            owner = history.users[min(owners)]
+            message = f"{name!r} was sent an event that belongs to {owner!r}"
+            cause = "leak" if content == frame.content else "leak inside another event"
+            return Violation("isolation", message, (owner, name), time, cause, row)
+    return Violation("isolation", f"{name!r} was sent an event of another run", (name,), time, "another run", row)

@@ -18,22 +18,30 @@ def check(history: History) -> Result:
         if call.kind == "publish" and history.contents[call.content].publishes == 1:
             publish[call.content] = call
     in_call_order = history.guarantees.concurrent_order
+    carried = [frame.carried for frame in history.frames]
     latest: dict[int, int] = {}
-    seen: set[tuple[int, int]] = set()
+    seen: set[int] = set()
+    size = len(history.contents)
+    opportunities = 0
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
-        for content in history.frames[number].carried:
+        for content in carried[number]:
             sent = publish.get(content)
-            if sent is None or (episode, content) in seen:
+            key = episode * size + content
+            if sent is None or key in seen:
                 continue
-            seen.add((episode, content))
+            seen.add(key)
+            started = sent.started
             before = latest.get(episode)
-            if before is not None:
-                result.opportunities += 1
-                if sent.status == ACCEPTED and (sent.started if in_call_order else sent.returned) < before:
-                    user = history.users[history.episodes[episode].user]
-                    message = f"{user!r} was sent an earlier event after a later one"
-                    time = history.send_start[row]
-                    result.violations.append(Violation("order", message, (user,), time, "order", row))
-            if before is None or sent.started > before:
-                latest[episode] = sent.started
+            if before is None:
+                latest[episode] = started
+                continue
+            opportunities += 1
+            if started > before:
+                latest[episode] = started
+            elif sent.status == ACCEPTED and (started if in_call_order else sent.returned) < before:
+                user = history.users[history.episodes[episode].user]
+                message = f"{user!r} was sent an earlier event after a later one"
+                time = history.send_start[row]
+                result.violations.append(Violation("order", message, (user,), time, "order", row))
+    result.opportunities = opportunities
     return result

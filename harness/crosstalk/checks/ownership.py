@@ -12,18 +12,22 @@ from crosstalk.model.history import History, Violation
 
 def check(history: History) -> Result:
     result = Result()
-    users = history.users
-    known = frozenset(users)
+    numbers = {user: number for number, user in enumerate(history.users)}
+    receivers = [episode.user for episode in history.episodes]
+    named = [numbers.get(f.owner, -1) if f.content >= 0 and f.owner is not None else -1 for f in history.frames]
+    opportunities = 0
     for row, (episode, number) in enumerate(zip(history.send_episode, history.send_frame, strict=True)):
-        frame = history.frames[number]
-        if frame.content < 0 or frame.owner not in known:
+        owner = named[number]
+        if owner < 0:
             continue
-        if history.episodes[episode].user not in history.contents[frame.content].users:
+        user = receivers[episode]
+        if user not in history.contents[history.frames[number].content].users:
             continue  # that is isolation's to tell
-        result.opportunities += 1
-        user = users[history.episodes[episode].user]
-        if frame.owner != user:
-            message = f"{user!r} was sent an envelope that names {frame.owner!r}"
+        opportunities += 1
+        if owner != user:
+            name, other = history.users[user], history.users[owner]
+            message = f"{name!r} was sent an envelope that names {other!r}"
             time = history.send_start[row]
-            result.violations.append(Violation("ownership", message, (user, str(frame.owner)), time, "envelope", row))
+            result.violations.append(Violation("ownership", message, (name, other), time, "envelope", row))
+    result.opportunities = opportunities
     return result

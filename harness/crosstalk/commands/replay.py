@@ -1,43 +1,110 @@
-"""`crosstalk replay TOKEN-OR-FILE`: play a minimal counterexample again, exactly, and print its timeline."""
+"""`crosstalk replay TOKEN-OR-FILE`: play a minimal counterexample again, exactly, and print its timeline.
+
+`--steps` tells it moment by moment, with where everybody stands; `--debug` stops in pdb in the broadcaster's own frame
+at the moment the wrong frame is sent.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import pdb
+import signal
+from types import FrameType
 
 import click
-import msgspec
 
-from crosstalk.examination import find, open_target
-from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.verdict import Verdict
-from crosstalk.reporting.timeline import printable, timeline
-from crosstalk.scenarios.token import read
+from crosstalk.commands.counterexample import interactive, opened
+from crosstalk.examination import Examination, find
+from crosstalk.exhibit import scene_of, witnessed
+from crosstalk.model.history import History, Violation
+from crosstalk.reporting.sentences import conclusion, moments
+from crosstalk.reporting.state import states
+from crosstalk.reporting.timeline import timeline
+from crosstalk.scenarios.token import Counterexample
+from crosstalk.scenarios.witness import Witness
 from crosstalk.schedule.strategies.replay import Replay
-from crosstalk.targets.loader import TargetError
 
 
 @click.command()
 @click.argument("token")
-def replay(token: str) -> None:
-    """Play the counterexample TOKEN (or the first one of a verdict.json) again, and print its timeline."""
-    try:
-        path = Path(token)
-        if not token.startswith("ct1-") and path.is_file():
-            verdict = msgspec.json.decode(path.read_bytes(), type=Verdict)
-            tokens = [v.replay for c in verdict.checks for v in c.violations]
-            if not tokens:
-                raise ValueError(f"{token} holds no violation to replay")
-            token = tokens[0]
-        example = read(token)
-        guarantees = msgspec.convert(example.guarantees, Guarantees)
-        examination = open_target(example.target, names=example.names, guarantees=guarantees)
-    except (ValueError, msgspec.MsgspecError, TargetError) as error:
-        click.echo(f"crosstalk: {printable(str(error))}", err=True)
-        raise SystemExit(2) from None
+@click.option("--steps", is_flag=True, help="Moment by moment; on a terminal it waits for Enter after each.")
+@click.option("--debug", is_flag=True, help="Stop in pdb where the wrong frame is sent.")
+@click.option("--number", type=click.IntRange(min=1), default=1, help="Which violation of a verdict.json (default 1).")
+def replay(token: str, steps: bool, debug: bool, number: int) -> None:
+    """Play the counterexample TOKEN (or one of a verdict.json or saved failure) again, and print its timeline."""
+    example, examination = opened(token, number)
     history, _ = examination.run(example.program, Replay(example.tape))
     violation = find(history, example.check, example.cause)
-    click.echo(timeline(history, violation))
+    if debug and violation is not None:
+        _debug(examination, example, history, violation)
+    if steps and violation is not None:
+        _steps(examination, example, violation)
+    else:
+        click.echo(timeline(history, violation))
     if violation is None:
         click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
         raise SystemExit(3)
     raise SystemExit(1)
+
+
+def _steps(examination: Examination, example: Counterexample, violation: Violation) -> None:
+    witness, history = witnessed(examination, example.program, example.tape)
+    scene = scene_of(history, find(history, example.check, example.cause), witness.places)
+    before: dict[str, str] = {}
+    wait = interactive()
+    told = moments(scene)
+    for count, (time, sentence) in enumerate(told, 1):
+        click.echo(f"{count:3}. {sentence}")
+        now = states(scene, time)
+        if count == len(told) or told[count][0] > time:
+            for user, state in now.items():
+                if state != before.get(user):
+                    click.echo(f"       {user}: {state}")
+            before = now
+        if wait:
+            click.prompt("", prompt_suffix="", default="", show_default=False)
+    for sentence in conclusion(scene, example.check, violation.message):
+        click.echo(f"  >> {sentence}")
+
+
+class _Debugger(pdb.Pdb):
+    """A look around at one moment: the run goes on when it is left, however it is left."""
+
+    def do_quit(self, arg: str) -> bool:
+        self.set_continue()
+        return True
+
+    do_q = do_exit = do_EOF = do_quit
+
+
+def _debug(examination: Examination, example: Counterexample, history: History, violation: Violation) -> None:
+    """Play it once more and stop: at the send of the wrong frame, or where no frame is to blame, at the call."""
+    witness = Witness()
+
+    def look(frame: FrameType, where: str) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)  # the watchdog would bite somebody who thinks
+        assert witness.world is not None
+        history = witness.world.history
+        click.echo(f"crosstalk: {where}")
+        for user, state in states(scene_of(history, None, {}), history.now).items():
+            click.echo(f"  {user}: {state}")
+        click.echo("  w shows the stack, u and d move in it, p prints, c goes on")
+        debugger = _Debugger(nosigint=True)
+        debugger.reset()
+        debugger.interaction(frame, None)
+
+    def at_send(row: int, frame: FrameType) -> None:
+        if row == violation.send:
+            look(frame, f"the broadcaster is about to send this: {violation.message}")
+
+    blamed = next(
+        (n for n, c in enumerate(history.calls) if violation.time in (c.started, c.returned) and c.content >= 0), -1
+    )
+
+    def at_publish(number: int, frame: FrameType) -> None:
+        if number == blamed:
+            look(frame, f"publish(user, given) is about to be called; what comes of it: {violation.message}")
+
+    witness.at_send = at_send if violation.send >= 0 else None
+    witness.at_publish = at_publish if violation.send < 0 else None
+    witnessed(examination, example.program, example.tape, witness)

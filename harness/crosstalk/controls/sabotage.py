@@ -95,13 +95,13 @@ def send_after_close(world: World) -> None:
     """After a disconnect has returned, one more frame goes to that connection."""
     disconnect = world.do_disconnect
 
-    async def wrapped(device: int, gone: bool = False) -> None:
+    async def wrapped(device: int, gone: bool = False, *then: Callable[[], None]) -> None:
         entry = world.open.get(device)
-        await disconnect(device, gone)
+        await disconnect(device, gone, *then)
         if entry is not None:
-            world._record(entry[1]._serial, b"{}", 1)
+            world.record(entry[1]._serial, b"{}", 1)
 
-    world.do_disconnect = wrapped  # type: ignore[method-assign]
+    world.do_disconnect = wrapped  # type: ignore
 
 
 def overcount(world: World) -> None:
@@ -125,7 +125,7 @@ def hold_others(world: World) -> None:
     async def wrapped(user: str, given: Any) -> Any:
         async with lock:
             while any(w.stalled for w in world.wires):
-                await world.gate(next(w.serial for w in world.wires if w.stalled), "send")
+                await asyncio.sleep(1.0)  # until the end of the stall, even if the broadcaster closes the connection
             value = publish(user, given)
             return await value if hasattr(value, "__await__") else value
 

@@ -9,8 +9,11 @@ them cheap.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from crosstalk.model.guarantees import Guarantees
 
@@ -19,8 +22,7 @@ PENDING, ACCEPTED, FAILED, CANCELLED = 0, 1, 2, 3
 NEVER = 1 << 60
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED."""
 
     kind: str
@@ -37,8 +39,7 @@ class Call:
     where: str = ""
 
 
-@dataclass(slots=True)
-class Episode:
+class Episode(msgspec.Struct):
     """A user's time on a socket. Times are logical; NEVER where it did not happen."""
 
     user: int
@@ -52,12 +53,12 @@ class Episode:
     refused: bool = False
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct):
     """What one distinct payload says. `content` is its own canary's, `others` those quoted besides; -1 is none.
 
     `batch` holds the contents of several whole events in their order, where it carries more than one; `altered` names
-    the published fields that differ.
+    the published fields that differ. `text` is the beginning of what was sent; where that is an event just as it was
+    published, `event` is that.
     """
 
     content: int
@@ -66,9 +67,15 @@ class Frame:
     type: str = ""
     owner: str | None = None
     altered: str = ""
-    sample: str = ""
+    text: str = ""
     batch: tuple[int, ...] = ()
     types: tuple[str, ...] = ()
+    event: Mapping[str, Any] | None = None
+
+    @property
+    def sample(self) -> str:
+        """The beginning of what was sent."""
+        return self.text if self.event is None else msgspec.json.encode(self.event).decode()[:400]
 
     @property
     def carried(self) -> tuple[int, ...]:
@@ -76,8 +83,7 @@ class Frame:
         return self.batch or ((self.content,) if self.content >= 0 else ())
 
 
-@dataclass(slots=True)
-class Content:
+class Content(msgspec.Struct):
     """One published event as it was at the call: whom it is addressed to, its run and type, its canary."""
 
     users: frozenset[int]
@@ -119,6 +125,8 @@ class History:
     stalled_quiet: int = NEVER
     final_quiet: int = NEVER
     leftover_tasks: tuple[str, ...] = ()
+    # rows of sends that had been scheduled when their connection's disconnect returned
+    under_way: set[int] = field(default_factory=set)
     crashes: list[str] = field(default_factory=list)
     complete: bool = False
     census: list[Count] = field(default_factory=list)

@@ -6,10 +6,14 @@ pass. `Verdict` is what `verdict.json` holds; SCHEMA is its version.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
+
+from crosstalk.model.live_figures import LiveFigures, Sighting, added, proven
+from crosstalk.model.scene import Exhibit
 
 SCHEMA = 1
 Outcome = Literal["pass", "unknown", "fail"]
@@ -30,7 +34,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class FoundViolation(msgspec.Struct, frozen=True):
-    """One distinct defect: `replay` is the token that `crosstalk replay` takes."""
+    """One distinct defect: `replay` is the token that `crosstalk replay` takes, `exhibit` what it is shown with."""
 
     message: str
     users: tuple[str, ...]
@@ -38,6 +42,8 @@ class FoundViolation(msgspec.Struct, frozen=True):
     schedule: Schedule
     timeline: str
     cause: str = ""
+    exhibit: Exhibit | None = None
+    sighting: Sighting | None = None
 
 
 class CheckVerdict(msgspec.Struct, frozen=True):
@@ -57,11 +63,16 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class Explored(msgspec.Struct, frozen=True):
+    """`strategies` counts the schedules of each; `coverage` says, after so many seconds, how many kinds of hand-over
+    (what came and went while one send or call was waiting) had been reached."""
+
     programs: int
     schedules: int
     decisions: int
     deliveries: int
     seconds: float
+    strategies: dict[str, int] = {}
+    coverage: tuple[tuple[float, int], ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -74,6 +85,7 @@ class Verdict(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    live: LiveFigures | None = None
 
 
 def judge(
@@ -113,12 +125,15 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
             checks.setdefault(check.name, []).append(check)
         for control in verdict.controls:
             controls.setdefault((control.check, control.sabotage), []).append(control)
+    live = added([v.live for v in verdicts if v.live is not None])
     merged = []
     for name, found in checks.items():
         outcome = worst(check.verdict for check in found)
         violations = {v.cause: v for check in reversed(found) for v in check.violations}
         reason = next((check.reason for check in found if check.verdict == outcome), "")
         total = sum(check.opportunities for check in found)
+        if live is not None and name == "isolation" and outcome == "pass":
+            reason = proven(total, live.bases)
         merged.append(CheckVerdict(name, outcome, total, tuple(violations.values()), reason))
     explored = Explored(
         sum(v.explored.programs for v in verdicts),
@@ -126,6 +141,8 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         sum(v.explored.decisions for v in verdicts),
         sum(v.explored.deliveries for v in verdicts),
         round(sum(v.explored.seconds for v in verdicts), 3),
+        dict(sum((Counter(v.explored.strategies) for v in verdicts), Counter())),
+        max((v.explored.coverage for v in verdicts), key=lambda points: points[-1][1] if points else 0),
     )
     return Verdict(
         worst(check.verdict for check in merged),
@@ -136,4 +153,5 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         explored,
         notes=tuple(dict.fromkeys(note for v in verdicts for note in v.notes)),
         interrupted=any(v.interrupted for v in verdicts),
+        live=live,
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED, NEVER, History, Violation
+from crosstalk.reporting.legible import printable
+
+__all__ = ["printable", "timeline"]
 
 _WORDS = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
-
-
-def printable(text: str) -> str:
-    """`text` without anything that a terminal or a bidirectional reader would obey."""
-    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
 def timeline(history: History, violation: Violation | None = None, width: int = 34) -> str:

@@ -13,15 +13,16 @@ from typing import Any
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program, Wait
-from crosstalk.scenarios.world import SETTLE, Track, World
-from crosstalk.schedule.clock import tied_to
+from crosstalk.scenarios.track import SETTLE, Track
+from crosstalk.scenarios.world import World
+from crosstalk.schedule.clock import dice_kept, tied_to
 from crosstalk.schedule.loop import NeverQuiet, Strategy
-from crosstalk.schedule.watchdog import ThreadBlocked, watchdog
+from crosstalk.schedule.watchdog import ThreadBlocked, ticking, watchdog
 from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
 
-__all__ = ["WALL", "World", "guarded", "play", "run_world"]
+__all__ = ["WALL", "World", "guarded", "many_runs", "play", "run_world"]
 
 
 def play(
@@ -57,10 +58,10 @@ def run_world(
     strategy.begin()
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
-    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world):
+    tracks: list[Track] = []
+    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world), loop.entered():
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
-        tracks: list[Track] = []
         for steps in program.tracks:
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
@@ -70,7 +71,15 @@ def run_world(
             world.phase = "shutting down"
             world.start(adapter.ending(world))
             loop.settle(SETTLE)
+    tracks.clear()
     return world
+
+
+@contextlib.contextmanager
+def many_runs() -> Iterator[None]:
+    """Do once what each run in the block would do again: put the dice back, start and stop the watchdog's clock."""
+    with dice_kept(), ticking():
+        yield
 
 
 @contextlib.contextmanager
@@ -93,6 +102,8 @@ def guarded(world: World) -> Iterator[None]:
         failure = context.get("exception")
         if failure is not None and not world._is_any_injected(failure):
             history.notes.append((history.now, f"unhandled in a task: {type(failure).__name__}: {failure}"))
+    world.loop.unhandled.clear()
+    world.part()
 
 
 def _close(world: World) -> None:
@@ -100,7 +111,7 @@ def _close(world: World) -> None:
     world.closing = True
     with contextlib.suppress(ThreadBlocked, SystemExit):
         for _ in range(3):
-            tasks = [t for t in loop.tasks if not t.done()]
+            tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
             if not tasks:
                 break
             for task in tasks:
@@ -108,7 +119,4 @@ def _close(world: World) -> None:
             loop.limit = loop.iterations + 2_000
             with contextlib.suppress(NeverQuiet):
                 loop.settle(0.0)
-    loop.unhandled, unhandled = [], loop.unhandled
-    loop.tasks.clear()
     loop.close()
-    loop.unhandled = unhandled

@@ -30,7 +30,8 @@ from crosstalk.scenarios.library_types import ended, starlette_state, uses_webso
 from crosstalk.scenarios.write_buffer import Protocol
 
 if TYPE_CHECKING:
-    from crosstalk.scenarios.world import Wire, World
+    from crosstalk.scenarios.wire import Wire
+    from crosstalk.scenarios.world import World
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _QUICK = msgspec.json.Encoder()
@@ -69,16 +70,28 @@ class Socket:
     As on Starlette's, a broadcaster may set attributes of its own.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_closed", "_greeted", "_lost", "_scope", "_serial", "_told", "_world")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_closed",
+        "_greeted",
+        "_lost",
+        "_scope",
+        "_serial",
+        "_told",
+        "_wire",
+        "_world",
+    )
 
     subprotocol: str | None = None
     latency = 0.0
     logger = _LOGGER
     send_in_progress = fragmented_send_waiter = _fragmented_message_waiter = None
 
-    def __init__(self, world: World, serial: int) -> None:
+    def __init__(self, world: World, wire: Wire) -> None:
         self._world = world
-        self._serial = serial
+        self._wire = wire
+        self._serial = wire.serial
         self._closed = False
         self._lost = False
         self._greeted = self._told = -1
@@ -94,10 +107,6 @@ class Socket:
         return f"<socket {self._serial}>"
 
     # -- what it is ------------------------------------------------------------------------------------------
-
-    @property
-    def _wire(self) -> Wire:
-        return self._world.wires[self._serial]
 
     @property
     def _over(self) -> bool:
@@ -234,21 +243,33 @@ class Socket:
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
         try:
-            await self._world.send(self._serial, _json(data))
+            world = self._world
+            frame = world.of_event(data)
+            sending = world.begin(self._wire, _json(data)) if frame < 0 else world.begin_frame(self._wire, frame)
+            if sending is not None:
+                await sending
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise
 
     async def send_text(self, data: str) -> None:
         try:
-            await self._world.send(self._serial, data.encode("utf-8", "surrogatepass"))
+            sending = self._world.begin(self._wire, data.encode("utf-8", "surrogatepass"))
+            if sending is not None:
+                await sending
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise
 
+    async def send_str(self, data: str, compress: int | None = None) -> None:
+        """As aiohttp calls it."""
+        await self.send_text(data)
+
     async def send_bytes(self, data: bytes) -> None:
         try:
-            await self._world.send(self._serial, bytes(data))
+            sending = self._world.begin(self._wire, bytes(data))
+            if sending is not None:
+                await sending
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise
@@ -264,12 +285,14 @@ class Socket:
                 case _:
                     return await self.close(message.get("code", 1000))
         try:
-            await self._world.send(self._serial, _bytes(message))
+            sending = self._world.begin(self._wire, _bytes(message))
+            if sending is not None:
+                await sending
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise
 
-    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+    async def close(self, code: int = 1000, reason: str | None = None, message: bytes = b"") -> None:
         if not self._closed:
             self._closed = True
             self._world.closed_by_broadcaster(self._serial)

@@ -8,6 +8,7 @@ where a module under test copied the name. `random` is seeded alike in every run
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EPOCH = 1_750_000_000.0
 
+_kept = False
 _copied: list[tuple[dict[str, Any], str, str]] = []
 _NAMES = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 _REAL = {name: getattr(time, name) for name in _NAMES}
@@ -42,11 +44,36 @@ def untie_copies(module: ModuleType) -> None:
 
 
 @contextmanager
+def dice_kept() -> Iterator[None]:
+    """Put `random` back as it was only after the block, however many runs play in it."""
+    global _kept
+    state, before = random.getstate(), _kept
+    _kept = True
+    try:
+        yield
+    finally:
+        _kept = before
+        random.setstate(state)
+
+
+@functools.lru_cache(16)
+def _seeded(seed: int) -> tuple[Any, ...]:
+    return random.Random(seed).getstate()
+
+
+@contextmanager
 def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
     """Tie clock and dice to the virtual time of `loop` within the block."""
-    dice = random.Random(seed)
-    state = random.getstate()
-    random.seed(seed)
+    dice: random.Random | None = None
+
+    def urandom_of_the_run(count: int) -> bytes:
+        nonlocal dice
+        if dice is None:
+            dice = random.Random(seed)
+        return dice.randbytes(count)
+
+    state = None if _kept else random.getstate()
+    random.setstate(_seeded(seed))
     answers: dict[str, Any] = {
         "monotonic": loop.time,
         "monotonic_ns": lambda: int(loop.now * 1e9),
@@ -58,8 +85,8 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
         setattr(time, name, answer)
     for space, name, real in _copied:
         space[name] = answers[real]
-    os.urandom = dice.randbytes
-    random._urandom = dice.randbytes  # type: ignore[attr-defined]
+    os.urandom = urandom_of_the_run
+    random._urandom = urandom_of_the_run  # type: ignore[attr-defined]
     travel = time_machine.travel(EPOCH + loop.now, tick=False)
     traveller = travel.start()
     loop.on_time = lambda now: traveller.move_to(EPOCH + now)
@@ -74,4 +101,5 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
             setattr(time, name, original)
         for space, name, real in _copied:
             space[name] = _REAL[real]
-        random.setstate(state)
+        if state is not None:
+            random.setstate(state)

@@ -24,17 +24,25 @@ import asyncio
 import heapq
 import sys
 import threading
+import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
 TICKS = 2_000
 
 
+UNSEEN = -1.0
+
+
 class Gate:
-    """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track)."""
+    """One answer the outside world owes: `complete` gives it. `lane` names whose it is (a socket or track).
+
+    `priority` is a strategy's own, UNSEEN while the gate is not open or no strategy has looked at it yet.
+    """
 
     __slots__ = ("callback", "kind", "lane", "opened", "priority")
 
@@ -43,7 +51,7 @@ class Gate:
         self.kind = kind
         self.callback = callback
         self.opened = 0.0
-        self.priority = -1.0
+        self.priority = UNSEEN
 
     def complete(self) -> None:
         self.callback()
@@ -67,18 +75,7 @@ class RealSocketError(RuntimeError):
     """Code on the virtual loop asked for a real socket, pipe, signal or process."""
 
 
-class _Handle(events.Handle):
-    """asyncio's handle, made without asking for the debug flag."""
-
-    __slots__ = ()
-
-    def __init__(self, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
-        self._context = context if context is not None else copy_context()
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
+_new = events.Handle.__new__
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -91,6 +88,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
+        self.set_debug(self._debug)
         self._ready: deque[Any] = deque()
         self._scheduled: list[tuple[float, int, Any]] = []
         self._timers = 0
@@ -102,11 +100,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.jumps = 0
         self.limit = limit
         self.unhandled: list[dict[str, Any]] = []
-        self.tasks: list[asyncio.Task[Any]] = []
+        self._weak_tasks: list[weakref.ref[asyncio.Task[Any]]] = []
         self.on_jump: Callable[[float], None] | None = None
         self.on_time: Callable[[float], None] | None = None
         self.delays: set[float] = set()
         self.stopped_from_within = False
+
+    def set_debug(self, enabled: bool) -> None:
+        """As asyncio's. Every task and future asks for this flag: the answer is a method of the flag itself."""
+        super().set_debug(enabled)
+        self.get_debug = bool(enabled).__bool__
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------
 
@@ -116,7 +119,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle = _Handle(callback, args, self, context)
+        # asyncio's handle, made in place and without asking for the debug flag
+        handle = _new(events.Handle)
+        handle._context = context if context is not None else copy_context()
+        handle._loop = self
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
+        handle._repr = None
         self._ready.append(handle)
         return handle
 
@@ -127,7 +137,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             # a thread of the code under test: it goes on at its own pace, which no schedule sees or repeats
             VirtualLoop.from_threads += 1
             if self._closed:
-                return _Handle(callback, args, self, context)
+                return events.Handle(callback, args, self, context)
         return self.call_soon(callback, *args, context=context)
 
     def call_at(
@@ -148,12 +158,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Cancelled timers are dropped when they come to the head of the heap."""
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
-        self.tasks.append(task)
+        factory = self._task_factory
+        task: asyncio.Task[Any]
+        if factory is None:
+            task = asyncio.Task(coro, loop=self, **options)
+        else:
+            name = options.pop("name", None)
+            task = factory(self, coro, **options)
+            if name is not None:
+                task.set_name(name)
+        self._weak_tasks.append(weakref.ref(task))
         return task
 
+    @property
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, oldest first. Nobody is kept alive: what asyncio would lose is lost here too."""
+        tasks = [task for each in self._weak_tasks if (task := each()) is not None and not task.done()]
+        self._weak_tasks = [weakref.ref(task) for task in tasks]
+        return tasks
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep it, rather than log it, and tell the handler that the code under test has set, if any."""
         self.unhandled.append(context)
+        if self.get_exception_handler() is not None:
+            super().call_exception_handler(context)
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """A thread's work is one more gate: it runs inline when the schedule lets it finish."""
@@ -180,7 +208,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     create_connection = create_server = create_datagram_endpoint = create_unix_connection = _refuse
     create_unix_server = subprocess_exec = subprocess_shell = connect_read_pipe = connect_write_pipe = _refuse
     add_reader = add_writer = remove_reader = remove_writer = add_signal_handler = _refuse
-    sock_recv = sock_sendall = sock_connect = sock_accept = _refuse
+    sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = sock_sendto = _refuse
+    sock_connect = sock_accept = sock_sendfile = sendfile = start_tls = connect_accepted_socket = _refuse
+    getaddrinfo = getnameinfo = remove_signal_handler = _refuse
 
     def stop(self) -> None:
         """As asyncio's; a stop during `settle` does not end the run, and is remembered."""
@@ -197,56 +227,78 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def open(self, gate: Gate) -> None:
         gate.opened = self.now
+        gate.priority = UNSEEN
         self.gates.append(gate)
 
     def withdraw(self, gate: Gate) -> None:
         """Take back a gate nobody waits for any more (its waiter was cancelled, its socket stalled)."""
         if gate in self.gates:
             self.gates.remove(gate)
+            gate.priority = UNSEEN
 
     # -- the iteration ---------------------------------------------------------------------------------------
 
     def _run_once(self) -> None:
-        self.iterations += 1
-        if self.iterations > self.limit:
-            raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
-        ready = self._ready
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            try:
-                handle._context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self.call_exception_handler({"message": "a callback raised", "exception": error, "handle": handle})
-        gates = self.gates
-        held = False
-        if gates:
-            timer = self._next_timer()
-            can_hold = bool(ready) or (timer is not None and timer <= self.horizon)
-            count = len(gates)
-            choice = 0
-            if count > 1 or can_hold:
-                choice = self.strategy.choose(gates, can_hold)
-                self.tape.append(choice)
-            if choice == 0:
-                self.gates = []
-                for gate in gates:
+        self._iterate(1, self.jumps + 1)
+
+    def _iterate(self, most: int, enough: int) -> None:
+        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open.
+
+        All in one piece, since this is where a run spends its time.
+        """
+        ready, scheduled, gates = self._ready, self._scheduled, self.gates
+        popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
+        while most and (gates or self.jumps < enough):
+            most -= 1
+            if not ready and not gates:
+                when = self._next_timer()
+                if when is None or when > self.horizon:
+                    return
+            self.iterations += 1
+            if self.iterations > self.limit:
+                raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
+            for _ in range(len(ready)):
+                handle = popleft()
+                if not handle._cancelled:
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        message = f"Exception in callback {handle._callback!r}"
+                        self.call_exception_handler({"message": message, "exception": error, "handle": handle})
+            handle = None  # what it holds may go now, as on asyncio's loop
+            held = False
+            if gates:
+                can_hold = bool(ready)
+                if not can_hold and scheduled:
+                    timer = self._next_timer()
+                    can_hold = timer is not None and timer <= self.horizon
+                count = len(gates)
+                choice = 0
+                if count > 1 or can_hold:
+                    choice = choose(gates, can_hold)
+                    keep(choice)
+                if choice == 0:
+                    answered = gates[:]
+                    gates.clear()
+                    for gate in answered:
+                        gate.priority = UNSEEN
+                        gate.complete()
+                elif choice <= count:
+                    gate = gates.pop(choice - 1)
+                    gate.priority = UNSEEN
                     gate.complete()
-            elif choice <= count:
-                gates.pop(choice - 1).complete()
-            else:
-                held = True
-        if not ready and (held or not self.gates):
-            self._jump()
-        scheduled = self._scheduled
-        while scheduled and scheduled[0][0] <= self.now:
-            due = heapq.heappop(scheduled)[2]
-            due._scheduled = False
-            if not due._cancelled:
-                ready.append(due)
+                else:
+                    held = True
+            if scheduled:
+                if not ready and (held or not gates):
+                    self._jump()
+                while scheduled and scheduled[0][0] <= self.now:
+                    due = heapq.heappop(scheduled)[2]
+                    due._scheduled = False
+                    if not due._cancelled:
+                        ready.append(due)
 
     def _next_timer(self) -> float | None:
         scheduled = self._scheduled
@@ -269,6 +321,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.on_time(when)
 
     horizon: float = float("inf")
+    _depth = 0
 
     # -- driving ---------------------------------------------------------------------------------------------
 
@@ -283,12 +336,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         enough = self.jumps + TICKS
         self._enter()
         try:
-            while self.jumps < enough or self.gates:
-                if not self._ready and not self.gates:
-                    when = self._next_timer()
-                    if when is None or when > self.horizon:
-                        return
-                self._run_once()
+            self._iterate(sys.maxsize, enough)
         finally:
             self.horizon = float("inf")
             self._leave()
@@ -298,8 +346,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.horizon = self.now
         self._enter()
         try:
-            for _ in range(count):
-                self._run_once()
+            self._iterate(count, self.jumps + count)
         finally:
             self.horizon = float("inf")
             self._leave()
@@ -311,7 +358,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._move(until)
         self.settle(0.0)
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Within the block this is the running loop, also between what `settle`, `turn` and `sleep` run."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
     def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > 1:
+            return
         self._before = events._get_running_loop()
         self._hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
@@ -319,11 +378,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._thread_id = threading.get_ident()
 
     def _leave(self) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         self._thread_id = None
         events._set_running_loop(self._before)
         sys.set_asyncgen_hooks(*self._hooks)
 
     def run_forever(self) -> None:
+        self._check_closed()
         self._enter()
         self._stopping = False
         try:

@@ -40,6 +40,63 @@ def unwatched() -> Iterator[None]:
             _own[1] += _PROCESSOR() - used
 
 
+class _Watch:
+    """One block that is watched."""
+
+    __slots__ = ("began", "last", "limit", "seconds", "used")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.last = self.began, self.used = _elapsed()
+        self.limit = _WALL() + _AT_MOST * seconds
+
+
+def _elapsed() -> tuple[float, float]:
+    return _WALL() - _own[0], _PROCESSOR() - _own[1]
+
+
+_watch: _Watch | None = None
+_ticking = False
+
+
+def _bark(number: int, frame: Any) -> None:
+    watch = _watch
+    if watch is None:
+        return
+    wall, processor = _elapsed()
+    asleep = processor - watch.last[1] < _ASLEEP * (wall - watch.last[0])
+    watch.last = wall, processor
+    if _WALL() < watch.limit:
+        # an alarm before the time is only there to see the last second begin
+        if _working or wall - watch.began < watch.seconds * 0.99:
+            return
+        if not asleep and processor - watch.used < watch.seconds * _SPINNING:
+            return
+    raise ThreadBlocked(f"kept the thread for {watch.seconds:.0f} s without awaiting")
+
+
+def _can_tick() -> bool:
+    return threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+
+@contextmanager
+def ticking(first: float = 1.0) -> Iterator[None]:
+    """Let the clock of all watchdogs in the block tick once a second, rather than start and stop it for each."""
+    global _ticking
+    if _ticking or not _can_tick():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _bark)
+    signal.setitimer(signal.ITIMER_REAL, first, 1.0)
+    _ticking = True
+    try:
+        yield
+    finally:
+        _ticking = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @contextmanager
 def watchdog(seconds: float) -> Iterator[None]:
     """Raise ThreadBlocked inside the block after `seconds` of wall time, and each second again while it goes on.
@@ -48,33 +105,16 @@ def watchdog(seconds: float) -> Iterator[None]:
 
     Without effect off the main thread and where the system has no interval timer.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+    global _watch
+    if not _can_tick():
         yield
         return
-
-    def elapsed() -> tuple[float, float]:
-        return _WALL() - _own[0], _PROCESSOR() - _own[1]
-
-    began, used = last = elapsed()
-    limit = _WALL() + _AT_MOST * seconds
-
-    def bark(number: int, frame: Any) -> None:
-        nonlocal last
-        wall, processor = elapsed()
-        asleep = processor - last[1] < _ASLEEP * (wall - last[0])
-        last = wall, processor
-        if _WALL() < limit:
-            # the first alarm, a second early, is only there to see the last second begin
-            if _working or wall - began < seconds * 0.99:
-                return
-            if not asleep and processor - used < seconds * _SPINNING:
-                return
-        raise ThreadBlocked(f"kept the thread for {seconds:.0f} s without awaiting")
-
-    before = signal.signal(signal.SIGALRM, bark)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds - 1.0, seconds / 2), 1.0)
+    before, _watch = _watch, _Watch(seconds)
     try:
-        yield
+        if _ticking:
+            yield
+        else:
+            with ticking(max(seconds - 1.0, seconds / 2)):
+                yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        _watch = before

@@ -124,6 +124,7 @@ _USER = (
     "identity",
     "destination",
 )
+_PLAIN = ("user", "user_id", "userid", "uid", "websocket", "event")
 _ID = ("connection_id", "conn_id", "connid", "cid", "sid", "session_id", "session", "socket_id", "handle", "token")
 _CHOSEN = ("client_id", "device_id", "device", "tab_id", "tab", "connection_name", "client_name")
 _TYPE = ("event_type", "type", "type_", "event_name", "kind", "message_type", "msg_type", "topic", "name")
@@ -195,11 +196,13 @@ def _plan(method: Callable[..., Any], name: str, kind: str, where: str) -> Plan:
     parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     roles = {p.name: _role(p, kind) for p in parameters}
     taken: set[str] = set()
-    for p in parameters:  # a role is taken once; required parameters first
-        for required in (True, False):
-            if (p.default is p.empty) is required and roles[p.name] in taken and not required:
-                roles[p.name] = ""
+    # a role is taken once: by the plainest name, then by required parameters, then by the first
+    for p in sorted(parameters, key=lambda p: (p.name.lower().strip("_") not in _PLAIN, p.default is not p.empty)):
+        role = roles[p.name]
+        if role in taken:
+            roles[p.name] = "chosen" if kind != "publish" and p.name.lower().strip("_") in _CHOSEN else ""
         taken.add(roles[p.name])
+    taken.discard("")
     missing = [role for role in usual if role not in taken]
     if kind == "publish" and taken & {"text", "bytes"} and "event" in missing:
         missing.remove("event")
@@ -271,7 +274,7 @@ class Adapter:
         self.reads = "socket" not in self.connect.takes
         self.single = not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
-        self.chosen = bool(self.connect.takes & {"chosen"})
+        self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
         self.ending: Callable[[Any], Coroutine[Any, Any, None]] | None = None  # called with the world of a run
 
     def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:

@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,9 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(name)
     root = name.partition(".")[0]
+    if root == "crosstalk":  # the harness itself goes by real time
+        tie_copies(module)
+        return module
     for known, other in list(sys.modules.items()):
         if known == root or known.startswith(root + "."):
             tie_copies(other)
@@ -51,6 +55,16 @@ def _module(name: str) -> ModuleType:
 def load(spec: str) -> Callable[[], Any]:
     """A function that makes a fresh broadcaster (or an awaitable of one). Raises TargetError with a clear sentence."""
     return _factory(spec, _imported(spec))
+
+
+def digest(spec: str) -> str:
+    """A short digest of the file that SPEC's module is; "" where there is none. It changes when the file does."""
+    name = spec.removeprefix("asgi:").rpartition(":")[0]
+    try:
+        origin = name if name.endswith(".py") else getattr(sys.modules.get(name), "__file__", None)
+        return blake2b(Path(origin).read_bytes(), digest_size=6).hexdigest() if origin else ""
+    except OSError:
+        return ""
 
 
 def reloaded(spec: str) -> Callable[[], Any]:

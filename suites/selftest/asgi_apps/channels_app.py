@@ -1,5 +1,5 @@
-"""Django with Channels: a consumer a connection, a group a user, the in-memory layer; a synchronous view publishes with
-`async_to_sync(layer.group_send)`, as Channels' documentation shows.
+"""Django with Channels: a consumer a connection, a group a user, the in-memory layer; a synchronous Django view
+publishes with `async_to_sync(layer.group_send)`, as Channels' documentation shows.
 
 In `wrong` the group's name is made of the id's first character. Memberships of a group last for ten years: unless told
 so Channels ends them after a day, and connections that stay for longer lose their events (documented, and found).

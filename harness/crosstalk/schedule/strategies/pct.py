@@ -9,13 +9,16 @@ random steps the lane just chosen falls below all others.
 from __future__ import annotations
 
 import random
+from heapq import heappop, heappush
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import UNSEEN, Gate
 
 TIME = -2
 
 
 class PCT:
+    """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over."""
+
     def __init__(self, source: random.Random, depth: int, length: int = 60) -> None:
         self.source = source
         self.depth = depth
@@ -26,17 +29,35 @@ class PCT:
         self.priorities: dict[int, float] = {TIME: self.source.random() - 0.5}
         self.changes = {self.source.randrange(self.length) for _ in range(self.depth - 1)}
         self.step = 0
+        self.heap: list[tuple[float, int, Gate]] = []
+        self.entries = 0
+
+    def _enter(self, gate: Gate, priority: float) -> None:
+        gate.priority = priority
+        self.entries += 1
+        heappush(self.heap, (-priority, self.entries, gate))
 
     def choose(self, gates: list[Gate], can_hold: bool) -> int:
-        priorities = self.priorities
-        best, best_priority, lane = len(gates), priorities[TIME] if can_hold else -1e9, TIME
-        for index, gate in enumerate(gates):
+        priorities, heap = self.priorities, self.heap
+        for gate in reversed(gates):  # new ones are the last
+            if gate.priority != UNSEEN:
+                break
             priority = priorities.get(gate.lane)
             if priority is None:
                 priority = priorities[gate.lane] = self.source.random()
-            if priority > best_priority:
-                best, best_priority, lane = index, priority, gate.lane
+            self._enter(gate, priority)
+        while heap[0][2].priority != -heap[0][0]:
+            heappop(heap)
+        best = heap[0][2]
+        lane = best.lane
+        if can_hold and priorities[TIME] > best.priority:
+            lane, choice = TIME, len(gates) + 1
+        else:
+            choice = gates.index(best) + 1
         if self.step in self.changes:
-            priorities[lane] = -float(self.step) - 1.0
+            lowest = priorities[lane] = -float(self.step) - 2.0
+            for gate in gates:
+                if gate.lane == lane and gate is not best:
+                    self._enter(gate, lowest)
         self.step += 1
-        return best + 1
+        return choice

@@ -65,7 +65,7 @@ class Server:
         self._lifespan = Lifespan(self.application)
         await self._lifespan.startup()
         loop: Any = asyncio.get_running_loop()
-        self._residents = [task for task in loop.tasks if task is not asyncio.current_task() and not task.done()]
+        self._residents = [task for task in loop.unfinished if task is not asyncio.current_task()]
 
     # -- what users do ---------------------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class Server:
         for _ in range(3):
             await asyncio.sleep(0)  # what was told to end ends
         mine = {asyncio.current_task(), *world.own}
-        return not failure and all(task.done() or task in mine for task in world.loop.tasks)
+        return not failure and all(task in mine for task in world.loop.unfinished)
 
 
 def _usual(user_id: str) -> bool:

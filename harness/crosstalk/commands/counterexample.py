@@ -1,0 +1,58 @@
+"""What a user gives to replay or explain: a token, or a verdict.json (or its folder), or a saved failure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.examination import Examination, open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.reporting.legible import printable
+from crosstalk.reporting.reading import read_verdict
+from crosstalk.scenarios.token import Counterexample, read
+from crosstalk.targets.loader import TargetError, digest
+
+
+def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
+    """The counterexample and its target; says so on standard error where the target has changed since.
+
+    Leaves the command with exit code 2 and one sentence where there is none.
+    """
+    try:
+        example = read(_token(given, number))
+        guarantees = msgspec.convert(example.guarantees, Guarantees)
+        examination = open_target(example.target, names=example.names, guarantees=guarantees)
+    except (ValueError, msgspec.MsgspecError, TargetError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    if example.digest and digest(example.target) not in ("", example.digest):
+        click.echo(
+            f"crosstalk: {printable(example.target)} has changed since this token was made; this is what it does now",
+            err=True,
+        )
+    return example, examination
+
+
+def _token(given: str, number: int) -> str:
+    path = Path(given)
+    try:
+        there = not given.startswith("ct") and path.exists()
+    except OSError:  # too long for a name
+        there = False
+    if not there:
+        return given
+    if path.is_file() and path.suffix == ".txt":
+        return next((line for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("ct")), "")
+    tokens = [v.replay for c in read_verdict(path).checks for v in c.violations]
+    if not tokens:
+        raise ValueError(f"{given} holds no violation to replay")
+    if number > len(tokens):
+        raise ValueError(f"{given} holds {len(tokens)} violations: there is no number {number}")
+    return tokens[number - 1]
+
+
+def interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,45 @@
+"""`crosstalk explain TOKEN-OR-FILE`: play a counterexample again, and say in sentences what happened."""
+
+from __future__ import annotations
+
+import click
+
+from crosstalk.commands.counterexample import opened
+from crosstalk.exhibit import exhibit
+from crosstalk.exhibit import first as find
+from crosstalk.reporting.legible import legible
+from crosstalk.reporting.sentences import story
+from crosstalk.schedule.strategies.replay import Replay
+
+
+@click.command()
+@click.argument("token")
+@click.option("--number", type=click.IntRange(min=1), default=1, help="Which violation of a verdict.json (default 1).")
+def explain(token: str, number: int) -> None:
+    """Say in sentences what happens in the counterexample TOKEN (or one of a verdict.json or saved failure)."""
+    example, examination = opened(token, number)
+    history, _ = examination.run(example.program, Replay(example.tape))
+    violation = find(history, example.check, example.cause)
+    shown = exhibit(examination, example.check, example.cause, example.program, example.tape)
+    if violation is None or shown is None:
+        click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
+        raise SystemExit(3)
+    click.echo("What the users do:")
+    for line in shown.program:
+        click.echo(f"  {legible(line, 300)}")
+    click.echo("\nWhat happens:")
+    for sentence in story(shown.scene, example.check, violation.message):
+        click.echo(f"  {sentence}")
+    decision = shown.decision
+    click.echo("\nWhat it takes:")
+    if decision is None:
+        click.echo("  No schedule that differs in one decision keeps the rule: what the users do is enough.")
+    else:
+        click.echo(f"  At decision {decision.number + 1} this could happen: {'; '.join(decision.open)}.")
+        click.echo(f"  It fails when {decision.failing}.")
+        click.echo(f"  It keeps the rule when {decision.passing}.")
+        if shown.still_broken:
+            click.echo(f"  But that run still breaks {', '.join(shown.still_broken)}.")
+    if shown.place is not None:
+        click.echo(f"\nLook at {legible(str(shown.place), 300)}.")
+    raise SystemExit(1)

@@ -1,0 +1,277 @@
+"""What a violation is shown with: its scene, the line that sent the frame, and the nearest run that keeps the rule.
+
+Made once for each minimal counterexample, by playing it again under a witness. The nearest passing run is looked for
+among the schedules that differ in one decision: a deviation taken back to plain order first, then any other choice.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from crosstalk.checks import CHECKS
+from crosstalk.checks.owed import owed
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED, NEVER, Call, History, Violation
+from crosstalk.model.scene import (
+    Act,
+    Arrival,
+    Connection,
+    Culprit,
+    Decision,
+    Ending,
+    Exhibit,
+    Place,
+    Remark,
+    Scene,
+)
+from crosstalk.scenarios.program import Program
+from crosstalk.scenarios.witness import Seen, Watched, Witness
+from crosstalk.scenarios.words import program_lines
+from crosstalk.schedule.strategies.replay import Replay
+
+if TYPE_CHECKING:
+    from crosstalk.examination import Examination
+
+RECORDS = 400
+"""A scene holds at most so many acts and arrivals: those of the users concerned first, and the latest."""
+PAYLOAD = 400
+TRIES = 160
+_WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
+_ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
+
+
+def exhibit(
+    examination: Examination,
+    check: str,
+    cause: str,
+    program: Program,
+    tape: tuple[int, ...],
+    latest: float = float("inf"),
+) -> Exhibit | None:
+    """The exhibit of a counterexample, or None when it does not replay. The search ends at `latest` (monotonic)."""
+    witness, history = witnessed(examination, program, tape)
+    violation = first(history, check, cause)
+    if violation is None:
+        return None
+    scene = scene_of(history, violation, witness.places)
+    place = _culprit_place(scene, witness, examination.target)
+    if cause.startswith(("growth", "kept the thread")):
+        return Exhibit(scene, program_lines(program), tape, place=place)
+    near = _nearest_passing(examination, check, program, tape, witness.decisions, latest)
+    if near is None:
+        return Exhibit(scene, program_lines(program), tape, place=place)
+    number, candidate, still_broken = near
+    witness_of_passing, passing = witnessed(examination, program, candidate)
+    seen = witness.decisions[number]
+    decision = Decision(
+        number, seen.time, seen.open, _chosen(seen, _at(tape, number)), _chosen(seen, candidate[number])
+    )
+    shown = scene_of(passing, None, witness_of_passing.places, violation.users)
+    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken)
+
+
+def witnessed(
+    examination: Examination, program: Program, tape: Sequence[int], witness: Witness | None = None
+) -> tuple[Witness, History]:
+    """Play once more, with somebody watching."""
+    witness = witness or Witness()
+    history, _ = examination.run(program, Watched(Replay(tape), witness), sabotage=witness.attach)
+    return witness, history
+
+
+def first(history: History, check: str, cause: str) -> Violation | None:
+    return next((v for v in CHECKS[check](history).violations if v.cause == cause), None)
+
+
+# -- the nearest run that passes -----------------------------------------------------------------------------------
+
+
+def _nearest_passing(
+    examination: Examination, check: str, program: Program, tape: tuple[int, ...], decisions: list[Seen], latest: float
+) -> tuple[int, tuple[int, ...], tuple[str, ...]] | None:
+    """Which decision to take otherwise, the tape then, and what other checks that run breaks: the fewest found."""
+    best: tuple[int, tuple[int, ...], tuple[str, ...]] | None = None
+    for number, candidate in _neighbours(tape, decisions):
+        if time.monotonic() > latest:
+            break
+        history, _ = examination.run(program, Replay(candidate))
+        if CHECKS[check](history).violations:
+            continue
+        broken = tuple(other for other in CHECKS if CHECKS[other](history).violations)
+        if best is None or len(broken) < len(best[2]):
+            best = number, candidate, broken
+        if not broken:
+            break
+    return best
+
+
+def _at(tape: Sequence[int], number: int) -> int:
+    return tape[number] if number < len(tape) else 0
+
+
+def _neighbours(tape: tuple[int, ...], decisions: list[Seen]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Tapes that differ from `tape` in one decision, and which: plain order first, the latest decision first."""
+    length = len(decisions)
+    full = tuple(_at(tape, number) for number in range(length))
+
+    def with_(number: int, choice: int) -> tuple[int, tuple[int, ...]]:
+        return number, (*full[:number], choice, *full[number + 1 :])
+
+    tries = 0
+    for number in range(length - 1, -1, -1):
+        if full[number]:
+            yield with_(number, 0)
+            tries += 1
+    for number in range(length - 1, -1, -1):
+        for choice in range(1, len(decisions[number].open) + decisions[number].can_hold + 1):
+            if choice != full[number]:
+                yield with_(number, choice)
+                tries += 1
+                if tries >= TRIES:
+                    return
+
+
+def _chosen(seen: Seen, choice: int) -> str:
+    if choice == 0:
+        return seen.open[0] if len(seen.open) == 1 else "all of them happen, the oldest first"
+    if choice <= len(seen.open):
+        word = seen.open[choice - 1]
+        return word if len(seen.open) == 1 else f"only this happens: {word}"
+    return "none of them happens yet"
+
+
+# -- the scene -----------------------------------------------------------------------------------------------------
+
+
+def scene_of(
+    history: History, violation: Violation | None, places: dict[int, Place], concerned: tuple[str, ...] = ()
+) -> Scene:
+    """What there is to see of a run; `places` says from where each row was sent."""
+    names = violation.users if violation is not None else concerned
+    users = {number for number, user in enumerate(history.users) if user in names}
+    calls = list(range(len(history.calls)))
+    rows = list(range(len(history.send_start)))
+    left_out = max(0, len(calls) + len(rows) - RECORDS)
+    if left_out:
+        calls, rows = _fewer(history, violation, users, calls, rows)
+        left_out = len(history.calls) + len(history.send_start) - len(calls) - len(rows)
+    culprit = _culprit(history, violation, calls, rows) if violation is not None else None
+    return Scene(
+        history.users,
+        tuple(
+            Connection(
+                e.user, e.device, e.socket, e.connecting, _t(e.connected), _t(e.leaving), _t(e.left), _t(e.excused)
+            )
+            for e in history.episodes
+        ),
+        tuple(_act(history, history.calls[number]) for number in calls),
+        tuple(_arrival(history, row, places) for row in rows),
+        tuple(Remark(at, text) for at, text in history.notes),
+        culprit,
+        left_out,
+        tuple(min(content.users) for content in history.contents),
+    )
+
+
+def _fewer(
+    history: History, violation: Violation | None, users: set[int], calls: list[int], rows: list[int]
+) -> tuple[list[int], list[int]]:
+    until = violation.time if violation is not None else history.now
+    about = [n for n in calls if history.calls[n].user in users and history.calls[n].started <= until]
+    sent = [
+        r
+        for r in rows
+        if history.send_start[r] <= until
+        and (
+            history.episodes[history.send_episode[r]].user in users
+            or any(users & history.contents[c].users for c in history.frames[history.send_frame[r]].carried)
+        )
+    ]
+    if violation is not None and violation.send >= 0:
+        # the culprit is the last row that is wanted, whatever else has to go
+        sent = [r for r in sent if r <= violation.send]
+        if violation.send not in sent:
+            sent.append(violation.send)
+    return about[-RECORDS // 2 :], sent[-RECORDS // 2 :]
+
+
+def _t(time_: int) -> int:
+    return -1 if time_ == NEVER else time_
+
+
+def _act(history: History, call: Call) -> Act:
+    said = call.error
+    if not said and call.kind == "publish" and type(call.value) in (int, bool):
+        said = repr(call.value)
+    return Act(
+        "probe" if call.probe else call.kind,
+        call.user,
+        call.started,
+        _t(call.returned),
+        _ENDING.get(call.status, "pending"),
+        call.episode,
+        call.content,
+        history.contents[call.content].type if call.content >= 0 else "",
+        said[:PAYLOAD],
+        call.where,
+    )
+
+
+def _arrival(history: History, row: int, places: dict[int, Place]) -> Arrival:
+    frame = history.frames[history.send_frame[row]]
+    episode = history.send_episode[row]
+    receiver = history.episodes[episode].user
+    foreign = [c for c in frame.carried + frame.others if receiver not in history.contents[c].users]
+    status = history.send_status[row]
+    return Arrival(
+        episode,
+        history.send_start[row],
+        history.send_end[row] if status else -1,
+        _ENDING.get(status, "pending"),
+        frame.carried,
+        frame.others,
+        min(history.contents[foreign[0]].users) if foreign else -1,
+        frame.type,
+        frame.sample[:PAYLOAD],
+        places.get(row),
+    )
+
+
+def _culprit(history: History, violation: Violation, calls: list[int], rows: list[int]) -> Culprit:
+    if violation.send >= 0 and violation.send in rows:
+        row = violation.send
+        return Culprit("arrival", history.send_start[row], rows.index(row), history.send_episode[row])
+    for place, number in enumerate(calls):
+        call = history.calls[number]
+        if violation.time not in (call.started, call.returned) or history.users[call.user] not in violation.users:
+            continue
+        if call.kind == "publish" and violation.check in ("delivery", "blocking"):
+            at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
+            for owing, episode, arrived in owed(history, at):
+                if owing is call and not arrived:
+                    connection = next(n for n, e in enumerate(history.episodes) if e is episode)
+                    return Culprit("missing", at, place, connection)
+        late = call.returned if call.returned != NEVER else history.now
+        return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
+    return Culprit("end", violation.time)
+
+
+def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:
+    """The line to look at: where the wrong frame was sent, a call raised or waits; or else where publishing begins."""
+    culprit = scene.culprit
+    if culprit is not None and culprit.kind == "arrival":
+        place = scene.arrivals[culprit.number].place
+        if place is not None:
+            return place
+    if culprit is not None and culprit.kind == "act":
+        told = _WHERE.fullmatch(scene.acts[culprit.number].waits_at)
+        if told is not None:
+            # a call's own record has the file's name only: of the target's files the path is known
+            known = [target.removeprefix("asgi:").rpartition(":")[0], *(p.path for p in witness.places.values())]
+            known += [witness.publishes_at.path] if witness.publishes_at is not None else []
+            path = next((path for path in known if path.rpartition("/")[2] == told[1]), None)
+            if path is not None:
+                return Place(path, int(told[2]), told[3])
+    return witness.publishes_at

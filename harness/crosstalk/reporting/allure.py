@@ -1,0 +1,170 @@
+# mypy: disable-error-code="no-untyped-call"
+# allure-pytest annotates little of what it offers.
+"""What Allure gets: labels and parameters of a test, steps and attachments of its minimal runs, files about the run.
+
+Labels and parameters are set before the exploration, so that a test that passes has them too. Parameters are excluded
+from Allure's history id: the same test keeps its history whatever the seed. `describe` and `attach` are called inside
+a test, where allure-pytest listens; `files` once a run, by the process that is no xdist worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crosstalk.model.scene import Scene
+from crosstalk.model.verdict import FoundViolation, Verdict
+from crosstalk.reporting.legible import legible, printable
+from crosstalk.reporting.picture import picture
+from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
+from crosstalk.reporting.sarif import own_version
+from crosstalk.reporting.sentences import story
+
+HISTORY_BYTES = 200_000
+_ORDER = ("blocker", "critical", "normal", "minor")
+
+
+def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds: float) -> None:
+    """Labels and parameters of the running test."""
+    import allure
+
+    known = [check for check in checks if check in RULES]
+    allure.dynamic.epic("Crosstalk")
+    allure.dynamic.feature(printable(target)[:200])
+    allure.dynamic.story(rule(known[0]) if len(known) == 1 else f"{len(checks)} checks on {family} programs")
+    severities = [SEVERITIES[check] for check in known]
+    worst = min(severities, key=_ORDER.index, default="normal")
+    allure.dynamic.severity(allure.severity_level(worst))
+    allure.dynamic.tag(*checks)
+    allure.dynamic.label("layer", "concurrency")
+    for name, value in (("family", family), ("seed", seed), ("seconds", round(seconds, 2))):
+        allure.dynamic.parameter(name, value, excluded=True)
+
+
+def attach(verdict: Verdict) -> None:
+    """Each minimal run: its steps in words, its picture, program and tape, history and replay command; the verdict."""
+    import allure
+
+    kinds = allure.attachment_type
+    for check in verdict.checks:
+        for violation in check.violations:
+            shown = violation.exhibit
+            if shown is not None:
+                decision = shown.decision
+                choice = decision.failing if decision is not None else ""
+                drawn = picture(shown.scene, check.name, violation.message, decision, choice=choice)
+                allure.attach(str(drawn), f"{check.name}: picture", kinds.SVG)
+                with _failing_step(f"{check.name}: {legible(violation.message, 300)}"):
+                    _steps(shown.scene, check.name, violation.message)
+                history = msgspec.json.format(msgspec.json.encode(shown.scene), indent=1).decode()
+                allure.attach(history[:HISTORY_BYTES], f"{check.name}: history", kinds.JSON)
+            text = kinds.TEXT
+            allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
+            allure.attach(f"crosstalk replay {violation.replay}\n", f"{check.name}: replay", text)
+            allure.attach(_program(violation), f"{check.name}: program and tape", text)
+    pretty = msgspec.json.format(msgspec.json.encode(verdict), indent=1).decode()
+    allure.attach(pretty, "verdict.json", kinds.JSON)
+
+
+@contextlib.contextmanager
+def _failing_step(title: str) -> Iterator[None]:
+    """A step that Allure shows as failed; the test goes on."""
+    import allure
+
+    with contextlib.suppress(AssertionError), allure.step(title):
+        yield
+        raise AssertionError(title)
+
+
+def _steps(scene: Scene, check: str, message: str) -> None:
+    import allure
+
+    for sentence in story(scene, check, message):
+        step = _failing_step if sentence.startswith("HERE: ") else allure.step
+        with step(sentence):
+            pass
+
+
+def _program(violation: FoundViolation) -> str:
+    from crosstalk.scenarios.token import read
+
+    try:
+        example = read(violation.replay)
+    except ValueError:  # a verdict of a live run has no token of ours
+        return "\n".join(violation.exhibit.program) if violation.exhibit is not None else ""
+    tracks = "\n".join(
+        f"track {number}: " + ", ".join(map(repr, steps)) for number, steps in enumerate(example.program.tracks)
+    )
+    users = ", ".join(map(ascii, example.program.users))
+    words = "\n".join(violation.exhibit.program) if violation.exhibit is not None else ""
+    return f"{words}\n\nusers: {users}\ndevices of users: {example.program.devices}\n{tracks}\ntape: {example.tape}\n"
+
+
+def files(results: Path, verdict: Verdict, environment: Mapping[str, str] = os.environ) -> None:
+    """environment.properties, executor.json and categories.json, which Allure 2 and 3 both read. Raises OSError."""
+    results.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "target": printable(verdict.target),
+        "verdict": verdict.verdict,
+        "seed": str(verdict.seed),
+        "crosstalk": own_version(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+    lines = [f"{name}={value.replace(chr(92), chr(92) * 2)}" for name, value in facts.items()]
+    (results / "environment.properties").write_text("\n".join(lines) + "\n", "utf-8")
+    (results / "executor.json").write_text(json.dumps(executor(environment), indent=1), "utf-8")
+    (results / "categories.json").write_text(json.dumps(categories(), indent=1), "utf-8")
+
+
+def executor(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Who ran this: GitHub Actions, GitLab, Jenkins, or somebody's own machine."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        url = f"{environment.get('GITHUB_SERVER_URL', '')}/{environment.get('GITHUB_REPOSITORY', '')}"
+        number = environment.get("GITHUB_RUN_ID", "")
+        return _executor("GitHub Actions", "github", number, f"{url}/actions/runs/{number}")
+    if environment.get("GITLAB_CI"):
+        return _executor(
+            "GitLab", "gitlab", environment.get("CI_PIPELINE_IID", ""), environment.get("CI_PIPELINE_URL", "")
+        )
+    if environment.get("JENKINS_URL"):
+        return _executor("Jenkins", "jenkins", environment.get("BUILD_NUMBER", ""), environment.get("BUILD_URL", ""))
+    return {"name": "this machine", "type": "local"}
+
+
+def _executor(name: str, type_: str, number: str, url: str) -> dict[str, Any]:
+    order = {"buildOrder": int(number)} if number.isdecimal() else {}
+    return {"name": name, "type": type_, "buildName": f"#{number}", "buildUrl": url, **order}
+
+
+def categories() -> list[dict[str, Any]]:
+    """Leak, order, loss and the rest by the check that a failure's message begins with; unknown by its own words.
+
+    The expressions mean the same to Java (Allure 2, which matches the whole message) and to JavaScript (Allure 3).
+    """
+    kinds: dict[str, list[str]] = {}
+    for check, kind in CATEGORIES.items():
+        kinds.setdefault(kind, []).append(check)
+    told: list[dict[str, Any]] = [
+        {
+            "name": f"crosstalk: {kind}",
+            "matchedStatuses": ["failed"],
+            "messageRegex": rf"^(Failed: )?({'|'.join(checks)}): [\s\S]*",
+        }
+        for kind, checks in kinds.items()
+    ]
+    told.append(
+        {
+            "name": "crosstalk: unknown",
+            "matchedStatuses": ["failed"],
+            "messageRegex": r"^(Failed: )?crosstalk cannot tell:[\s\S]*",
+        }
+    )
+    return told

@@ -1,0 +1,27 @@
+"""What a run leaves behind in its folder: verdict.json, and from it index.html, crosstalk.sarif and badge.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from crosstalk.model.verdict import Verdict
+from crosstalk.reporting.badge import badge
+from crosstalk.reporting.page import page
+from crosstalk.reporting.sarif import sarif
+
+
+def leave(verdict: Verdict, folder: Path) -> Path:
+    """Write everything; the path of the page. Raises OSError. verdict.json comes first: all else can be made of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "verdict.json").write_bytes(pretty(verdict))
+    shown = folder / "index.html"
+    shown.write_text(page(verdict), "utf-8")
+    (folder / "crosstalk.sarif").write_bytes(pretty(sarif(verdict)))
+    (folder / "badge.json").write_bytes(pretty(badge(verdict)))
+    return shown
+
+
+def pretty(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)

@@ -1,0 +1,219 @@
+"""The verdict as one HTML file that needs nothing else: `page(verdict)` is the text of `index.html`.
+
+Everything in it comes from the verdict, so that the same verdict.json gives the same page anywhere. The template
+escapes whatever it is given, and the page forbids itself (by its own Content-Security-Policy) every request and every
+script but its own: a hostile verdict can neither run nor report anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from crosstalk.model.bound import upper_bound
+from crosstalk.model.scene import Exhibit, Scene
+from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
+from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.picture import STYLE, picture
+from crosstalk.reporting.plots import bars, growth
+from crosstalk.reporting.rules import rule
+from crosstalk.reporting.sentences import event_words, story
+
+MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
+DRAWN = 100
+"""Findings that get a card; the first PASSING of them with their nearest passing run."""
+PASSING = 40
+LEAN = 25
+"""With more findings than this, only the first of each check bring their text timeline along."""
+NAMED = 20
+_PACKAGE = "crosstalk.reporting"
+
+
+def page(verdict: Verdict) -> str:
+    style, script = _text("page.css") + STYLE, _text("page.js")
+    found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
+    lean = len(found) > LEAN
+    firsts: set[str] = set()
+    cards = []
+    for number, (check, violation) in enumerate(found[:DRAWN]):
+        cards.append(_card(check, violation, number < PASSING, not lean or check not in firsts, number < 3))
+        firsts.add(check)
+    users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
+    return _template().render(
+        verdict=verdict,
+        target=legible(verdict.target, 300),
+        mark=MARKS[verdict.verdict],
+        lead=[legible(sentence, 600) for sentence in lead(verdict)],
+        cards=cards,
+        omitted=len(found) - len(cards),
+        by_check=Counter(check for check, _ in found[:DRAWN]),
+        users=users,
+        checks=[_row(check) for check in verdict.checks],
+        caught=sum(control.caught for control in verdict.controls),
+        explored=_explored(verdict),
+        strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
+        coverage=_coverage(verdict),
+        more=[],
+        notes=[legible(note, 1_000) for note in verdict.notes[:200]],
+        style=Markup(style),
+        script=Markup(script),
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def lead(verdict: Verdict) -> list[str]:
+    """What the verdict proves, in a few sentences."""
+    broken = [check for check in verdict.checks if check.verdict == "fail"]
+    if broken:
+        told = [f"{violation.message}." for violation in broken[0].violations[:1]]
+        others = sum(len(check.violations) for check in broken) - len(told)
+        names = ", ".join(check.name for check in broken)
+        told.append(
+            f"{len(broken)} of {len(verdict.checks)} checks failed ({names})"
+            + (f", with {others} more findings" if others > 1 else ", with one more finding" if others else "")
+            + "; each was confirmed by playing it again, and each can be played again by you."
+        )
+        return told
+    leaks = next((check for check in verdict.checks if check.name == "isolation"), None)
+    counted = ""
+    if leaks is not None and leaks.verdict == "pass":
+        counted = (
+            f"No user was sent what belongs to another in {leaks.opportunities:,} opportunities: below "
+            f"{upper_bound(leaks.opportunities):.1e} per frame at 95 %, for runs drawn as these were."
+        )
+    if verdict.verdict == "pass":
+        return [counted or "Every check passed.", "Every check caught its own sabotage on this target before."]
+    doubtful = [f"{check.name} ({check.reason})" for check in verdict.checks if check.verdict == "unknown"]
+    return [
+        text for text in (counted, f"It cannot be told whether this target is right: {'; '.join(doubtful)}.") if text
+    ]
+
+
+def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: bool, open_: bool) -> dict[str, Any]:
+    shown = violation.exhibit
+    card: dict[str, Any] = {
+        "check": check,
+        "message": legible(violation.message, 500),
+        "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
+        "facts": facts(check, violation),
+        "replay": legible(violation.replay, 20_000),
+        "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",
+        "open": open_,
+        "picture": None,
+        "story": [],
+        "payload": "",
+        "program": "",
+        "decision": None,
+        "passing": None,
+    }
+    if shown is None:
+        return card
+    decision = shown.decision if with_passing else None
+    failing = decision.failing if decision is not None else ""
+    growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
+    if not growing:
+        card["picture"] = picture(shown.scene, check, violation.message, decision, choice=failing, standalone=False)
+        card["story"] = [legible(line, 600) for line in story(shown.scene, check, violation.message)]
+        card["payload"] = _payload(shown.scene)
+    card["program"] = legible("\n".join(shown.program), 4_000, lines=True)
+    if decision is not None and shown.passing is not None:
+        card["decision"] = {
+            "number": decision.number + 1,
+            "open": f"What could happen then: {legible('; '.join(decision.open[:8]), 600)}." if decision.open else "",
+            "failing": legible(decision.failing, 300),
+            "passing": legible(decision.passing, 300),
+            "still": legible(", ".join(shown.still_broken), 200),
+        }
+        card["passing"] = picture(
+            shown.passing, check, "The rule is kept.", decision, choice=decision.passing, standalone=False
+        )
+    return card
+
+
+def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
+    """Who was sent whose event, where, and what of the schedule it takes."""
+    told = [("rule", rule(check))]
+    shown = violation.exhibit
+    if shown is not None:
+        told += _concerned(shown)
+    if violation.users and not any(what in ("received by", "missing on") for what, _ in told):
+        told.insert(1, ("concerns", ", ".join(name(user) for user in violation.users[:8])))
+    deviations = violation.schedule.deviations
+    how = "in plain order: no unusual timing is needed"
+    if deviations:
+        how = f"with {deviations} answer{'s' * (deviations > 1)} of the outside world out of plain order"
+    told.append(("it takes", how + f" (found by {legible(violation.schedule.strategy, 60)})"))
+    return told
+
+
+def _concerned(shown: Exhibit) -> list[tuple[str, str]]:
+    scene, culprit = shown.scene, shown.scene.culprit
+    told: list[tuple[str, str]] = []
+    if culprit is not None and culprit.kind == "arrival":
+        arrival, receiver = scene.arrivals[culprit.number], scene.connections[culprit.connection]
+        carried = arrival.events + arrival.quoted
+        foreign = [e for e in carried if arrival.owner >= 0 and scene.owners[e] == arrival.owner] or list(carried)
+        if foreign:
+            told.append(("the event", event_words(scene, foreign[0])))
+        told.append(("received by", f"{name(scene.users[receiver.user])}, on device {name(receiver.device)}"))
+    elif culprit is not None and culprit.kind == "missing":
+        told.append(("the event", event_words(scene, scene.acts[culprit.number].event)))
+        told.append(("missing on", f"device {name(scene.connections[culprit.connection].device)}"))
+    if shown.place is not None:
+        sent = culprit is not None and culprit.kind == "arrival" and scene.arrivals[culprit.number].place is not None
+        told.append(("sent at" if sent else "look at", legible(str(shown.place), 200)))
+    return told
+
+
+def _payload(scene: Scene) -> str:
+    culprit = scene.culprit
+    if culprit is None or culprit.kind != "arrival":
+        return ""
+    return legible(scene.arrivals[culprit.number].sample, 600)
+
+
+def _row(check: CheckVerdict) -> dict[str, Any]:
+    bound = f"< {upper_bound(check.opportunities):.1e}" if check.verdict == "pass" and check.opportunities else ""
+    return {
+        "name": legible(check.name, 60),
+        "verdict": check.verdict,
+        "mark": MARKS[check.verdict],
+        "opportunities": f"{check.opportunities:,}",
+        "bound": bound,
+        "rule": rule(check.name),
+        "reason": legible(check.reason, 400),
+    }
+
+
+def _explored(verdict: Verdict) -> str:
+    explored = verdict.explored
+    return (
+        f"{explored.programs:,} programs of simulated users, {explored.schedules:,} schedules with "
+        f"{explored.decisions:,} decisions, {explored.deliveries:,} deliveries, in {explored.seconds:g} s."
+    )
+
+
+def _coverage(verdict: Verdict) -> Markup | None:
+    explored = verdict.explored
+    return growth(explored.coverage, explored.seconds, "kinds of hand-over") if explored.coverage else None
+
+
+def _text(file: str) -> str:
+    return resources.files(_PACKAGE).joinpath(file).read_text("utf-8")
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    filters: Mapping[str, Any] = {"legible": legible}
+    environment.filters.update(filters)
+    return environment.from_string(_text("page.html.j2"))

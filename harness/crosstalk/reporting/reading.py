@@ -1,0 +1,86 @@
+"""A verdict.json from anywhere: read, or refused in one sentence.
+
+What a file claims is not believed: it has to be of our schema and within bounds that a page can show, and the numbers
+by which scenes refer to their own parts have to be there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from crosstalk.model.scene import Exhibit, Scene
+from crosstalk.model.verdict import SCHEMA, Verdict
+
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class NoVerdict(ValueError):
+    """The file holds no verdict that can be shown; the message is one sentence."""
+
+
+def read_verdict(path: Path) -> Verdict:
+    """The verdict in `path`, or in `path`/verdict.json. Raises NoVerdict."""
+    if path.is_dir():
+        path = path / "verdict.json"
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise NoVerdict(f"{path} is too large to be a verdict: {size:,} bytes, at most {MOST_BYTES:,} are read")
+        text = path.read_bytes()
+    except OSError as error:
+        raise NoVerdict(f"{path} could not be read: {error.strerror or error}") from None
+    return decoded(text, str(path))
+
+
+def decoded(text: bytes, where: str) -> Verdict:
+    """Raises NoVerdict, naming `where`."""
+    try:
+        loose = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NoVerdict(f"{where} is damaged or no JSON ({error}): let crosstalk check write it again") from None
+    schema = loose.get("schema") if isinstance(loose, dict) else None
+    if not isinstance(loose, dict) or "verdict" not in loose or "checks" not in loose:
+        raise NoVerdict(f"{where} is no verdict of crosstalk: give the verdict.json of a run")
+    if schema != SCHEMA:
+        raise NoVerdict(
+            f"{where} has schema {schema!r}; this crosstalk reads schema {SCHEMA}: use the one that wrote it"
+        )
+    try:
+        verdict = msgspec.convert(loose, Verdict)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise NoVerdict(f"{where} is no verdict of crosstalk: {error}") from None
+    for check in verdict.checks:
+        for violation in check.violations:
+            if violation.exhibit is not None and not _whole(violation.exhibit):
+                raise NoVerdict(f"{where} contradicts itself: a scene of {check.name!r} names what it does not hold")
+    return verdict
+
+
+def _whole(exhibit: Exhibit) -> bool:
+    return all(_consistent(scene) for scene in (exhibit.scene, exhibit.passing) if scene is not None)
+
+
+def _consistent(scene: Scene) -> bool:
+    users, connections, events = len(scene.users), len(scene.connections), len(scene.owners)
+    culprit = scene.culprit
+    if culprit is not None:
+        among = {"arrival": len(scene.arrivals), "act": len(scene.acts), "missing": len(scene.acts), "end": 1 << 60}
+        if culprit.kind != "end" and not 0 <= culprit.number < among[culprit.kind]:
+            return False
+        if not -1 <= culprit.connection < connections or (culprit.kind != "act" and culprit.connection < 0) * (
+            culprit.kind != "end"
+        ):
+            return False
+    return (
+        all(0 <= c.user < users for c in scene.connections)
+        and all(0 <= a.user < users and -1 <= a.connection < connections and -1 <= a.event < events for a in scene.acts)
+        and all(
+            0 <= a.connection < connections
+            and -1 <= a.owner < users
+            and all(0 <= e < events for e in a.events + a.quoted)
+            for a in scene.arrivals
+        )
+        and all(0 <= owner < users for owner in scene.owners)
+    )

@@ -1,0 +1,104 @@
+"""The findings as SARIF 2.1.0 (OASIS Standard, 2020), for code scanning: one result a violation.
+
+A result has a location where one is known: the broadcaster's line that sent the frame, or else the method that
+publishes. A path outside the project's folder is no location. The fingerprint is made of what tells defects apart
+(target, check, cause), so that an alert stays the same alert while schedules and lines change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import quote
+
+from crosstalk.model.scene import Place
+from crosstalk.model.verdict import FoundViolation, Verdict
+from crosstalk.reporting.legible import legible
+from crosstalk.reporting.rules import RULES, SEVERITIES, rule
+
+_SCORES = {"blocker": "9.0", "critical": "7.0", "normal": "4.5", "minor": "2.0"}
+
+
+def sarif(verdict: Verdict) -> dict[str, Any]:
+    names = list(dict.fromkeys([*RULES, *(check.name for check in verdict.checks)]))
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "Crosstalk",
+                        "semanticVersion": own_version(),
+                        "rules": [_rule(check) for check in names],
+                    }
+                },
+                "invocations": [{"executionSuccessful": verdict.verdict != "unknown" and not verdict.interrupted}],
+                "results": [
+                    _result(verdict.target, check.name, names.index(check.name), violation)
+                    for check in verdict.checks
+                    for violation in check.violations
+                ],
+                "columnKind": "unicodeCodePoints",
+                "properties": {
+                    "verdict": verdict.verdict,
+                    "target": legible(verdict.target, 400),
+                    "seed": verdict.seed,
+                },
+            }
+        ],
+    }
+
+
+def own_version() -> str:
+    try:
+        return version("pytest-crosstalk")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def identity(target: str, check: str, cause: str) -> str:
+    """What a defect is known by from run to run."""
+    return hashlib.sha256("\x00".join((target, check, cause)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_inside(place: Place) -> bool:
+    """Whether the place lies in the project's folder, as far as its path tells."""
+    return not place.path.startswith(("/", "..")) and ":" not in place.path and "\\" not in place.path
+
+
+def _rule(check: str) -> dict[str, Any]:
+    security = check in ("isolation", "ownership", "ghost")
+    properties: dict[str, Any] = {"tags": ["concurrency", *(["security"] if security else [])]}
+    if security:
+        properties["security-severity"] = _SCORES[SEVERITIES[check]]
+    return {
+        "id": legible(check, 80),
+        "shortDescription": {"text": rule(check)},
+        "defaultConfiguration": {"level": "error"},
+        "properties": properties,
+    }
+
+
+def _result(target: str, check: str, index: int, violation: FoundViolation) -> dict[str, Any]:
+    text = f"{legible(violation.message, 1_000)}. Play it again: crosstalk replay {legible(violation.replay, 20_000)}"
+    result: dict[str, Any] = {
+        "ruleId": legible(check, 80),
+        "ruleIndex": index,
+        "level": "error",
+        "message": {"text": text},
+        "partialFingerprints": {"crosstalkDefect/v1": identity(target, check, violation.cause)},
+    }
+    place = violation.exhibit.place if violation.exhibit is not None else None
+    if place is not None and place.line > 0 and is_inside(place):
+        result["locations"] = [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(place.path), "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": place.line},
+                },
+                "logicalLocations": [{"fullyQualifiedName": legible(place.function, 200), "kind": "function"}],
+            }
+        ]
+    return result

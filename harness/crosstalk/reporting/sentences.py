@@ -1,0 +1,154 @@
+"""A scene in sentences: what happened, in order, for somebody who was not there.
+
+Each sentence says one thing that happened; where a call or a send was still waiting meanwhile, the sentence begins with
+that, since what comes in between is how interleavings go wrong.
+"""
+
+from __future__ import annotations
+
+import re
+
+from crosstalk.model.scene import Act, Arrival, Remark, Scene
+from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.rules import rule
+
+MOST = 40
+_SOCKET = re.compile(r"\bsocket (\d{1,9})\b")
+
+
+def story(scene: Scene, check: str, message: str, most: int = MOST) -> list[str]:
+    """Sentences up to the culprit, the last of them what is wrong; in the middle what is too much is counted."""
+    sentences = [text for _, text in moments(scene)]
+    if len(sentences) > most:
+        left = len(sentences) - most
+        sentences = [*sentences[: most // 2], f"... {left} more things happen ...", *sentences[-(most // 2) :]]
+    return [*sentences, *conclusion(scene, check, message)]
+
+
+def moments(scene: Scene) -> list[tuple[int, str]]:
+    """What happened up to the culprit: logical time and sentence, in order."""
+    culprit = scene.culprit
+    until = culprit.time if culprit is not None else 1 << 60
+    told: list[tuple[int, str]] = []
+    for act in scene.acts:
+        if act.started <= until:
+            told += _act_told(scene, act, until)
+    for number, arrival in enumerate(scene.arrivals):
+        if arrival.started <= until:
+            blamed = culprit is not None and culprit.kind == "arrival" and culprit.number == number
+            told += _arrival_told(scene, arrival, until, blamed)
+    told += [(r.time, _remark_told(scene, r)) for r in scene.remarks if r.time <= until]
+    return sorted(told, key=lambda entry: entry[0])
+
+
+def conclusion(scene: Scene, check: str, message: str) -> list[str]:
+    """What is wrong, where it was done, and the rule."""
+    said = [_sentence("", legible(message, 400))]
+    culprit = scene.culprit
+    if culprit is not None and culprit.kind == "arrival":
+        place = scene.arrivals[culprit.number].place
+        if place is not None:
+            said.append(f"The frame was sent at {legible(str(place), 200)}.")
+    if culprit is not None and culprit.kind == "act" and scene.acts[culprit.number].waits_at:
+        said.append(f"Look at {legible(scene.acts[culprit.number].waits_at, 200)}.")
+    said.append(f"The rule: {rule(check)}")
+    return said
+
+
+def event_words(scene: Scene, event: int) -> str:
+    owner = name(scene.users[scene.owners[event]]) if 0 <= event < len(scene.owners) else "nobody"
+    return f"event #{event} of {owner}"
+
+
+def _act_told(scene: Scene, act: Act, until: int) -> list[tuple[int, str]]:
+    who = name(scene.users[act.user])
+    if act.event >= 0:
+        kind = "a probe" if act.kind == "probe" else f"an event ({legible(act.type, 40)})"
+        what = f"{kind} for {who} is published: event #{act.event}"
+        call = f"the publish of event #{act.event} for {who}"
+    else:
+        connection = scene.connections[act.connection] if act.connection >= 0 else None
+        where = f" {name(connection.device)} (socket {connection.socket})" if connection is not None else ""
+        what = f"{who} {act.kind}s{' on' if where else ''}{where}"
+        call = f"the {act.kind} of{where}"
+    between = [t for t in _times(scene) if act.started < t < (act.returned if act.returned >= 0 else 1 << 60)]
+    told = [(act.started, _sentence(_while(scene, act.started, act), what))]
+    if act.ending == "raised":
+        told.append((act.returned, _sentence("", f"{call} raises {legible(act.said, 160)}")))
+    elif act.ending == "cancelled":
+        told.append((act.returned, _sentence("", f"{call} is cancelled")))
+    elif act.returned >= 0 and between and act.returned <= until:
+        told.append((act.returned, _sentence("", f"{call} returns")))
+    return told
+
+
+def _arrival_told(scene: Scene, arrival: Arrival, until: int, blamed: bool) -> list[tuple[int, str]]:
+    connection = scene.connections[arrival.connection]
+    to = f"{name(connection.device)} (socket {connection.socket})"
+    carried = arrival.events or arrival.quoted
+    what = " and ".join(event_words(scene, e) for e in carried[:4]) or f"a frame of type {arrival.type or 'unknown'}"
+    if not arrival.events and arrival.quoted:
+        what = f"a frame that quotes {what}"
+    wrong = f", which is {name(scene.users[connection.user])}'s connection" if arrival.owner >= 0 else ""
+    late = " although its disconnect had returned" if 0 <= connection.left < arrival.started else ""
+    mark = "HERE: " if blamed else ""
+    told = [
+        (
+            arrival.started,
+            mark + _sentence(_while(scene, arrival.started, arrival), f"{what} is sent to {to}{wrong}{late}"),
+        )
+    ]
+    if arrival.ending == "raised" and arrival.ended <= until:
+        told.append((arrival.ended, _sentence("", f"that send to {to} fails")))
+    elif arrival.ending == "cancelled" and arrival.ended <= until:
+        told.append((arrival.ended, _sentence("", f"the send of {what} to {to} is cancelled")))
+    elif arrival.ended >= 0 and arrival.ended <= until:
+        between = [t for t in _times(scene) if arrival.started < t < arrival.ended]
+        if between:
+            told.append((arrival.ended, _sentence("", f"the send of {what} to {to} is answered")))
+    return told
+
+
+def remark_words(scene: Scene, remark: Remark) -> str:
+    """The remark, with whose a socket is."""
+    found = _SOCKET.search(remark.text)
+    if found is None:
+        return remark.text
+    number = int(found[1])
+    users = [c for c in scene.connections if c.socket == number and c.connecting <= remark.time]
+    if not users:
+        return remark.text
+    return f"{remark.text[: found.end()]} ({name(users[-1].device)}){remark.text[found.end() :]}"
+
+
+def _remark_told(scene: Scene, remark: Remark) -> str:
+    if remark.text == "quiet, stalls held":
+        return "Everything that can go on has; now the harness probes."
+    if remark.text == "healed":
+        return "All stalled connections go on."
+    return _sentence("", legible(remark_words(scene, remark), 240))
+
+
+def _times(scene: Scene) -> list[int]:
+    times = [a.started for a in scene.acts] + [a.started for a in scene.arrivals]
+    return times + [r.time for r in scene.remarks]
+
+
+def _while(scene: Scene, at: int, besides: Act | Arrival) -> str:
+    """The send that was waiting for its answer at `at`, if any: the oldest."""
+    for arrival in scene.arrivals:
+        if arrival is not besides and arrival.started < at and (arrival.ended < 0 or arrival.ended > at):
+            connection = scene.connections[arrival.connection]
+            carried = arrival.events or arrival.quoted
+            what = f"the send of event #{carried[0]}" if carried else "a send"
+            return f"while {what} to {name(connection.device)} was waiting for its answer"
+    return ""
+
+
+def _sentence(before: str, text: str) -> str:
+    whole = f"{before}, {text}" if before else text
+    # a user's name keeps its case
+    return (whole[0].upper() + whole[1:] if whole.split(" ")[0] in _WORDS else whole) + "."
+
+
+_WORDS = frozenset(("a", "an", "the", "while", "event", "that", "time", "socket", "unhandled"))

@@ -1,0 +1,92 @@
+"""The physical socket as the harness sees it, and what its operations wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
+from crosstalk.schedule.loop import UNSEEN, Gate
+
+if TYPE_CHECKING:
+    from crosstalk.scenarios.world import World
+
+TO_PEER = ("send", "accept")
+
+
+@dataclass(slots=True, eq=False)
+class Wire:
+    """The physical socket as the harness sees it."""
+
+    serial: int
+    episode: int
+    prompt: bool = False
+    dead: Exception | None = None
+    stalled: bool = False
+    excused: bool = False
+    held_by_hand: bool = False
+    left: int = -1  # the moment at which the disconnect of its latest episode returned
+    held: list[Gate] = field(default_factory=list)
+    receivers: list[asyncio.Future[Any]] = field(default_factory=list)
+
+
+class Answer(Gate):
+    """What a socket's operation waits for: success, or for what goes to the peer the error that killed the wire."""
+
+    __slots__ = ("future", "wire")
+
+    def __init__(self, wire: Wire, kind: str, future: asyncio.Future[None]) -> None:
+        self.lane = wire.serial
+        self.kind = kind
+        self.wire = wire
+        self.future = future
+        self.opened = 0.0
+        self.priority = UNSEEN
+
+    def complete(self) -> None:
+        future = self.future
+        if not future.done():
+            dead = self.wire.dead
+            if dead is not None and self.kind in TO_PEER:
+                future.set_exception(dead)
+            else:
+                future.set_result(None)
+
+
+class Sending(Answer):
+    """A send under way: awaiting it records how it ended."""
+
+    __slots__ = ("episode", "marks", "row", "world")
+
+    def __init__(self, world: World, wire: Wire, row: int) -> None:
+        self.lane = wire.serial
+        self.kind = "send"
+        self.wire = wire
+        self.future = asyncio.Future(loop=world.loop)
+        self.opened = world.loop.now
+        self.priority = UNSEEN
+        self.world = world
+        self.row = row
+        self.marks = world.marks
+        self.episode = wire.episode
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield from self.future
+        except asyncio.CancelledError:
+            self.world.failed(self, CANCELLED)
+            raise
+        except BaseException:
+            self.world.failed(self, FAILED)
+            raise
+        world = self.world
+        if world.marks is not self.marks:
+            world.reached("send", self.marks, self.episode, self.wire.episode != self.episode)
+        history = world.history
+        history.send_status[self.row] = ACCEPTED
+        history.now = history.send_end[self.row] = history.now + 1
+
+
+AnyAnswer = TypeVar("AnyAnswer", bound=Answer)

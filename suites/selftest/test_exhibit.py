@@ -1,0 +1,121 @@
+"""What a violation is shown with: the right line, the right culprit, a nearest run that really keeps the rule."""
+
+import linecache
+
+import pytest
+from verdicts import ZOO, examined
+
+from crosstalk.checks import CHECKS
+from crosstalk.examination import open_target
+from crosstalk.exhibit import exhibit
+from crosstalk.model.scene import Scene
+from crosstalk.scenarios.token import read
+
+
+def found(member, check):
+    verdict = examined(member)
+    return next(v for c in verdict.checks if c.name == check for v in c.violations)
+
+
+@pytest.mark.parametrize(
+    ("member", "check", "code"),
+    [
+        ("held_current_user", "isolation", "send"),
+        ("everybody_when_absent", "isolation", "await websocket.send_json(event)"),
+        ("impatient_sender", "duplicate", "send"),
+        ("tab_close", "delivery", "def "),
+        ("manual_lock", "crash", "def publish"),
+    ],
+)
+def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(member, check, code):
+    place = found(member, check).exhibit.place
+    line = linecache.getline(str(ZOO / f"{member}.py"), place.line)
+    assert code in line, line
+    assert place.path.endswith(f"{member}.py")
+    assert not place.path.startswith("/")
+
+
+def test_a_leak_names_its_arrival_owner_and_receiver():
+    violation = found("everybody_when_absent", "isolation")
+    scene = violation.exhibit.scene
+    assert scene.culprit.kind == "arrival"
+    arrival = scene.arrivals[scene.culprit.number]
+    receiver = scene.users[scene.connections[arrival.connection].user]
+    assert (scene.users[arrival.owner], receiver) == violation.users
+    assert "ctk_" in arrival.sample
+
+
+def test_a_loss_names_the_publish_and_the_connection_that_it_is_owed_to():
+    violation = found("tab_close", "delivery")
+    scene = violation.exhibit.scene
+    assert scene.culprit.kind == "missing"
+    act, connection = scene.acts[scene.culprit.number], scene.connections[scene.culprit.connection]
+    assert scene.users[act.user] in violation.users
+    assert connection.user == act.user and connection.device in violation.message
+    sent = {(a.connection, e) for a in scene.arrivals for e in a.events if a.ending == "ok"}
+    assert (scene.culprit.connection, act.event) not in sent
+
+
+def with_a_passing_run():
+    for member in ("impatient_sender", "newest_first", "everybody_when_absent", "held_current_user"):
+        for check in examined(member).checks:
+            for violation in check.violations:
+                if violation.exhibit.decision is not None:
+                    yield member, check.name, violation
+
+
+def test_the_nearest_passing_run_passes_and_differs_in_that_one_decision():
+    cases = list(with_a_passing_run())
+    assert len(cases) >= 3
+    for member, check, violation in cases:
+        shown, example = violation.exhibit, read(violation.replay)
+        decision = shown.decision
+        target = open_target(f"{ZOO / member}.py:create", names=example.names)
+        reached = False
+        length = max(len(example.tape), decision.number + 1)
+        full = [*example.tape, *[0] * (length - len(example.tape))]
+        for choice in range(len(decision.open) + 2):
+            if choice == full[decision.number]:
+                continue
+            tape = (*full[: decision.number], choice, *full[decision.number + 1 :])
+            history = target.play(example.program, tape)
+            broken = tuple(name for name in CHECKS if CHECKS[name](history).violations)
+            reached |= check not in broken and broken == shown.still_broken
+        assert reached, (member, check)
+        assert CHECKS[check](target.play(example.program, example.tape)).violations
+        assert decision.failing != decision.passing
+
+
+def test_what_does_not_fail_has_no_exhibit():
+    example = read(found("everybody_when_absent", "isolation").replay)
+    right = open_target("crosstalk.reference.hub:Hub")
+    assert exhibit(right, example.check, example.cause, example.program, example.tape) is None
+
+
+def test_watching_changes_nothing_of_the_run():
+    from crosstalk.exhibit import witnessed
+
+    example = read(found("held_current_user", "isolation").replay)
+    target = open_target(f"{ZOO / 'held_current_user'}.py:create")
+    plain = target.play(example.program, example.tape)
+    witness, watched = witnessed(target, example.program, example.tape)
+    assert watched == plain
+    assert set(witness.places) == set(range(len(plain.send_start)))
+
+
+def test_a_scene_of_a_crowd_stays_small_and_keeps_the_culprit():
+    import random
+
+    import msgspec
+
+    from crosstalk.scenarios.program import draw
+    from crosstalk.schedule.strategies.plain import Plain
+
+    target = open_target(f"{ZOO / 'everybody_when_absent'}.py:create")
+    program = draw(random.Random(3), "wide")
+    history, tape = target.run(program, Plain())
+    violation = CHECKS["isolation"](history).violations[-1]
+    scene: Scene = exhibit(target, "isolation", violation.cause, program, tape).scene
+    assert scene.left_out > 0
+    assert scene.arrivals[scene.culprit.number].owner >= 0
+    assert len(msgspec.json.encode(scene)) < 300_000

@@ -1,0 +1,142 @@
+"""index.html as text: self-contained, small, made of verdict.json alone, and harmless whatever the verdict holds."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from verdicts import examined, made
+
+from crosstalk.model.bound import upper_bound
+from crosstalk.model.verdict import CheckVerdict, Verdict
+from crosstalk.reporting.page import lead, page
+
+
+class Reader(HTMLParser):
+    """Tags with their attributes, and the text that is shown."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self.silent = [], [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.silent += tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self.silent -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self.silent:
+            self.text.append(data)
+
+    @property
+    def words(self):
+        return re.sub(r"\s+", " ", "".join(self.text))
+
+
+def test_a_stranger_reads_who_received_whose_event_and_why():
+    words = Reader(page(examined("everybody_when_absent"))).words
+    violation = next(c for c in examined("everybody_when_absent").checks if c.name == "isolation").violations[0]
+    owner, receiver = violation.users
+    assert f"isolation: '{receiver}' was sent an event that belongs to '{owner}'" in words
+    assert (
+        f"the event event #{violation.exhibit.scene.arrivals[violation.exhibit.scene.culprit.number].events[0]}"
+        in words
+    )
+    assert re.search(rf"received by {receiver}, on device {receiver}/\d", words)
+    assert re.search(r"sent at .*everybody_when_absent\.py:24 in Hub\.broadcast_to_user", words)
+    assert "No user is ever sent what belongs to another user." in words
+    assert f"crosstalk replay {violation.replay}" in words
+
+
+def test_it_is_made_of_verdict_json_alone():
+    verdict = examined("held_current_user")
+    again = msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
+    assert page(again) == page(verdict)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_only_its_own_script_may_run():
+    text = page(made(3))
+    read = Reader(text)
+    for tag, attributes in read.tags:
+        assert tag not in ("iframe", "object", "embed", "base", "form")
+        for name in ("src", "href", "action", "data", "srcset"):
+            value = attributes.get(name) or "#"
+            assert value.startswith("#") or value == "data:,", (tag, name, value)
+        assert not any(name.startswith("on") or name == "style" for name in attributes)
+    policy = next(a["content"] for t, a in read.tags if a.get("http-equiv") == "Content-Security-Policy")
+    script = re.search(r"<script>(.*?)</script>", text, re.S)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+    assert text.count("<script") == 1
+    assert "url(" not in text and "@import" not in text
+
+
+def test_a_hundred_violations_stay_under_a_megabyte():
+    text = page(made(100, ("alice", "bob", "carol"), arrivals=6, sample="x" * 400))
+    assert len(text.encode()) < 1_000_000
+    assert Reader(text).words.count("Play it again, exactly") == 100
+
+
+def test_more_than_are_drawn_are_counted():
+    words = Reader(page(made(130))).words
+    assert "Findings (100)" in words and "30 more findings are not drawn here" in words
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</title><img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "]]>\"'><svg onload=alert(3)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "\u202egnihtemos\u2066",
+    "\x1b[31m\x07\x00",
+    "\ud800",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_as_text(text):
+    made_page, plain = (
+        page(made(1, (word, "bob"), target=word, message=word, sample=word, notes=(word,))) for word in (text, "plain")
+    )
+    read = Reader(made_page)
+    assert [tag for tag, _ in read.tags] == [tag for tag, _ in Reader(plain).tags]
+    assert not any(name.startswith("on") for _, attributes in read.tags for name in attributes)
+    for character in "\u202e\u2066\x1b\x07\x00":
+        assert character not in made_page
+    if "7 * 7" in text:
+        assert text in read.words
+    made_page.encode("utf-8")
+
+
+def test_a_payload_of_ten_megabytes_is_cut():
+    verdict = made(2, sample="A" * 10_000_000, notes=("n" * 10_000_000,), message="m" * 1_000_000)
+    text = page(verdict)
+    assert len(text) < 200_000
+    assert "more characters" in text
+
+
+def test_a_pass_says_what_it_proves():
+    verdict = Verdict("pass", "ws:Hub", 0, (CheckVerdict("isolation", "pass", 3_000),), (), made().explored)
+    (first, *_) = lead(verdict)
+    assert "No user was sent what belongs to another in 3,000 opportunities: below 1.0e-03 per frame at 95 %" in first
+    assert "No violation was found." in Reader(page(verdict)).words
+
+
+def test_an_unknown_says_of_which_check_and_why():
+    said = " ".join(lead(made(0)))
+    assert "cannot be told" in said and "crash (it had no opportunity)" in said
+    words = Reader(page(made(0))).words
+    assert "? UNKNOWN" in words and "✕ missed" in words
+
+
+@pytest.mark.parametrize(("n", "bound"), [(0, 1.0), (1, 0.95), (59, 0.0495), (3_000_000, 1e-6)])
+def test_the_bound_is_the_exact_one_for_no_events(n, bound):
+    assert upper_bound(n) == pytest.approx(bound, rel=0.01)
+    if n:
+        assert (1 - upper_bound(n)) ** n == pytest.approx(0.05, rel=1e-6)

@@ -1,0 +1,96 @@
+"""Files given as verdicts: what is none, or damaged, or contradicts itself, is refused in one sentence."""
+
+import json
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from verdicts import made
+
+from crosstalk.cli import cli
+from crosstalk.reporting.reading import MOST_BYTES, NoVerdict, decoded, read_verdict
+
+
+def spoiled(change):
+    loose = json.loads(msgspec.json.encode(made(1)))
+    change(loose)
+    return json.dumps(loose).encode()
+
+
+def exhibit(loose):
+    return loose["checks"][0]["violations"][0]["exhibit"]
+
+
+WHOLE = msgspec.json.encode(made(1))
+REFUSED = [
+    (b"", "damaged or no JSON"),
+    (WHOLE[: len(WHOLE) // 2], "damaged or no JSON"),
+    (b"\xff\xfe\x00", "damaged or no JSON"),
+    (b"[" * 100_000, "damaged or no JSON"),
+    (b"[]", "no verdict of crosstalk"),
+    (b'{"tests": 3}', "no verdict of crosstalk"),
+    (b"null", "no verdict of crosstalk"),
+    (spoiled(lambda v: v.update(schema=2)), "has schema 2; this crosstalk reads schema 1"),
+    (spoiled(lambda v: v.pop("schema")), "has schema None"),
+    (spoiled(lambda v: v.update(verdict="great")), "Invalid enum value 'great'"),
+    (spoiled(lambda v: v.update(seed="x")), "seed"),
+    (spoiled(lambda v: v["checks"][0].update(violations={})), "no verdict of crosstalk"),
+    (spoiled(lambda v: exhibit(v)["scene"]["culprit"].update(number=99)), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["scene"]["culprit"].update(connection=-1)), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["scene"]["arrivals"][0].update(connection=7)), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["scene"]["arrivals"][0].update(owner=-5)), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["scene"]["acts"][0].update(user=2)), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["scene"].update(owners=[4])), "contradicts itself"),
+    (spoiled(lambda v: exhibit(v)["passing"]["connections"][0].update(user=-1)), "contradicts itself"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_no_verdict_is_refused_in_one_sentence(tmp_path, text, words):
+    path = tmp_path / "verdict.json"
+    path.write_bytes(text)
+    with pytest.raises(NoVerdict) as refused:
+        read_verdict(path)
+    assert words in str(refused.value) and "verdict.json" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    for arguments in (["report", "html", str(path)], ["diff", str(path), str(path)]):
+        done = CliRunner().invoke(cli, arguments)
+        assert done.exit_code == 2, done.output
+        assert done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1
+
+
+def test_a_whole_verdict_is_read_as_it_was(tmp_path):
+    assert decoded(WHOLE, "here") == made(1)
+    (tmp_path / "verdict.json").write_bytes(WHOLE)
+    assert read_verdict(tmp_path) == made(1)
+
+
+def test_fields_of_a_later_minor_version_do_no_harm():
+    assert decoded(spoiled(lambda v: v.update(novel={"a": 1})), "here") == made(1)
+
+
+def test_what_is_not_there_or_too_large(tmp_path):
+    with pytest.raises(NoVerdict, match="could not be read: No such file"):
+        read_verdict(tmp_path / "absent.json")
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(NoVerdict, match="too large to be a verdict"):
+        read_verdict(tmp_path / "huge.json")
+
+
+@pytest.mark.parametrize("kind", ["html", "svg", "markdown", "sarif", "badge"])
+def test_every_report_is_made_again_from_the_file(tmp_path, kind):
+    (tmp_path / "verdict.json").write_bytes(WHOLE)
+    to = tmp_path / "out" / f"report.{kind}"
+    done = CliRunner().invoke(cli, ["report", kind, str(tmp_path), "-o", str(to)])
+    assert (done.exit_code, done.output) == (0, "")
+    printed = CliRunner().invoke(cli, ["report", kind, str(tmp_path)])
+    assert printed.stdout == to.read_text() and len(printed.stdout) > 50
+
+
+def test_a_picture_that_is_not_there_and_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "verdict.json").write_bytes(WHOLE)
+    done = CliRunner().invoke(cli, ["report", "svg", str(tmp_path), "--number", "2"])
+    assert done.exit_code == 2 and "there is no number 2" in done.stderr
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path), "-o", str(tmp_path / "verdict.json" / "x")])
+    assert done.exit_code == 2 and "could not be written" in done.stderr

@@ -1,0 +1,147 @@
+"""Replays that teach: told in steps and sentences, stopped in pdb at the wrong frame, and honest about what changed."""
+
+import re
+import subprocess
+import sys
+import zlib
+from base64 import urlsafe_b64encode
+
+import msgspec
+import pytest
+from verdicts import ZOO, examined
+
+from crosstalk.scenarios.token import read, write
+
+
+def crosstalk(*arguments, cwd, typed=""):
+    line = [sys.executable, "-W", "error", "-c", "from crosstalk.cli import main; main()", *arguments]
+    return subprocess.run(line, cwd=cwd, input=typed, capture_output=True, text=True, timeout=120)
+
+
+def token(member, check):
+    return next(v for c in examined(member).checks if c.name == check for v in c.violations).replay
+
+
+LEAK = ("everybody_when_absent", "isolation")
+
+
+def test_explained_in_sentences_in_the_order_of_time(tmp_path):
+    done = crosstalk("explain", token("held_current_user", "isolation"), cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    told = done.stdout
+    wrong = re.search(
+        r"HERE: While the send of event #(\d+) to (\w+)/\d was waiting for its answer, event #(\d+) of (\w+)", told
+    )
+    assert wrong, told
+    waiting, receiver, event, owner = wrong.groups()
+    assert owner != receiver and event != waiting
+    assert told.index(f"for {owner} is published: event #{event}") < wrong.start()
+    assert f"'{receiver}' was sent an event that belongs to '{owner}'" in told[wrong.end() :]
+    assert "The rule: No user is ever sent what belongs to another user." in told
+    assert re.search(r"Look at .*held_current_user\.py:\d+ in Hub\.broadcast_to_user\.", told)
+
+
+def test_explained_with_the_one_decision_that_matters(tmp_path):
+    done = crosstalk("explain", token("impatient_sender", "duplicate"), cwd=tmp_path)
+    assert "this could happen:" in done.stdout
+    fails = re.search(r"It fails when (.*)\.", done.stdout)[1]
+    keeps = re.search(r"It keeps the rule when (.*)\.", done.stdout)[1]
+    assert fails != keeps
+
+
+def test_in_steps_with_where_everybody_stands(tmp_path):
+    done = crosstalk("replay", token(*LEAK), "--steps", cwd=tmp_path)
+    assert done.returncode == 1
+    numbers = [int(n) for n in re.findall(r"^ *(\d+)\. ", done.stdout, re.M)]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 3
+    owner, receiver = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users
+    assert re.search(rf"{receiver}: {receiver}/\d open on socket 0, waiting for the answer to #\d", done.stdout)
+    assert re.search(rf"{owner}: (publish|probe) of #\d not returned", done.stdout)
+    assert ">> The frame was sent at" in done.stdout
+
+
+def test_the_debugger_stops_in_the_frame_that_sends_the_wrong_frame(tmp_path):
+    typed = "p ('here', user_id, event['user_id'])\nw\nc\n"
+    done = crosstalk("replay", token(*LEAK), "--debug", cwd=tmp_path, typed=typed)
+    owner = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users[0]
+    assert done.stdout.count("is about to send this") == 1
+    assert f"('here', '{owner}', '{owner}')" in done.stdout
+    assert re.search(
+        r"> .*everybody_when_absent\.py\(24\)broadcast_to_user\(\)\n-> await websocket\.send_json\(event\)", done.stdout
+    )
+    assert done.returncode == 1 and ">> isolation" in done.stdout
+
+
+def test_the_debugger_stops_before_the_call_where_no_frame_is_to_blame(tmp_path):
+    done = crosstalk("replay", token("tab_close", "delivery"), "--debug", cwd=tmp_path, typed="p ('for', user)\nq\n")
+    assert "publish(user, given) is about to be called" in done.stdout
+    assert "('for', 'alice')" in done.stdout
+    assert ">> delivery" in done.stdout  # left by q, the run goes on
+
+
+def test_a_debugger_at_the_end_of_its_input_goes_on(tmp_path):
+    done = crosstalk("replay", token(*LEAK), "--debug", cwd=tmp_path, typed="")
+    assert done.returncode == 1 and ">> isolation" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_a_changed_broadcaster_is_recognised(tmp_path):
+    code = (ZOO / "everybody_when_absent.py").read_text()
+    (tmp_path / "hub.py").write_text(code)
+    example = read(token(*LEAK))
+    here = write(msgspec.structs.replace(example, target="hub.py:create"))
+    same = crosstalk("replay", here, cwd=tmp_path)
+    assert (same.returncode, same.stderr) == (1, "")
+    (tmp_path / "hub.py").write_text("# moved\n" + code)
+    moved = crosstalk("replay", here, cwd=tmp_path)
+    assert moved.returncode == 1
+    assert moved.stderr == "crosstalk: hub.py:create has changed since this token was made; this is what it does now\n"
+    (tmp_path / "hub.py").write_text(code.replace("or everybody", "or ()"))
+    for command in ("replay", "explain"):
+        mended = crosstalk(command, here, cwd=tmp_path)
+        assert mended.returncode == 3
+        assert "has changed since" in mended.stderr and "the violation did not occur" in mended.stdout
+
+
+def packed(value):
+    return "ct1-" + urlsafe_b64encode(zlib.compress(msgspec.msgpack.encode(value))).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("ct2-abcdef", "another version of crosstalk (ct2; this one reads ct1)"),
+        ("ct999-", "another version of crosstalk (ct999"),
+        ("ct1-!!!", "damaged"),
+        ("ct1-", "damaged"),
+        (packed({"a": 1}), "another version of crosstalk, whose programs this one does not know"),
+        (packed(["t:a", "isolation", "leak", "s", [["a"], [0], [[["teleport", 0]]]], [0]]), "whose programs this one"),
+        ("ct1-" + urlsafe_b64encode(zlib.compress(b"\0" * 50_000_000)).decode(), "damaged"),
+        ("hello", "no crosstalk token"),
+        ("x" * 5_000, "no crosstalk token"),
+    ],
+    ids=range(9),
+)
+def test_tokens_that_cannot_be_read_are_told_apart(tmp_path, given, words):
+    for command in ("replay", "explain"):
+        done = crosstalk(command, given, cwd=tmp_path)
+        assert done.returncode == 2
+        assert words in done.stderr and done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1
+
+
+def test_a_token_of_the_version_before_digests_still_replays(tmp_path):
+    example = msgspec.to_builtins(read(token(*LEAK)))
+    done = crosstalk("replay", packed(example[:-1]), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_violations_of_a_verdict_are_chosen_by_number(tmp_path):
+    verdict = examined("everybody_when_absent")
+    path = tmp_path / "verdict.json"
+    path.write_bytes(msgspec.json.encode(verdict))
+    count = sum(len(check.violations) for check in verdict.checks)
+    assert count > 1
+    last = crosstalk("replay", str(path), "--number", str(count), cwd=tmp_path)
+    name = [check.name for check in verdict.checks if check.violations][-1]
+    assert f">> {name}: " in last.stdout
+    beyond = crosstalk("replay", str(tmp_path), "--number", str(count + 1), cwd=tmp_path)
+    assert beyond.returncode == 2 and f"there is no number {count + 1}" in beyond.stderr
