@@ -21,6 +21,8 @@ COMMANDS = {
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
+    "evidence": "crosstalk.commands.evidence:evidence",
+    "smoke": "crosstalk.commands.smoke:smoke",
 }
 
 

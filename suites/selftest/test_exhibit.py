@@ -24,6 +24,7 @@ def found(member, check):
         ("everybody_when_absent", "isolation", "await websocket.send_json(event)"),
         ("impatient_sender", "duplicate", "send"),
         ("tab_close", "delivery", "def "),
+        ("manual_lock", "crash", "def publish"),
     ],
 )
 def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(member, check, code):

@@ -19,7 +19,7 @@ from crosstalk.schedule.watchdog import ThreadBlocked
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket
 
-A_MOMENT = 0.25
+A_MOMENT = 0.05
 """Virtual seconds after which an accepted connection counts as open, though the application neither sent nor asked."""
 UNASKED = 5.0
 """Virtual seconds that a client which has gone waits for an application that does not ask for its messages."""
@@ -114,13 +114,14 @@ class Connection:
             if text is None and data is None:
                 raise RuntimeError("websocket.send has neither text nor bytes")
             if self._left and not self._told:
-                self._told = True  # it never asked: this is how it learns of the end
+                # it has not asked since, and can't know: no send to somebody who has left, as it would be once it knows
                 raise ConnectionResetError("the client has gone") from self._wire.dead
             try:
                 await (self.socket.send_text(text) if text is not None else self.socket.send_bytes(data))
-            except OSError:
-                self._told = True
-                raise
+            except RuntimeError as error:
+                if self._closed:
+                    raise
+                raise ConnectionResetError("the client has gone") from error
             for listener in self.listeners:
                 listener(text.encode("utf-8", "replace") if text is not None else data)
             self._set_ready()

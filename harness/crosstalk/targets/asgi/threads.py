@@ -30,7 +30,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-LONGEST = 1.0
+LONGEST = 0.02
 """Virtual seconds that a thread may keep the caller waiting: the clock may move meanwhile, but not by a day."""
 
 
@@ -175,11 +175,16 @@ def _async_to_sync(before: Callable[..., Any]) -> Callable[..., Any]:
             return before(self, *args, **keywords)
 
         async def make() -> Any:
+            self.executors.current = _SameThread()  # nested sync_to_async goes on in the thread that waits for this
             return await self.awaitable(*args, **keywords)
 
         return wait_for(make)
 
     return call
+
+
+class _SameThread:
+    """As executor: the very thread that waits."""
 
 
 def _to_thread(anyio: Any) -> Callable[..., Any]:
