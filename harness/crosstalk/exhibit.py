@@ -6,6 +6,7 @@ among the schedules that differ in one decision: a deviation taken back to plain
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ RECORDS = 400
 """A scene holds at most so many acts and arrivals: those of the users concerned first, and the latest."""
 PAYLOAD = 400
 TRIES = 160
+_WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
 
 
@@ -54,7 +56,7 @@ def exhibit(
     if violation is None:
         return None
     scene = scene_of(history, violation, witness.places)
-    place = _culprit_place(scene, witness)
+    place = _culprit_place(scene, witness, examination.target)
     if cause.startswith(("growth", "kept the thread")):
         return Exhibit(scene, program_lines(program), tape, place=place)
     near = _nearest_passing(examination, check, program, tape, witness.decisions, latest)
@@ -256,11 +258,20 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
     return Culprit("end", violation.time)
 
 
-def _culprit_place(scene: Scene, witness: Witness) -> Place | None:
-    """The line to look at: where the wrong frame was sent, or else where publishing begins."""
+def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:
+    """The line to look at: where the wrong frame was sent, a call raised or waits; or else where publishing begins."""
     culprit = scene.culprit
     if culprit is not None and culprit.kind == "arrival":
         place = scene.arrivals[culprit.number].place
         if place is not None:
             return place
+    if culprit is not None and culprit.kind == "act":
+        told = _WHERE.fullmatch(scene.acts[culprit.number].waits_at)
+        if told is not None:
+            # a call's own record has the file's name only: of the target's files the path is known
+            known = [target.removeprefix("asgi:").rpartition(":")[0], *(p.path for p in witness.places.values())]
+            known += [witness.publishes_at.path] if witness.publishes_at is not None else []
+            path = next((path for path in known if path.rpartition("/")[2] == told[1]), None)
+            if path is not None:
+                return Place(path, int(told[2]), told[3])
     return witness.publishes_at

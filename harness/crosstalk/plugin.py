@@ -92,6 +92,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_COUNT] = sum("crosstalk" in getattr(item, "fixturenames", ()) for item in items)
 
 
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this pytest run."""
+    return config.stash[_SETTINGS]
+
+
+def named_broadcaster(config: pytest.Config) -> str:
+    """The SPEC that was named by option, environment or ini key; else nothing."""
+    return config.stash[_SETTINGS].broadcaster
+
+
+def record(config: pytest.Config, verdict: Verdict) -> None:
+    """Take a verdict into the evidence of this pytest run."""
+    import msgspec
+
+    config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
+
+
 @pytest.fixture(scope="session")
 def broadcaster(request: pytest.FixtureRequest) -> Any:
     """The broadcaster under test: SPEC, a class, a factory or an object. Override it, or name one by an option."""
@@ -243,11 +260,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from crosstalk.reporting import github
     from crosstalk.reporting.failures import keep, load
     from crosstalk.reporting.folder import leave
+    from crosstalk.reporting.live_terminal import live_judgement
     from crosstalk.reporting.terminal import judgement
 
     verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence])
     terminalreporter.section("crosstalk")
-    for line in judgement(verdict):
+    for line in judgement(verdict) if verdict.live is None else live_judgement(verdict):
         terminalreporter.line(line)
     if github.is_there():
         for line in github.workflow_commands(verdict):

@@ -8,8 +8,10 @@ from base64 import urlsafe_b64encode
 
 import msgspec
 import pytest
-from verdicts import ZOO, examined
+from verdicts import ZOO, examined, made
 
+from crosstalk.model.live_figures import Sighting
+from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule
 from crosstalk.scenarios.token import read, write
 
 
@@ -145,3 +147,15 @@ def test_violations_of_a_verdict_are_chosen_by_number(tmp_path):
     assert f">> {name}: " in last.stdout
     beyond = crosstalk("replay", str(tmp_path), "--number", str(count + 1), cwd=tmp_path)
     assert beyond.returncode == 2 and f"there is no number {count + 1}" in beyond.stderr
+
+
+def test_what_was_seen_live_has_no_exact_replay_and_says_what_there_is(tmp_path):
+    seen = Sighting(1.0, 0, command="crosstalk smoke ws://127.0.0.1:9/ws --seed 7")
+    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    live = msgspec.structs.replace(made(0), checks=(CheckVerdict("isolation", "fail", 10, (found,)),))
+    (tmp_path / "verdict.json").write_bytes(msgspec.json.encode(live))
+    for command in ("replay", "explain"):
+        done = crosstalk(command, str(tmp_path), cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"crosstalk: violation 1 of {tmp_path} was seen on a live system")
+        assert done.stderr.endswith("again by: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")

@@ -129,13 +129,11 @@ def test_the_summary_is_appended_in_github_actions_and_nowhere_else(tmp_path):
         "            except (RuntimeError, ConnectionError): pass\n"
     )
     code = "from crosstalk.cli import main; main()"
-    line = [sys.executable, "-c", code, "check", "ws.py:Hub", "--budget", "1"]
+    line = [sys.executable, "-c", code, "check", "ws.py:Hub", "--budget", "0.5"]
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     environment = {"PATH": "", "GITHUB_STEP_SUMMARY": str(summary)}
-    outside = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
-    assert outside.returncode == 1 and "::error" not in outside.stdout
-    assert summary.read_text() == "before\n"
+    assert not github.is_there(environment)
     inside = subprocess.run(
         line, cwd=tmp_path, capture_output=True, text=True, env={**environment, "GITHUB_ACTIONS": "true"}
     )

@@ -34,7 +34,7 @@ def names(folder):
 
 def test_a_defect_is_saved_and_found_at_once_in_the_next_run(tmp_path):
     broken(tmp_path)
-    assert check(tmp_path, "--budget", "2").returncode == 1
+    assert check(tmp_path, "--budget", "0.6").returncode == 1
     saved = tmp_path / "reports" / "failures"
     assert "isolation" in names(saved)
     text = next(saved.glob("isolation-*.txt")).read_text()
@@ -51,7 +51,7 @@ def test_a_defect_is_saved_and_found_at_once_in_the_next_run(tmp_path):
 
 def test_it_is_replayed_by_its_file(tmp_path):
     broken(tmp_path)
-    check(tmp_path, "--budget", "1")
+    check(tmp_path, "--budget", "0.6")
     path = next((tmp_path / "reports" / "failures").glob("isolation-*.txt"))
     line = [sys.executable, "-c", "from crosstalk.cli import main; main()", "replay", str(path)]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
@@ -63,10 +63,10 @@ def test_what_passes_is_dropped_or_kept(tmp_path, kept):
     folder = tmp_path / "regressions" if kept else tmp_path / "reports" / "failures"
     options = ("--failures", str(folder)) if kept else ()
     broken(tmp_path)
-    check(tmp_path, "--budget", "1.5", *options)
+    check(tmp_path, "--budget", "0.6", *options)
     assert "isolation" in names(folder)
     mended(tmp_path)
-    done = check(tmp_path, "--budget", "1.5", *options)
+    done = check(tmp_path, "--budget", "0.6", *options)
     leaks = next(c for c in verdict(tmp_path)["checks"] if c["name"] == "isolation")
     assert leaks["violations"] == []
     assert "replayed first: " in done.stdout
@@ -75,10 +75,10 @@ def test_what_passes_is_dropped_or_kept(tmp_path, kept):
 
 def test_those_of_another_target_are_left_alone(tmp_path):
     broken(tmp_path)
-    check(tmp_path, "--budget", "1")
+    check(tmp_path, "--budget", "0.6")
     saved = tmp_path / "reports" / "failures"
     before = names(saved)
-    line = [sys.executable, "-c", "from crosstalk.cli import main; main()", "check", "--budget", "1"]
+    line = [sys.executable, "-c", "from crosstalk.cli import main; main()", "check", "--budget", "0.5"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)  # the embedded broadcaster
     assert names(saved) == before and "replayed first" not in done.stdout
 

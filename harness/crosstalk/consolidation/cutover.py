@@ -57,7 +57,8 @@ from crosstalk.scenarios.program import (
 )
 from crosstalk.scenarios.shrink import PLAIN
 from crosstalk.scenarios.token import Counterexample, read
-from crosstalk.scenarios.world import ARRIVAL, World
+from crosstalk.scenarios.track import ARRIVAL
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
@@ -219,9 +220,8 @@ def rehearsal(old: Examination, new: Examination, switch: str | Callable[[Any, A
 
     opened = open_target(together, guarantees=old.guarantees)
     target = f"{old.target} -> {new.target} by {name}"
-    return Rehearsal(
-        target, opened.factory, opened.adapter, opened.guarantees, None, {}, old.declared, set(), (old, new)
-    )
+    adapter, guarantees = opened.adapter, opened.guarantees
+    return Rehearsal(target, opened.factory, adapter, guarantees, declared=old.declared, alone=(old, new))
 
 
 async def _made(factory: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ import asyncio
 import json
 from typing import Any, Protocol
 
-from crosstalk.scenarios.world import _bytes, _items
+from crosstalk.scenarios.sources import as_bytes, items
 from crosstalk.targets.in_process import Adapter
 
 
@@ -76,7 +76,7 @@ async def _awaited(value: Any) -> Any:
 
 async def _pump(source: Any, websocket: Any) -> None:
     try:
-        async for item in _items(source):
-            await websocket.send_bytes(_bytes(item))
+        async for item in items(source):
+            await websocket.sendas_bytes(as_bytes(item))
     except (ConnectionError, RuntimeError):
         return  # the peer is gone; its handler will call disconnect

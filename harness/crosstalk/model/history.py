@@ -125,6 +125,8 @@ class History:
     stalled_quiet: int = NEVER
     final_quiet: int = NEVER
     leftover_tasks: tuple[str, ...] = ()
+    # rows of sends that had been scheduled when their connection's disconnect returned
+    under_way: set[int] = field(default_factory=set)
     crashes: list[str] = field(default_factory=list)
     complete: bool = False
     census: list[Count] = field(default_factory=list)

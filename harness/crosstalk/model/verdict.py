@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from crosstalk.model.live_figures import LiveFigures, Sighting, added, proven
 from crosstalk.model.scene import Exhibit
 
 SCHEMA = 1
@@ -42,6 +43,7 @@ class FoundViolation(msgspec.Struct, frozen=True):
     timeline: str
     cause: str = ""
     exhibit: Exhibit | None = None
+    sighting: Sighting | None = None
 
 
 class CheckVerdict(msgspec.Struct, frozen=True):
@@ -83,6 +85,7 @@ class Verdict(msgspec.Struct, frozen=True):
     schema: int = SCHEMA
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    live: LiveFigures | None = None
 
 
 def judge(
@@ -122,12 +125,15 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
             checks.setdefault(check.name, []).append(check)
         for control in verdict.controls:
             controls.setdefault((control.check, control.sabotage), []).append(control)
+    live = added([v.live for v in verdicts if v.live is not None])
     merged = []
     for name, found in checks.items():
         outcome = worst(check.verdict for check in found)
         violations = {v.cause: v for check in reversed(found) for v in check.violations}
         reason = next((check.reason for check in found if check.verdict == outcome), "")
         total = sum(check.opportunities for check in found)
+        if live is not None and name == "isolation" and outcome == "pass":
+            reason = proven(total, live.bases)
         merged.append(CheckVerdict(name, outcome, total, tuple(violations.values()), reason))
     explored = Explored(
         sum(v.explored.programs for v in verdicts),
@@ -147,4 +153,5 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
         explored,
         notes=tuple(dict.fromkeys(note for v in verdicts for note in v.notes)),
         interrupted=any(v.interrupted for v in verdicts),
+        live=live,
     )

@@ -15,6 +15,10 @@ RULES = {
     "truthful_count": "A count of deliveries that is returned is true.",
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
+    "authentication": "A connection without valid credentials is refused.",
+    "protocol": "Connections are opened, kept and closed as the protocol says.",
+    "success": "Nearly everything that users try succeeds.",
+    "latency": "Events arrive within the time that was demanded.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -29,6 +33,10 @@ CATEGORIES = {
     "truthful_count": "untruth",
     "crash": "crash",
     "cleanup": "remains",
+    "authentication": "leak",
+    "protocol": "crash",
+    "success": "crash",
+    "latency": "held up",
 }
 SEVERITIES = {
     "isolation": "blocker",
@@ -43,6 +51,10 @@ SEVERITIES = {
     "truthful_count": "minor",
     "crash": "critical",
     "cleanup": "normal",
+    "authentication": "blocker",
+    "protocol": "critical",
+    "success": "critical",
+    "latency": "normal",
 }
 """In Allure's words."""
 

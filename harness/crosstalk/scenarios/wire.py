@@ -27,6 +27,7 @@ class Wire:
     stalled: bool = False
     excused: bool = False
     held_by_hand: bool = False
+    left: int = -1  # the moment at which the disconnect of its latest episode returned
     held: list[Gate] = field(default_factory=list)
     receivers: list[asyncio.Future[Any]] = field(default_factory=list)
 

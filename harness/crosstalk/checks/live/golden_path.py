@@ -1,0 +1,43 @@
+"""Every run arrives complete and in Golden Path order on the connection that asked for it, live.
+
+Judged on the connection that asked (for runs caused otherwise, on every connection it was owed to), when that was
+healthy to the end: it answered a ping after the last moment at which the run was to be complete, so nothing is still
+under way on it. One opportunity a run and such connection.
+"""
+
+from __future__ import annotations
+
+from crosstalk.checks.live.arrived import owed, received
+from crosstalk.checks.result import Result
+from crosstalk.model.history import Violation
+from crosstalk.model.live_history import LiveHistory
+
+
+def check(history: LiveHistory) -> Result:
+    result = Result()
+    arrived = received(history)
+    for number, connections in owed(history).items():
+        run = history.runs[number]
+        for episode in connections[:1] if run.episode >= 0 else connections:
+            result.opportunities += 1
+            got = [history.types[type_] for type_ in arrived.get((number, episode), ())]
+            departure = history.grammar.departure(got)
+            if departure is None:
+                continue
+            user = history.users[run.user]
+            shown = ", ".join(type_ for type_ in got if type_ in history.grammar.alphabet) or "nothing"
+            waited = history.final_quiet - run.started
+            message = f"run {run.number} of {user!r} arrived as: {shown}; {departure}"
+            if departure.rpartition("came ")[2].startswith("nothing"):
+                message += f", in {waited:.1f} s on a connection that answered a ping afterwards"
+            cause = "incomplete" if "nothing more" in departure else "grammar"
+            result.violations.append(Violation("golden_path", message, (user,), _last(history, number, episode), cause))
+    return result
+
+
+def _last(history: LiveHistory, run: int, episode: int) -> int:
+    """The row at which the run was last heard of there."""
+    for row in range(len(history.at_run) - 1, -1, -1):
+        if history.at_run[row] == run and history.at_episode[row] == episode:
+            return row
+    return -1

@@ -1,0 +1,38 @@
+"""Enough of what was tried succeeds, live: connections open and stay, and runs are completed.
+
+One opportunity an attempt to connect, one a connection that nobody meant to end, and one a run that was asked for on a
+connection that stayed. How many must succeed is declared; failures within that are counted and shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from crosstalk.checks.live.arrived import owed
+from crosstalk.model.live_history import NEVER, UNANSWERED, LiveHistory
+
+
+def tried(history: LiveHistory) -> tuple[int, Counter[str]]:
+    """How much was tried, and how much of it failed for which reason."""
+    attempts = 0
+    failures: Counter[str] = Counter()
+    for episode in history.episodes:
+        attempts += 1
+        if episode.connected == NEVER:
+            if episode.failed:
+                failures[f"could not connect: {episode.failed}"] += 1
+            continue
+        attempts += 1
+        if episode.lost:
+            failures[f"a connection was lost: {episode.lost}"] += 1
+        elif episode.why == UNANSWERED:
+            failures[f"a connection {UNANSWERED}"] += 1
+    for number in owed(history):
+        attempts += 1
+        if history.runs[number].completed == NEVER:
+            failures["a run was not completed"] += 1
+    for run in history.runs:
+        if run.why:
+            attempts += 1
+            failures[f"a run could not be started: {run.why}"] += 1
+    return attempts, failures

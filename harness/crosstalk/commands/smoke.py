@@ -1,0 +1,224 @@
+"""`crosstalk smoke [URL]`: simulated users on a live system, all at the same time, and what that proves."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crosstalk.commands.exit_codes import EXIT
+from crosstalk.profile import Profile, ProfileError, load, profile, seconds_of
+from crosstalk.reporting.timeline import printable
+
+_WIDTH = 100
+_PARTS = ("type", "owner", "run", "thread", "sequence")
+QUIET_SECONDS = 10.0
+
+
+def _seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    try:
+        return None if value is None else seconds_of(value)
+    except ProfileError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for item in value:
+        part, equals, pointer = item.partition("=")
+        if not equals or part not in _PARTS:
+            raise click.BadParameter(f"{item!r}: give PART=POINTER with one of {', '.join(_PARTS)}")
+        found[part] = (*found.get(part, ()), pointer)
+    return found
+
+
+@click.command()
+@click.argument("url", default="")
+@click.option(
+    "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
+)
+@click.option("--users", type=int, default=None, help="How many simulated users (default 20).")
+@click.option("--duration", callback=_seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
+@click.option("--auth", default=None, metavar="HOW", help="How users log in: none, token:FILE, jwt, oauth:..., ...")
+@click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
+@click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
+@click.option(
+    "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
+)
+@click.option(
+    "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."
+)
+@click.option(
+    "--grammar", default=None, metavar="EXPR", help="The event types of a run in order, such as 'a b+ (c|d)?'."
+)
+@click.option("--run-seconds", type=float, default=None, help="How long a run may take (default 30).")
+@click.option("--latency-limit", callback=_seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
+@click.option(
+    "--success", type=float, default=None, help="The share of what is tried that must succeed (default 0.99)."
+)
+@click.option("--fan-out", type=click.Choice(["auto", "all", "sender"]), default=None, help="Which devices get events.")
+@click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
+@click.option("--allow-host", multiple=True, metavar="HOST", help="May be tested, beside loopback and the profile's.")
+@click.option("--origin", default=None, help="The Origin header of every connection.")
+@click.option("--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's.")
+@click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@click.option(
+    "--from-journal", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Judge a live.jsonl."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+def smoke(
+    url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
+) -> None:
+    """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
+    try:
+        from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
+        from crosstalk.live_examination import Unreachable
+    except ModuleNotFoundError as error:
+        _refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
+    from crosstalk.reporting import github
+    from crosstalk.reporting.folder import leave
+    from crosstalk.reporting.live_terminal import live_summary
+
+    if from_journal is not None:
+        _judge_journal(from_journal)
+    reached = True
+    try:
+        table = load(named) if named else {}
+        given = {**options, "url": url or None, "faults": False if options.pop("no_faults") else None}
+        given = {name: value for name, value in given.items() if name not in ("allow_host", "no_faults")}
+        made = profile(table, {**given, "allow_hosts": options["allow_host"]}, f"profile {named}")
+        demo = not made.url
+        if dry_run:
+            click.echo(_would(made, demo))
+            return
+        _prepare(reports)
+        with demonstration(demo) as running:
+            planned = plan(made, running)
+            target = DEMO if demo else made.url.partition("?")[0]
+            try:
+                verdict = examine(
+                    planned,
+                    journal=reports / "live.jsonl",
+                    target=target,
+                    again=_again(url, named, made.seed, options),
+                    progress=_progress(quiet),
+                )
+            except Unreachable as error:
+                reached = False
+                verdict = unreachable(target, made.seed, error)
+    except ValueError as error:
+        _refuse(printable(str(error)))
+    except OSError as error:
+        _refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
+    if sys.stderr.isatty() and not quiet:
+        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
+    try:
+        shown = leave(verdict, reports)
+    except OSError as error:
+        _refuse(f"the verdict could not be written: {error}")
+    if not reached:
+        _refuse(printable(verdict.notes[0]))
+    click.echo(live_summary(verdict))
+    if github.is_there():
+        click.echo("\n".join(github.workflow_commands(verdict)))
+        github.append_summary(verdict)
+    click.echo(f"report: {printable(str(shown))}")
+    raise SystemExit(EXIT[verdict.verdict])
+
+
+def _judge_journal(path: Path) -> None:
+    from crosstalk.live_recovery import recovered
+    from crosstalk.reporting.live_terminal import live_summary
+
+    try:
+        verdict = recovered(path)
+    except ValueError as error:
+        _refuse(printable(str(error)))
+    except OSError as error:
+        _refuse(f"{path} could not be read: {error.strerror or error}")
+    click.echo(live_summary(verdict))
+    raise SystemExit(EXIT[verdict.verdict])
+
+
+def _refuse(sentence: str) -> Any:
+    click.echo(f"crosstalk: {sentence}", err=True)
+    raise SystemExit(2) from None
+
+
+def _prepare(reports: Path) -> None:
+    reports.mkdir(parents=True, exist_ok=True)
+    (reports / "verdict.json").unlink(missing_ok=True)  # no old verdict for a run that doesn't come to its end
+
+
+def _again(url: str, named: str, seed: int, options: dict[str, Any]) -> str:
+    """The command that plays the same programs again; secrets are never in it."""
+    words = ["crosstalk", "smoke", *([url.partition("?")[0]] if url else []), *(["--profile", named] if named else [])]
+    for name, value in options.items():
+        option = "--" + name.replace("_", "-")
+        if name == "seed" or value is None or value == () or value == {}:
+            continue
+        if name == "read":
+            words += [w for part, pointers in value.items() for p in pointers for w in (option, f"{part}={p}")]
+        elif isinstance(value, tuple):
+            words += [word for item in value for word in (option, item)]
+        else:
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join([*words, "--seed", str(seed)])
+
+
+def _would(made: Profile, demo: bool) -> str:
+    """What a run would do, without having done anything."""
+    from crosstalk.live import DEMO, plan
+    from crosstalk.targets.cause import Asked, HttpCall, Message, filled
+
+    planned = plan(made, ("ws://127.0.0.1:0/ws", "x" * 64) if demo else None)
+    asked = Asked(planned.users[0], "ctk_" + "0" * 44, "RUN-ID", "THREAD-ID")
+    if isinstance(planned.cause, Message):
+        how = "by the message " + filled(planned.cause.template, asked, lambda value: value)
+    elif isinstance(planned.cause, HttpCall):
+        how = f"by a POST to {planned.cause.url.partition('?')[0]}"
+    else:
+        how = f"by calling {made.cause}"
+    lines = [
+        f"target: {DEMO if demo else made.url.partition('?')[0]}",
+        f"users: {len(planned.users):,}, {planned.users[0]!r} to {planned.users[-1]!r}, {made.devices} devices each",
+        f"log-in: {planned.log_in.said}",
+        f"runs: started {how}",
+        f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
+        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
+        f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
+        "nothing has been connected to",
+    ]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _progress(quiet: bool) -> Callable[[Any], None] | None:
+    """A line that is written over on a terminal; elsewhere a line every few seconds; none under --quiet."""
+    if quiet:
+        return None
+    live = sys.stderr.isatty() and not os.environ.get("CI")
+    shown = time.monotonic()
+
+    def show(now: Any) -> None:
+        nonlocal shown
+        left = max(0.0, now.seconds - now.elapsed)
+        text = (
+            f"{now.up:,} connections of {now.users:,} users, {now.runs:,} runs, {now.deliveries:,} deliveries, "
+            f"{now.leaks} leaks, p95 {now.p95 * 1e3:.0f} ms, {left:.0f} s left"
+        )
+        if live:
+            click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
+        elif time.monotonic() - shown > QUIET_SECONDS:
+            shown = time.monotonic()
+            click.echo(text, err=True)
+
+    return show

@@ -1,0 +1,1 @@
+"""A small agent chat that really serves WebSockets on loopback: what `crosstalk smoke` judges when no URL is given."""

@@ -1,0 +1,147 @@
+"""From a profile to a verdict: what `crosstalk smoke` and the smoke suite have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from crosstalk.auth.configured import Configured, configured
+from crosstalk.auth.redaction import Redactor
+from crosstalk.demo.running import running
+from crosstalk.live_examination import LiveSettings, Progress, Unreachable, examine_live
+from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
+from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
+from crosstalk.profile import Profile, ProfileError, allowed
+from crosstalk.targets.cause import Cause, HttpCall, cause
+from crosstalk.targets.websocket import Limits, address, verified_tls
+
+DEMO = "the demonstration application"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything found out before the first connection is made."""
+
+    profile: Profile
+    url: str
+    users: tuple[str, ...]
+    log_in: Configured
+    cause: Cause
+    grammar: Grammar
+
+
+def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
+    """What `profile` asks for, checked; `demo` is the demonstration's address and secret. Raises ValueError."""
+    url = demo[0] if demo is not None else profile.url
+    address(url)
+    allowed(url, profile.allow_hosts)
+    given = profile.auth
+    if demo is not None:
+        log_in = configured("jwt", environ={"CROSSTALK_JWT_SECRET": demo[1]})
+    else:
+        log_in = configured(given or "none", where="--auth" if isinstance(given, str) else "the profile's auth")
+    users = profile.names
+    if log_in.users:
+        if not isinstance(profile.users, int):
+            missing = [name for name in users if name not in log_in.users]
+            if missing:
+                raise ProfileError(f"{missing[0]!r} has no token or password")
+        else:
+            users = log_in.users[: profile.users]
+        if len(users) < 2:
+            raise ProfileError("only one user can log in, and one user can receive nothing that belongs to another")
+    caused = cause(profile.cause, profile.cause_body)
+    if isinstance(caused, HttpCall):
+        allowed(caused.url, profile.allow_hosts)
+    return Plan(profile, url, users, log_in, caused, Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH)
+
+
+def shard(planned: Plan, worker: str, workers: int) -> Plan:
+    """The share of one of several workers (`gw0`, `gw1`, ...): other users, and its part of the rates."""
+    number = int("".join(c for c in worker if c.isdigit()) or 0)
+    users = planned.users[number::workers]
+    if workers < 2 or len(users) < 2:
+        return planned
+    rates = {"rate": planned.profile.rate / workers, "connect_rate": planned.profile.connect_rate / workers}
+    seed = planned.profile.seed + 7_919 * number
+    return replace(planned, users=users, profile=msgspec.structs.replace(planned.profile, seed=seed, **rates))
+
+
+def settings(planned: Plan, journal: Path | None = None, target: str = "", again: str = "") -> LiveSettings:
+    """How the examination goes about it."""
+    profile = planned.profile
+    try:
+        tls = verified_tls(profile.ca_file) if planned.url.startswith("wss:") else None
+    except OSError as error:
+        raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
+    return LiveSettings(
+        planned.url,
+        planned.users,
+        planned.log_in.authenticator,
+        planned.cause,
+        profile.read,
+        planned.grammar,
+        profile.devices,
+        profile.seconds,
+        profile.seed,
+        profile.run_seconds,
+        profile.success,
+        profile.latency_limit,
+        profile.connect_rate,
+        profile.rate,
+        planned.log_in.rate,
+        profile.fan_out,
+        profile.faults,
+        Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
+        tls,
+        profile.origin,
+        target or planned.url.partition("?")[0],
+        journal,
+        again,
+    )
+
+
+def examine(
+    planned: Plan,
+    *,
+    journal: Path | None = None,
+    target: str = "",
+    again: str = "",
+    progress: Callable[[Progress], None] | None = None,
+) -> Verdict:
+    """Examine the system, on uvloop where that is installed. Raises Unreachable."""
+    chosen = settings(planned, journal, target, again)
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        return runner.run(examine_live(chosen, Redactor(planned.log_in.secrets), progress))
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def unreachable(target: str, seed: int, error: Unreachable) -> Verdict:
+    """The verdict on a system that could not be examined: unknown, and why."""
+    check = CheckVerdict("success", "unknown", 0, (), str(error))
+    return Verdict("unknown", target, seed, (check,), (), Explored(0, 0, 0, 0, 0.0), notes=(str(error),))
+
+
+@contextlib.contextmanager
+def demonstration(wanted: bool) -> Iterator[tuple[str, str] | None]:
+    """The demonstration application's address and the secret of its tokens, where it is wanted."""
+    if not wanted:
+        yield None
+        return
+    secret = secrets.token_hex(32)
+    with running(secret) as url:
+        yield url, secret

@@ -1,0 +1,314 @@
+"""The examination of a live system: log-in, rounds, controls, replays of what was found, verdict.
+
+What `examination.py` is for a broadcaster in process, this is for a system behind a URL. Rounds are played until the
+time is over; each is judged when it is quiet, and forgotten. A violation seen once is a failure; how often it comes
+again is found out by playing its round again, with everybody and with only those concerned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crosstalk.auth.base import Authenticator, Credential
+from crosstalk.auth.rate import Rate, login_all
+from crosstalk.auth.redaction import SHORTEST, Redactor
+from crosstalk.live_tally import Demands, Tally
+from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
+from crosstalk.model.live_history import LiveHistory
+from crosstalk.model.verdict import Verdict
+from crosstalk.scenarios.live.journal import Journal
+from crosstalk.scenarios.live.known import Known
+from crosstalk.scenarios.live.play import Means, Playing
+from crosstalk.scenarios.live.program import LiveProgram, draw
+from crosstalk.scenarios.live.record import Recorder
+from crosstalk.targets.cause import Cause
+from crosstalk.targets.reading import Pointers, reader
+from crosstalk.targets.websocket import Connection, Limits, NotConnected, connect
+
+KEPT_FRAMES = 20_000
+REPEATS = 3
+LAG_SECONDS = 0.05
+FLUSH_SECONDS = 0.2
+
+
+class Unreachable(Exception):
+    """The system can't be examined at all; the message is one sentence without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What is examined, how hard, and by which limits."""
+
+    url: str
+    users: tuple[str, ...]
+    authenticator: Authenticator
+    cause: Cause
+    pointers: Pointers = Pointers()  # noqa: RUF009 - frozen
+    grammar: Grammar = GOLDEN_PATH
+    devices: int = 2
+    seconds: float = 15.0
+    seed: int = 0
+    run_seconds: float = 30.0
+    success: float = 0.99
+    latency_limit: float = 0.0
+    connect_rate: float = 50.0
+    message_rate: float = 100.0
+    log_in_rate: Rate = field(default_factory=Rate)
+    fan_out: str = "auto"
+    faults: bool = True
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    tls: ssl.SSLContext | None = None
+    origin: str = ""
+    target: str = ""
+    journal: Path | None = None
+    again: str = ""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a progress display shows."""
+
+    up: int
+    users: int
+    runs: int
+    deliveries: int
+    leaks: int
+    violations: int
+    p95: float
+    elapsed: float
+    seconds: float
+
+
+async def examine_live(
+    settings: LiveSettings, redactor: Redactor, progress: Callable[[Progress], None] | None = None
+) -> Verdict:
+    """Examine for `settings.seconds`, and judge. Raises Unreachable; being cancelled ends it with what is known."""
+    return await _Live(settings, redactor, progress).examine()
+
+
+class _Live:
+    """The state of one live examination."""
+
+    def __init__(self, settings: LiveSettings, redactor: Redactor, progress: Callable[[Progress], None] | None) -> None:
+        self.settings = settings
+        self.redactor = redactor
+        self.progress = progress
+        self.clock_began = time.monotonic()
+        self.known = Known(secrets.token_bytes(16), settings.users)
+        self.means = Means(
+            settings.url,
+            settings.authenticator,
+            settings.cause,
+            self.known,
+            settings.limits,
+            self.clock,
+            Rate(settings.connect_rate, max(1, int(settings.connect_rate))),
+            Rate(settings.message_rate, max(1, int(settings.message_rate))),
+            settings.run_seconds,
+            tls=settings.tls,
+            origin=settings.origin,
+            fans_out=settings.fan_out == "all",
+        )
+        self.read = reader(settings.pointers)
+        demands = Demands(
+            settings.target or settings.url.partition("?")[0],
+            settings.grammar,
+            settings.success,
+            settings.latency_limit,
+            settings.fan_out,
+            settings.devices,
+            bool(settings.pointers.sequence),
+            settings.seed,
+            settings.again,
+        )
+        self.tally = Tally(demands, redactor.text, self.clock, len(settings.users), journal=str(settings.journal or ""))
+        self.recorder: Recorder | None = None
+        self.means.opened = self.tally.connecting.record
+        self.means.learn = self._learn
+
+    def clock(self) -> float:
+        return round(time.monotonic() - self.clock_began, 6)
+
+    async def examine(self) -> Verdict:
+        settings = self.settings
+        journal = Journal(settings.journal, settings.target) if settings.journal is not None else None
+        beats = asyncio.create_task(self._beat(journal))
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError, ValueError, RuntimeError):  # not on every system, nor in a thread
+            loop.add_signal_handler(signal.SIGTERM, task.cancel if task is not None else lambda: None)
+        try:
+            await self._log_in()
+            await self._first_connection()
+            await self._rounds(journal)
+        except asyncio.CancelledError:
+            self.tally.interrupted = True
+            if task is not None:
+                task.uncancel()
+            self._judge_interrupted()
+        finally:
+            beats.cancel()
+            with suppress(asyncio.CancelledError):
+                await beats
+            if journal is not None:
+                journal.close()
+            with suppress(Exception):
+                await settings.authenticator.close()
+        return self.tally.verdict()
+
+    # ------------------------------------------------------------------------------------------ before the rounds
+
+    async def _log_in(self) -> None:
+        done = await login_all(self.settings.authenticator, self.settings.users, self.settings.log_in_rate)
+        for number, user in enumerate(self.settings.users):
+            if user in done.credentials:
+                self.means.credentials[number] = done.credentials[user]
+                self._learn(done.credentials[user])
+        for why in done.failures.values():
+            self.tally.failures[f"could not log in: {self.redactor.text(why)}"] += 1
+        self.tally.attempts += len(self.settings.users)
+        if not done.credentials:
+            why = next(iter(done.failures.values()), "there are no users")
+            raise Unreachable(f"no user could log in: {self.redactor.text(why)}")
+
+    def _learn(self, credential: Credential) -> None:
+        self.redactor.learn(*(secret for secret in credential.secrets if len(secret) >= SHORTEST))
+
+    async def _first_connection(self) -> None:
+        """One connection before all others: what fails here would fail for everybody."""
+        user = next(iter(self.means.credentials))
+        try:
+            connection: Connection = await connect(
+                self.settings.url,
+                self.means.credentials[user],
+                lambda connection, data: None,
+                lambda connection, how: None,
+                limits=self.settings.limits,
+                tls=self.settings.tls,
+                origin=self.settings.origin,
+            )
+        except NotConnected as failed:
+            name = self.settings.users[user]
+            hint = "; does --auth say how its users log in?" if failed.status in (401, 403) else ""
+            raise Unreachable(f"{name!r} could not connect to {self.tally.demands.target}: {failed}{hint}") from None
+        await connection.close()
+
+    async def _beat(self, journal: Journal | None) -> None:
+        """Several times a second: the journal to the disk, the progress, and how late this very loop is."""
+        shown = flushed = 0.0
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(LAG_SECONDS)
+            now = time.monotonic()
+            self.tally.lag.record(now - before - LAG_SECONDS)
+            if journal is not None and now - flushed > FLUSH_SECONDS:
+                flushed = now
+                journal.flush()
+            if self.progress is not None and now - shown > 0.25:
+                shown = now
+                self.progress(self._progress())
+
+    def _progress(self) -> Progress:
+        current = self.recorder.history if self.recorder is not None else None
+        return Progress(
+            self.means.up,
+            len(self.settings.users),
+            self.tally.runs + (len(current.runs) if current is not None else 0),
+            self.tally.deliveries + (current.deliveries if current is not None else 0),
+            sum(found.times for (check, _), found in self.tally.found.items() if check == "isolation"),
+            len(self.tally.found),
+            self.tally.latency.at(95),
+            self.clock(),
+            self.settings.seconds,
+        )
+
+    # ------------------------------------------------------------------------------------------ rounds
+
+    async def _rounds(self, journal: Journal | None) -> None:
+        settings = self.settings
+        ender = asyncio.get_running_loop().call_later(max(0.1, settings.seconds), self._end)
+        number = 0
+        longest = 0.0
+        try:
+            while True:
+                program = draw(settings.seed, number, len(settings.users), settings.devices, settings.faults)
+                began = self.clock()
+                await self._round(number, program, journal)
+                longest = max(longest, self.clock() - began)
+                number += 1
+                left = settings.seconds - self.clock()
+                if left <= 0 or self.means.ending:
+                    break
+                number = await self._repeats(number, program, journal)
+                if settings.seconds - self.clock() < min(longest, 2.0) or self._lost():
+                    break
+        finally:
+            ender.cancel()
+
+    def _end(self) -> None:
+        self.means.ending = True
+
+    def _lost(self) -> bool:
+        """Whether the last round had not one connection that lasted: it would only be as long again."""
+        history = self.recorder.history if self.recorder is not None else None
+        return history is not None and not any(history.healthy(number) for number in range(len(history.episodes)))
+
+    async def _repeats(self, number: int, program: LiveProgram, journal: Journal | None) -> int:
+        """Play the round again in which something new was found, to say how often it comes; the next round's number."""
+        new = [found for found in self.tally.found.values() if found.repeats == 0 and found.round == number - 1]
+        if not new:
+            return number
+        users = {name: user for user, name in enumerate(self.settings.users)}
+        concerned = tuple(users[name] for name in new[0].violation.users if name in users)
+        for repeat in range(2 * REPEATS):
+            fewer = repeat >= REPEATS
+            if self.means.ending or (fewer and (len(concerned) < 2 or len(concerned) == len(users))):
+                break
+            before = {id(found): found.times for found in new}
+            await self._round(number, program.only(concerned) if fewer else program, journal)
+            number += 1
+            for found in new:
+                seen = found.times > before[id(found)]
+                found.repeats += 1
+                found.again += seen
+                if seen and fewer:
+                    found.fewest = len(concerned)
+        return number
+
+    async def _round(self, number: int, program: LiveProgram, journal: Journal | None) -> None:
+        history = LiveHistory(self.settings.users, number, self.settings.grammar)
+        recorder = Recorder(
+            self.known, self.read, history, journal, self.redactor.text, keep=0 if self.tally.controls else KEPT_FRAMES
+        )
+        recorder.first = self.tally.latency.record
+        self.recorder = recorder
+        self.known.forget(number)
+        self.tally.steps += program.steps
+        self.tally.faults += program.faults
+        await Playing(self.means, program, recorder).play()
+        self._judge(recorder)
+
+    def _judge(self, recorder: Recorder) -> None:
+        """Take the round into the totals, and let go of it."""
+        self.tally.fans_out = self.means.fans_out
+        self.tally.foreign += recorder.foreign
+        self.tally.take(recorder.history)
+        if not self.tally.controls and recorder.history.runs:
+            self.tally.control(recorder)
+        recorder.kept.clear()
+
+    def _judge_interrupted(self) -> None:
+        """What the round under way has shown so far: what is owed is not judged, what came is."""
+        if self.recorder is not None and self.recorder.history.number >= self.tally.rounds:
+            self._judge(self.recorder)
+
+
+__all__ = ["LiveSettings", "Progress", "Unreachable", "examine_live"]

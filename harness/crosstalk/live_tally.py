@@ -1,0 +1,318 @@
+"""Rounds added up, and judged: the only place where a live run's verdict is made.
+
+Each round's history is taken in once it is quiet, and can be forgotten then. What is kept does not grow with time:
+counts, distinct defects, histograms.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from crosstalk.checks.live import LIVE_CHECKS
+from crosstalk.checks.live.success import tried
+from crosstalk.controls.live import LIVE_SABOTAGE
+from crosstalk.model.bound import upper_bound
+from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
+from crosstalk.model.history import Violation
+from crosstalk.model.live_figures import LiveFigures, Sighting, proven
+from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
+from crosstalk.model.times import Times
+from crosstalk.model.verdict import (
+    CheckVerdict,
+    Control,
+    Explored,
+    FoundViolation,
+    Outcome,
+    Schedule,
+    Verdict,
+    judge,
+    worst,
+)
+from crosstalk.reporting.live_timeline import live_timeline
+from crosstalk.scenarios.live.record import Recorder
+
+CHECK_NAMES = (*LIVE_CHECKS, "success", "latency")
+SHOWN = 5
+"""Distinct violations of one check that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is asked of the system, and how it is spoken of. `fan_out` is all, sender, or auto: to be found out."""
+
+    target: str
+    grammar: Grammar = GOLDEN_PATH
+    success: float = 0.99
+    latency_limit: float = 0.0
+    fan_out: str = "auto"
+    devices: int = 2
+    numbered: bool = False
+    seed: int = 0
+    again: str = ""
+
+
+@dataclass(slots=True)
+class Found:
+    """One distinct defect: where it was first seen, and how often."""
+
+    violation: Violation
+    round: int
+    timeline: str
+    seconds: float
+    excerpt: str
+    times: int = 1
+    repeats: int = 0
+    again: int = 0
+    fewest: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is known so far. `redact` cleans whatever is shown; `clock` gives seconds since the beginning."""
+
+    demands: Demands
+    redact: Callable[[str], str]
+    clock: Callable[[], float]
+    users: int = 0
+    opportunities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECK_NAMES, 0))
+    found: dict[tuple[str, str], Found] = field(default_factory=dict)
+    controls: list[Control] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bases: Counter[str] = field(default_factory=Counter)
+    unattributed: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    unread: list[str] = field(default_factory=list)
+    unread_count: int = 0
+    attempts: int = 0
+    rounds: int = 0
+    connections: int = 0
+    runs: int = 0
+    deliveries: int = 0
+    steps: int = 0
+    faults: int = 0
+    unclear: int = 0
+    foreign: int = 0
+    fans_out: bool = False
+    interrupted: bool = False
+    crashed: dict[str, str] = field(default_factory=dict)
+    journal: str = ""
+    latency: Times = field(default_factory=Times)
+    connecting: Times = field(default_factory=Times)
+    lag: Times = field(default_factory=Times)
+
+    def take(self, history: LiveHistory) -> None:
+        """Take a round into the totals."""
+        self.rounds += 1
+        self.runs += len(history.runs)
+        self.deliveries += history.deliveries
+        self.connections += sum(episode.connected != NEVER for episode in history.episodes)
+        self.unclear += len(history.unclear)
+        self.unread_count += len(history.unread)
+        self.unread += [text for _, _, text in history.unread[: SHOWN - len(self.unread)]]
+        for basis, type_ in zip(history.at_basis, history.at_type, strict=True):
+            if basis != NO_BASIS:
+                self.bases[BASES[basis]] += 1
+            else:
+                self.unattributed[history.types[type_] or "(no type)"] += 1
+        attempts, failures = tried(history)
+        self.attempts += attempts
+        self.failures.update({self.redact(why): count for why, count in failures.items()})
+        for check, judged in LIVE_CHECKS.items():
+            try:
+                result = judged(history)
+            except Exception:
+                self.crashed[check] = traceback.format_exc(limit=-3).strip()
+                continue
+            self.opportunities[check] += result.opportunities
+            for violation in result.violations:
+                self._take(history, violation)
+
+    def _take(self, history: LiveHistory, violation: Violation) -> None:
+        known = self.found.get((violation.check, violation.cause))
+        if known is not None:
+            known.times += 1
+            return
+        row = violation.send if violation.send >= 0 else violation.time
+        seconds = history.at_time[row] if 0 <= row < history.deliveries else self.clock()
+        self.found[violation.check, violation.cause] = Found(
+            violation,
+            history.number,
+            live_timeline(history, violation),
+            seconds,
+            history.excerpts.get(violation.send, ""),
+        )
+
+    def control(self, recorder: Recorder) -> None:
+        """Each check against its own sabotage, on what this very system sent in this round."""
+        frames = tuple(recorder.kept)
+        for check, sabotage in LIVE_SABOTAGE:
+            falsified = sabotage(recorder, frames)
+            if falsified is None:
+                continue
+            if check == "success":
+                attempts, failures = tried(falsified)
+                caught = self._too_many(sum(failures.values()), attempts)
+            else:
+                before = {v.cause for v in LIVE_CHECKS[check](recorder.history).violations}
+                caught = any(v.cause not in before for v in LIVE_CHECKS[check](falsified).violations) or bool(
+                    before and LIVE_CHECKS[check](falsified).violations
+                )
+            self.controls.append(Control(check, sabotage.__name__, caught))
+        if self.demands.latency_limit and self.latency.count:
+            late = Times()
+            for _ in range(self.latency.count):
+                late.record(self.demands.latency_limit * 2 + 0.01)
+            self.controls.append(Control("latency", "delay_everything", self._too_late(late)))
+
+    # ------------------------------------------------------------------------------------------ the verdict
+
+    def _too_many(self, failures: int, attempts: int) -> bool:
+        return bool(attempts) and 1 - failures / attempts < self.demands.success
+
+    def _too_late(self, latency: Times) -> bool:
+        return latency.at(95) > self.demands.latency_limit
+
+    def verdict(self) -> Verdict:
+        checks = tuple(self._check(name) for name in CHECK_NAMES if name != "latency" or self.demands.latency_limit)
+        figures = LiveFigures(
+            users=self.users,
+            rounds=self.rounds,
+            connections=self.connections,
+            runs=self.runs,
+            deliveries=self.deliveries,
+            bases=dict(self.bases),
+            unattributed=dict(self.unattributed.most_common(20)),
+            attempts=self.attempts,
+            failures=dict(self.failures),
+            faults=self.faults,
+            bound=upper_bound(self.opportunities["isolation"]),
+            latency=self.latency.percentiles(),
+            connecting=self.connecting.percentiles(),
+            lag=self.lag.percentiles(),
+            journal=self.journal,
+        )
+        return Verdict(
+            worst(check.verdict for check in checks),
+            self.demands.target,
+            self.demands.seed,
+            checks,
+            tuple(self.controls),
+            Explored(self.rounds, self.rounds, self.steps, self.deliveries, round(self.clock(), 3)),
+            notes=tuple(self._notes()),
+            interrupted=self.interrupted,
+            live=figures,
+        )
+
+    def _check(self, name: str) -> CheckVerdict:
+        mine = [found for (check, _), found in self.found.items() if check == name]
+        if name in self.crashed and not mine:
+            why = "it raised " + self.crashed[name]
+            return CheckVerdict(name, "unknown", self.opportunities[name], (), self.redact(why))
+        caught = [control.caught for control in self.controls if control.check == name]
+        opportunities = self.opportunities[name]
+        if name == "success":
+            return self._success(all(caught) if caught else None)
+        if name == "latency":
+            return self._latency(all(caught) if caught else None)
+        outcome, reason = judge(
+            opportunities, len(mine), all(caught) if caught else None, inapplicable=self._inapplicable(name)
+        )
+        if outcome == "pass" and not reason:
+            outcome, reason = self._doubts(name)
+        violations = tuple(self._shown(found) for found in mine[:SHOWN])
+        return CheckVerdict(name, outcome, opportunities, violations, reason)
+
+    def _doubts(self, name: str) -> tuple[Outcome, str]:
+        """What keeps a check without violations from a pass, or what its pass says."""
+        if name == "isolation":
+            return "pass", proven(self.opportunities[name], self.bases)
+        if name == "protocol" and self.unread:
+            first = self.unread[0]
+            return "unknown", f"{self.unread_count} frames could not be read, the first: {first!r}"
+        return "pass", ""
+
+    def _inapplicable(self, name: str) -> str:
+        if name == "ownership" and not self.interrupted:
+            return "no envelope names a simulated user"
+        if name == "delivery" and self.demands.devices < 2:
+            return "each user has one device"
+        if name == "delivery" and self.demands.fan_out != "all" and not self.fans_out and self.runs:
+            return "events went only to the connection that asked for them"
+        if name in ("duplicate", "order") and not self.demands.numbered:
+            return "no pointer to sequence numbers is declared"
+        return ""
+
+    def _success(self, caught: bool | None) -> CheckVerdict:
+        failed = sum(self.failures.values())
+        said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
+        if self._too_many(failed, self.attempts):
+            share = f"{1 - failed / self.attempts:.1%} of {self.attempts:,} succeeded, {self.demands.success:.1%} must"
+            seen = Found(
+                Violation("success", f"{share}: {said}", (), -1, "too many failures"), -1, "", self.clock(), ""
+            )
+            return CheckVerdict("success", "fail", self.attempts, (self._shown(seen),))
+        outcome, reason = judge(self.attempts, 0, caught)
+        if outcome == "pass" and failed:
+            reason = f"{failed} failed, within what is allowed: {said}"
+        return CheckVerdict("success", outcome, self.attempts, (), reason)
+
+    def _latency(self, caught: bool | None) -> CheckVerdict:
+        count = self.latency.count
+        limit, p95, lag = self.demands.latency_limit, self.latency.at(95), self.lag.at(95)
+        said = f"p95 {p95 * 1e3:.0f} ms, limit {limit * 1e3:.0f} ms"
+        if count and self._too_late(self.latency):
+            if lag > limit / 5:
+                return CheckVerdict(
+                    "latency", "unknown", count, (), f"{said}, but this client itself was {lag * 1e3:.0f} ms late"
+                )
+            message = f"{said}: from asking for a run to its first event on a connection"
+            return CheckVerdict("latency", "fail", count, (self._summed("latency", message),))
+        outcome, reason = judge(count, 0, caught)
+        return CheckVerdict("latency", outcome, count, (), reason or said)
+
+    def _summed(self, check: str, message: str) -> FoundViolation:
+        """A violation that no single moment shows."""
+        return self._shown(Found(Violation(check, message, (), -1, "too many"), -1, message, self.clock(), ""))
+
+    def _shown(self, found: Found) -> FoundViolation:
+        return FoundViolation(
+            self.redact(found.violation.message),
+            found.violation.users,
+            "",
+            Schedule("live", 0),
+            self.redact(found.timeline),
+            found.violation.cause,
+            sighting=Sighting(
+                round(found.seconds, 3),
+                found.round,
+                found.excerpt,
+                found.times,
+                found.repeats,
+                found.again,
+                found.fewest,
+                self.demands.again,
+            ),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = list(self.notes)
+        agent = {kind: n for kind, n in self.unattributed.items() if kind in self.demands.grammar.alphabet}
+        if agent:
+            total = sum(agent.values())
+            notes.append(f"{total:,} agent events carry nothing that tells whose they are ({', '.join(sorted(agent))})")
+        others = sum(self.unattributed.values()) - sum(agent.values())
+        if others:
+            kinds = ", ".join(kind for kind, _ in self.unattributed.most_common(6) if kind not in agent)
+            notes.append(f"{others:,} other frames belong to nobody in particular ({kinds})")
+        if self.bases and "canary" not in self.bases:
+            notes.append("this system does not send back what its users write: judged by ids and envelopes alone")
+        if self.unclear:
+            notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
+        if self.foreign:
+            notes.append(f"{self.foreign:,} canaries are of another run of Crosstalk, and can't be traced to a user")
+        if self.faults:
+            notes.append(f"{self.faults:,} connections were reset, fell silent or were read slowly by their users")
+        return notes

@@ -1,0 +1,384 @@
+"""One round played: a task for each user's track, real connections, and everything written down as it happens.
+
+The round ends when all tracks are through and all is quiet: every run that is owed has been completed on every
+connection it is owed to, or had its time; then stragglers get a moment, every healthy connection is pinged (what the
+server wrote before its answer has arrived by then), and only after that is everything closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
+from crosstalk.auth.rate import Rate
+from crosstalk.model.live_history import NEVER, NOT_STARTED, READY, STARTED, UNANSWERED
+from crosstalk.scenarios.live.known import Known
+from crosstalk.scenarios.live.program import (
+    AnyStep,
+    Ask,
+    Await,
+    Close,
+    LiveProgram,
+    Meet,
+    Open,
+    Reset,
+    Rest,
+    Silent,
+    Slow,
+)
+from crosstalk.scenarios.live.record import Recorder
+from crosstalk.targets.cause import Asked, Cause, NotCaused
+from crosstalk.targets.websocket import Closed, Connection, Limits, NotConnected, connect
+
+ATTEMPTS, PATIENCE_OF_BARRIERS, SMALL_BUFFER = 3, 10.0, 4096
+FRESH = 5.0
+"""Seconds for which a credential must still be valid when a connection is opened with it."""
+HOPELESS = (401, 403, 404)
+
+
+@dataclass(slots=True)
+class Means:
+    """What rounds are played with. `ending` makes every track end at its next step."""
+
+    url: str
+    authenticator: Authenticator
+    cause: Cause
+    known: Known
+    limits: Limits
+    clock: Callable[[], float]
+    connections: Rate
+    messages: Rate
+    run_seconds: float = 30.0
+    linger_seconds: float = 0.3
+    ping_seconds: float = 5.0
+    tls: ssl.SSLContext | None = None
+    origin: str = ""
+    credentials: dict[int, Credential] = field(default_factory=dict)
+    opened: Callable[[float], None] = lambda seconds: None
+    learn: Callable[[Credential], None] = lambda credential: None
+    up: int = 0
+    fans_out: bool = False
+    ending: bool = False
+
+
+class Playing:
+    """One round while it is played."""
+
+    def __init__(self, means: Means, program: LiveProgram, recorder: Recorder) -> None:
+        self.means = means
+        self.program = program
+        self.recorder = recorder
+        self.history = recorder.history
+        self.devices: dict[tuple[int, int], Connection] = {}
+        self.all: set[Connection] = set()
+        self.waiting: dict[int, asyncio.Future[None]] = {}
+        self.numbers: dict[int, int] = defaultdict(int)
+        self.exhausted: set[int] = set()
+        self.expected: dict[int, int] = defaultdict(int)
+        self.arrived: dict[int, int] = defaultdict(int)
+        self.barriers: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
+        self.closing: set[asyncio.Task[None]] = set()
+        for track in program.tracks:
+            for step in track:
+                if isinstance(step, Meet):
+                    self.expected[step.barrier] += 1
+        recorder.completed = self._completed
+
+    async def play(self) -> None:
+        """Play to the end, and close every connection whatever happens."""
+        try:
+            async with asyncio.TaskGroup() as tracks:
+                for user, steps in enumerate(self.program.tracks):
+                    if steps:
+                        tracks.create_task(self._track(user, steps))
+            await self._settle()
+        finally:
+            await self._close_all()
+
+    # ----------------------------------------------------------------------------------------- a user's track
+
+    async def _track(self, user: int, steps: tuple[AnyStep, ...]) -> None:
+        met: set[int] = set()
+        try:
+            for step in steps:
+                if self.means.ending or user in self.exhausted:
+                    break
+                if isinstance(step, Meet):
+                    met.add(step.barrier)
+                await self._step(user, step)
+        finally:
+            for step in steps:
+                if isinstance(step, Meet) and step.barrier not in met:
+                    self._arrive(step.barrier)  # whoever ends early keeps nobody waiting
+
+    async def _step(self, user: int, step: AnyStep) -> None:
+        match step:
+            case Open():
+                await self._open(user, step)
+            case Close(device):
+                await self._leave(self.devices.pop((user, device), None))
+            case Reset(device):
+                connection = self.devices.pop((user, device), None)
+                if connection is not None and connection.is_open:
+                    self._excuse(connection, "it was reset by its user")
+                    self._leaving(connection)
+                    connection.reset()
+            case Silent(device):
+                connection = self.devices.pop((user, device), None)
+                if connection is not None and connection.is_open:
+                    self._excuse(connection, "its user fell silent")
+                    self._leaving(connection)
+                    connection.fall_silent()
+            case Slow(device, seconds):
+                connection = self.devices.get((user, device))
+                if connection is not None and connection.is_open:
+                    self._excuse(connection, "its user didn't read for a while")
+                    connection.pause_reading()
+                    asyncio.get_running_loop().call_later(seconds, connection.resume_reading)
+            case Ask():
+                await self._ask(user, step)
+            case Await():
+                await self._await(user)
+            case Meet(barrier):
+                self._arrive(barrier)
+                try:
+                    async with asyncio.timeout(PATIENCE_OF_BARRIERS):
+                        await self.barriers[barrier].wait()
+                except TimeoutError:
+                    self.barriers[barrier].set()
+            case Rest(seconds):
+                await asyncio.sleep(seconds)
+
+    def _arrive(self, barrier: int) -> None:
+        self.arrived[barrier] += 1
+        if self.arrived[barrier] >= self.expected[barrier]:
+            self.barriers[barrier].set()
+
+    async def _open(self, user: int, step: Open) -> None:
+        place = (user, step.device)
+        old = self.devices.get(place)
+        if old is not None and old.is_open and not step.anew:
+            return
+        for attempt in range(ATTEMPTS):
+            if self.means.ending:
+                return
+            await self.means.connections.permit()
+            try:
+                self.devices[place] = await self._connect(user, step)
+                break
+            except NotConnected as failed:
+                if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
+                    break
+                await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
+            except AuthenticationFailed:
+                break
+        if old is not None and old is not self.devices.get(place):
+            await self._leave(old)
+
+    async def _connect(self, user: int, step: Open) -> Connection:
+        recorder, means = self.recorder, self.means
+        began = means.clock()
+        episode = len(self.history.episodes)
+        recorder.apply("connecting", user, step.device, began)
+        clock, receive = means.clock, recorder.receive
+
+        def ended(connection: Connection, how: Closed) -> None:
+            self.all.discard(connection)
+            if self.history.episodes[episode].connected != NEVER:
+                means.up -= 1
+                recorder.apply("left", episode, clock(), how.by, "" if how.by == "us" else how.why)
+                self._release(episode)
+
+        try:
+            credential = await self._credential(user)
+            connection = await connect(
+                means.url,
+                credential,
+                lambda connection, data: receive(episode, clock(), data),
+                ended,
+                limits=means.limits,
+                tls=means.tls,
+                origin=means.origin,
+                receive_buffer=SMALL_BUFFER if step.narrow else 0,
+            )
+        except (NotConnected, AuthenticationFailed) as failed:
+            recorder.apply("failed", episode, clock(), str(failed))
+            raise
+        except asyncio.CancelledError:
+            recorder.apply("failed", episode, clock(), "")
+            raise
+        connection.number = episode
+        self.all.add(connection)
+        means.up += 1
+        now = clock()
+        recorder.apply("connected", episode, now)
+        means.opened(now - began)
+        if connection.closed is not None:  # as fast as that
+            ended(connection, connection.closed)
+        return connection
+
+    async def _credential(self, user: int) -> Credential:
+        means = self.means
+        credential = means.credentials.get(user)
+        if credential is None:
+            credential = await means.authenticator.login(means.known.users[user])
+        elif credential.expires is not None and credential.expires < time.time() + FRESH:
+            credential = await means.authenticator.refresh(credential)
+        means.credentials[user] = credential
+        means.learn(credential)
+        return credential
+
+    async def _ask(self, user: int, step: Ask) -> None:
+        means, recorder, known = self.means, self.recorder, self.means.known
+        connection = self._speaking(user, step.device)
+        if connection is None:
+            await self._open(user, Open(step.device))
+            connection = self._speaking(user, step.device)
+        if connection is None:
+            return  # that it couldn't connect has been counted
+        await means.messages.permit()
+        run = len(self.history.runs)
+        self.numbers[user] += 1
+        number = self.numbers[user]
+        canary = known.canary(self.history.number, user, number, run)
+        asked = Asked(
+            known.users[user],
+            canary,
+            known.run_id(canary, user, self.history.number, run),
+            known.thread_id(user, step.thread),
+            means.credentials[user].headers if not means.cause.on_connection else (),
+        )
+        self.waiting[run] = asyncio.get_running_loop().create_future()
+        recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
+        try:
+            async with asyncio.timeout(means.run_seconds):
+                await means.cause.ask(asked, connection.send)
+            recorder.apply("asked", run, means.clock(), STARTED, "")
+        except ConnectionError:
+            recorder.apply("asked", run, means.clock(), NOT_STARTED, "")
+        except TimeoutError:
+            recorder.apply("asked", run, means.clock(), NOT_STARTED, "the server didn't take the message in time")
+        except NotCaused as refused:
+            recorder.apply("asked", run, means.clock(), NOT_STARTED, str(refused))
+
+    def _speaking(self, user: int, device: int) -> Connection | None:
+        """The open, unexcused connection of the device, or of another device of the user's."""
+        for place in ((user, device), *(place for place in self.devices if place[0] == user)):
+            connection = self.devices.get(place)
+            if (
+                connection is not None
+                and connection.is_open
+                and self.history.episodes[connection.number].excused == NEVER
+            ):
+                return connection
+        return None
+
+    async def _await(self, user: int) -> None:
+        waits = [future for run, future in self.waiting.items() if self._is_owed(run, user) and not future.done()]
+        if not waits:
+            return
+        latest = max(run.started for run in self.history.runs if run.user == user)
+        left = latest + self.means.run_seconds - self.means.clock()
+        _, late = await asyncio.wait(waits, timeout=max(0.0, left))
+        if late:
+            self.exhausted.add(user)  # it would be as long again with every further run
+
+    # ----------------------------------------------------------------------------------------- runs under way
+
+    def _is_owed(self, run: int, user: int = -1) -> bool:
+        known = self.history.runs[run]
+        if known.status == NOT_STARTED or (user >= 0 and known.user != user):
+            return False
+        return known.episode < 0 or self._stands(known.episode)
+
+    def _stands(self, episode: int) -> bool:
+        known = self.history.episodes[episode]
+        return known.connected != NEVER and known.excused == NEVER and known.leaving == NEVER and known.left == NEVER
+
+    def _completed(self, run: int, episode: int) -> None:
+        asked_on = self.history.runs[run].episode
+        if asked_on >= 0 and episode != asked_on:
+            self.means.fans_out = True
+            if self._stands(asked_on):
+                return  # whoever asked is to see it too
+        future = self.waiting.get(run)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _release(self, episode: int) -> None:
+        """Nobody waits any more for runs that were asked for on a connection that has ended."""
+        for run, future in self.waiting.items():
+            if self.history.runs[run].episode == episode and not future.done():
+                future.set_result(None)
+
+    # ----------------------------------------------------------------------------------------- the end of the round
+
+    async def _settle(self) -> None:
+        means = self.means
+        while self._unsettled():
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(means.linger_seconds)
+        standing = [connection for connection in self.all if self._stands(connection.number)]
+        answers = await asyncio.gather(*(connection.ping(means.ping_seconds) for connection in standing))
+        for connection, answered in zip(standing, answers, strict=True):
+            if answered:
+                self.recorder.apply("answered", connection.number)
+            elif self._stands(connection.number):
+                self._excuse(connection, UNANSWERED)
+        self.recorder.settle()
+        self.recorder.apply("quiet", means.clock())
+
+    def _unsettled(self) -> bool:
+        """Whether something owed has not come, and still has time to come."""
+        now = self.means.clock()
+        places: dict[int, list[int]] = defaultdict(list)
+        for number, episode in enumerate(self.history.episodes):
+            if self._stands(number):
+                places[episode.user].append(number)
+        for number, run in enumerate(self.history.runs):
+            if not self._is_owed(number) or now > run.started + self.means.run_seconds:
+                continue
+            if run.completed == NEVER:
+                return True
+            for place in places[run.user]:
+                known = self.history.episodes[place]
+                there = place == run.episode or min(known.first_frame, known.connected + READY) < run.started
+                owed = place == run.episode or self.means.fans_out or run.episode < 0
+                if there and owed and (number, place) not in self.recorder.completions:
+                    return True
+        return False
+
+    def _excuse(self, connection: Connection, why: str) -> None:
+        self.recorder.apply("excused", connection.number, self.means.clock(), why)
+
+    def _leaving(self, connection: Connection) -> None:
+        self.recorder.apply("leaving", connection.number, self.means.clock())
+        self._release(connection.number)
+
+    async def _leave(self, connection: Connection | None) -> None:
+        if connection is not None and connection.closed is None:
+            self._leaving(connection)
+            await connection.close()
+
+    async def _close_all(self) -> None:
+        """Every connection that is still open, politely, and together."""
+        leaving = list(self.all)
+        for connection in leaving:
+            if connection.closed is None and self.history.episodes[connection.number].leaving == NEVER:
+                self.recorder.apply("leaving", connection.number, self.means.clock())
+        closing = asyncio.gather(*(connection.close() for connection in leaving), return_exceptions=True)
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            for connection in leaving:
+                connection.abort()
+            await closing
+            raise
+
+
+__all__ = ["Means", "Playing"]

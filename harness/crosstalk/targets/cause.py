@@ -1,0 +1,172 @@
+"""How a user causes an event on a system that we don't own: by a message, by an HTTP call, or by a Python callable.
+
+A message is a template of JSON with `{canary}`, `{run}`, `{thread}`, `{user}` and `{text}`, which is a sentence that
+says it is synthetic and holds the canary. The message forms of agent chats are presets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import re
+import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+
+PRESETS = {
+    "start_agent": '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
+    "user_message": '{"type":"user_message","payload":{"message":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
+    "chat": '{"type":"chat","payload":{"content":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
+}
+PLACES = ("canary", "run", "thread", "user", "text")
+_PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
+HTTP_SECONDS = 10.0
+
+
+class Asked(NamedTuple):
+    """What a user asks for: who, the canary, the ids that go with it, and what the connection carried as proof."""
+
+    user: str
+    canary: str
+    run: str
+    thread: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class NotCaused(Exception):
+    """The system did not take the request; the message is one sentence."""
+
+
+class Cause(Protocol):
+    """One way of causing an agent run. `on_connection` says whether it is a message on the user's connection."""
+
+    @property
+    def on_connection(self) -> bool: ...
+
+    async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
+        """Cause the run. Raises NotCaused, and ConnectionError where the connection has gone."""
+        ...
+
+
+def filled(template: str, asked: Asked, escape: Callable[[str], str]) -> str:
+    """The template with its places filled, each value escaped for where it stands."""
+    values = {
+        "canary": asked.canary,
+        "run": asked.run,
+        "thread": asked.thread,
+        "user": asked.user,
+        "text": f"synthetic message of a Crosstalk test, {asked.canary}",
+    }
+    return _PLACE.sub(lambda place: escape(values[place[1]]), template)
+
+
+def _in_json(value: str) -> str:
+    return json.dumps(value)[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message on the user's own connection."""
+
+    template: str
+    on_connection: bool = True
+
+    async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
+        assert send is not None
+        await send(filled(self.template, asked, _in_json))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """A POST, with the user's own headers."""
+
+    url: str
+    body: str
+    on_connection: bool = False
+
+    async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
+        await asyncio.to_thread(self._post, asked)
+
+    def _post(self, asked: Asked) -> None:
+        request = urllib.request.Request(
+            filled(self.url, asked, lambda value: quote(value, safe="")),
+            filled(self.body, asked, _in_json).encode(),
+            {**dict(asked.headers), "Content-Type": "application/json"},
+        )
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+        try:
+            with direct.open(request, timeout=HTTP_SECONDS):
+                pass
+        except HTTPError as error:
+            with error:
+                raise NotCaused(f"the HTTP call was answered {error.code} {error.reason}") from None
+        except (URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise NotCaused(f"the HTTP call failed ({type(reason).__name__})") from None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is called is what was named."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A Python callable, sync or async, of user, canary, run id and thread id."""
+
+    function: Callable[[str, str, str, str], Any]
+    on_connection: bool = False
+
+    async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
+        try:
+            if inspect.iscoroutinefunction(self.function):
+                await self.function(asked.user, asked.canary, asked.run, asked.thread)
+            else:
+                await asyncio.to_thread(self.function, asked.user, asked.canary, asked.run, asked.thread)
+        except Exception as error:
+            raise NotCaused(f"the callable raised {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def cause(spec: str = "start_agent", body: str = "") -> Cause:
+    """The cause that `spec` names: a preset, a JSON template, an http(s) URL, or module:callable.
+
+    `body` is the template of an HTTP call's body. Raises ValueError with one sentence.
+    """
+    if spec in PRESETS:
+        return Message(PRESETS[spec])
+    if spec.startswith(("http://", "https://")):
+        if not urlsplit(spec).hostname:
+            raise ValueError(f"{spec!r} is no HTTP address to cause events by")
+        return HttpCall(spec, _checked(body or '{"user_id":"{user}","message":"{text}","run_id":"{run}"}'))
+    if spec.lstrip().startswith(("{", "[")):
+        return Message(_checked(spec))
+    module, colon, attribute = spec.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise ValueError(
+            f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a JSON template with {{canary}}, "
+            "an http(s) address, or module:callable"
+        )
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{spec} could not be imported: {error}") from None
+    if not callable(function):
+        raise ValueError(f"{spec} is not callable")
+    return Call(function)
+
+
+def _checked(template: str) -> str:
+    if not {"canary", "run", "text", "thread"} & set(_PLACE.findall(template)):
+        raise ValueError(f"the template {template[:80]!r} has none of {{canary}}, {{text}}, {{run}} and {{thread}}")
+    try:
+        json.loads(filled(template, Asked("user", "canary", "run", "thread"), _in_json))
+    except ValueError as error:
+        raise ValueError(f"the template {template[:80]!r} is no JSON once it is filled: {error}") from None
+    return template

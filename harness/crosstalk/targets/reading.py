@@ -1,0 +1,189 @@
+"""How a frame of a system we don't own is read: JSON Pointers (RFC 6901) to its type, owner, run, thread and sequence.
+
+Each of the five has a list of pointers, of which the first that leads to a text or a number counts. The pointers are
+compiled once into msgspec structs that decode only what they name; a frame that doesn't fit those (an array of events,
+lines of JSON, a text where an object was expected) is walked as it is. Canaries need no pointer: they are found
+anywhere in the bytes, also inside a text within a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from crosstalk.model.canary import TOKEN
+
+PARTS = ("type", "owner", "run", "thread", "sequence")
+_UNDER = ("", "/payload", "/data")
+
+
+class Pointers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to look; the defaults suit flat events, and events under `payload` or `data`."""
+
+    type: tuple[str, ...] = ("/type", "/event", "/event_type", "/payload/type", "/data/type")
+    owner: tuple[str, ...] = tuple(f"{under}/user_id" for under in _UNDER)
+    run: tuple[str, ...] = tuple(f"{under}/run_id" for under in _UNDER)
+    thread: tuple[str, ...] = tuple(f"{under}/thread_id" for under in _UNDER)
+    sequence: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            for pointer in getattr(self, part):
+                if not pointer.startswith("/"):
+                    raise ValueError(f"{pointer!r} is no JSON Pointer: it begins with a slash, as in /payload/user_id")
+
+
+class Reading(NamedTuple):
+    """What one event says of itself; None where it says nothing."""
+
+    type: str | None
+    owner: str | None
+    run: str | None
+    thread: str | None
+    sequence: int | None
+
+
+Read = Callable[[bytes], list[Reading] | None]
+
+
+def canaries(data: bytes) -> list[bytes]:
+    """The canary tokens in `data`, in lower case, each once, in their order."""
+    lower = data.lower()
+    at = lower.find(b"ctk_")
+    if at < 0:
+        return []
+    if lower.find(b"ctk_", at + 4) < 0:  # nearly always
+        token = lower[at : at + 48]
+        return [token] if TOKEN.fullmatch(token) else []
+    found: list[bytes] = TOKEN.findall(lower)
+    return found if len(found) < 2 else list(dict.fromkeys(found))
+
+
+def split(data: bytes) -> list[bytes]:
+    """The events of a frame that holds several: an array of them, or one a line."""
+    try:
+        return [bytes(piece) for piece in msgspec.json.decode(data, type=list[msgspec.Raw])]
+    except msgspec.MsgspecError:
+        return [line for line in data.splitlines() if line.strip()]
+
+
+def reader(pointers: Pointers) -> Read:
+    """A function that reads a frame: a list of readings, usually of one; None for what is no JSON object."""
+    ways = [[_tokens(pointer) for pointer in getattr(pointers, part)] for part in PARTS]
+    tree: dict[str, Any] = {}
+    compiled = all([_grown(tree, way) for part in ways for way in part])
+    # the structs know their fields by position, since a key need not be a Python name
+    decode = msgspec.json.Decoder(_struct(tree, "Frame")).decode if compiled and tree else None
+    steps = [[_steps(tree, way) for way in part] for part in ways] if decode is not None else []
+
+    def read(data: bytes) -> list[Reading] | None:
+        if decode is not None and data[:1] == b"{":
+            try:
+                return [_found(decode(data), steps)]
+            except msgspec.ValidationError:
+                pass
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                if b"\n" not in data:
+                    return None
+        return _walked(data, ways)
+
+    return read
+
+
+def _tokens(pointer: str) -> tuple[str, ...]:
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
+
+
+def _grown(tree: dict[str, Any], way: tuple[str, ...]) -> bool:
+    """Add `way` to the tree of keys; False where one pointer leads through what another one takes for a value."""
+    for token in way[:-1]:
+        below = tree.setdefault(token, {})
+        if below is None:
+            return False
+        tree = below
+    return tree.setdefault(way[-1], None) is None
+
+
+def _struct(tree: dict[str, Any], name: str) -> type[msgspec.Struct]:
+    fields: list[tuple[str, Any, Any]] = []
+    rename = {}
+    for number, (key, below) in enumerate(tree.items()):
+        kind: Any = Any
+        if isinstance(below, dict):
+            kind = _struct(below, f"{name}_{number}") | str | int | float | bool | list | None
+        fields.append((f"f{number}", kind, None))
+        rename[f"f{number}"] = key
+    return msgspec.defstruct(name, fields, rename=rename, gc=False)
+
+
+def _steps(tree: dict[str, Any], way: tuple[str, ...]) -> tuple[str, ...]:
+    steps = []
+    for token in way:
+        steps.append(f"f{list(tree).index(token)}")
+        tree = tree[token] or {}
+    return tuple(steps)
+
+
+def _found(event: Any, steps: list[list[tuple[str, ...]]]) -> Reading:
+    values: list[Any] = []
+    for part in steps:
+        for way in part:
+            value = event
+            for name in way:
+                value = getattr(value, name, None)
+            if value is not None and (type(value) is str or type(value) is int):
+                values.append(value)
+                break
+        else:
+            values.append(None)
+    return _reading(values)
+
+
+def _walked(data: bytes, ways: list[list[tuple[str, ...]]]) -> list[Reading] | None:
+    try:
+        whole = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            whole = [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+    if isinstance(whole, list) and whole and all(isinstance(event, dict) for event in whole):
+        return [_reading(_values(event, ways)) for event in whole]
+    if isinstance(whole, dict | list):
+        return [_reading(_values(whole, ways))]
+    return None
+
+
+def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
+    values: list[Any] = []
+    for part in ways:
+        for way in part:
+            value = event
+            for token in way:
+                if isinstance(value, dict):
+                    value = value.get(token)
+                elif isinstance(value, list) and token.isdigit() and int(token) < len(value):
+                    value = value[int(token)]
+                else:
+                    value = None
+            if type(value) is str or type(value) is int:
+                values.append(value)
+                break
+        else:
+            values.append(None)
+    return values
+
+
+def _reading(values: list[Any]) -> Reading:
+    kind, owner, run, thread, sequence = values
+    if sequence is not None and type(sequence) is not int:
+        sequence = int(sequence) if sequence.isdigit() else None
+    return Reading(
+        kind if kind is None or type(kind) is str else str(kind),
+        owner if owner is None or type(owner) is str else str(owner),
+        run if run is None or type(run) is str else str(run),
+        thread if thread is None or type(thread) is str else str(thread),
+        sequence,
+    )

@@ -1,0 +1,499 @@
+"""A live WebSocket connection: an asyncio protocol around the sans-I/O `ClientProtocol` of `websockets`.
+
+The library keeps the protocol (handshake, fragments, ping and pong, closing, extensions, limits); this shell moves
+bytes and hands each whole message to a plain function, in the very callback that the bytes came with. That saves the
+queue, the future and the task switch per message which a connection with a `recv()` needs, and it allows what no
+polite client offers: to stop reading, to fall silent, to reset. `suites/bench/live_receive.py` compares the two.
+
+A message that came whole, alone and uncompressed, as nearly all do, is cut out of the bytes right here; everything else
+goes through the library's parser. Nothing follows redirects or uses a proxy: what is connected to is what was named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+    PayloadTooBig,
+    SecurityError,
+)
+from websockets.exceptions import ProtocolError as BrokenProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import SEND_EOF, State
+from websockets.typing import Subprotocol
+from websockets.uri import WebSocketURI, parse_uri
+
+from crosstalk.auth.base import Credential
+
+_TEXT_WHOLE = 0x81
+_SILENT = logging.Logger("crosstalk.websocket", logging.CRITICAL + 1)
+HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
+
+
+class NotConnected(Exception):
+    """A connection could not be opened; the message is one sentence without secrets.
+
+    `kind` is one of: dns, refused, timeout, tls, status, answer, lost. `status` is that of an HTTP answer, 0 without.
+    """
+
+    def __init__(self, kind: str, sentence: str, status: int = 0, retry_after: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and bytes that a connection may take."""
+
+    open_seconds: float = 10.0
+    close_seconds: float = 2.0
+    message_bytes: int = 1 << 20
+    compression: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a connection ended: `by` us, by the server's word, by the network, or broken by what the server sent.
+
+    `code` is as in RFC 6455, 1006 where none came.
+    """
+
+    by: Literal["us", "server", "network", "broken"]
+    code: int
+    why: str
+
+
+Receive = Callable[["Connection", bytes], None]
+Ended = Callable[["Connection", Closed], None]
+
+
+class Connection(asyncio.Protocol):
+    """One client connection. `receive` is called with each whole message, `ended` once, when it has ended."""
+
+    def __init__(self, protocol: ClientProtocol, receive: Receive, ended: Ended, limits: Limits) -> None:
+        self._protocol = protocol
+        self._reader = protocol.reader
+        self._receive = receive
+        self._ended = ended
+        self._limits = limits
+        self._largest = limits.message_bytes
+        self._plain = False
+        self._transport: asyncio.Transport | None = None
+        self._fragments: list[bytes] = []
+        self._pings: dict[bytes, asyncio.Future[float]] = {}
+        self._ping_number = 0
+        self._silent = False
+        self._we_close = False
+        self._reset = False
+        self._ended_writing = False
+        self._cut = False
+        self._is_text = False
+        self._not_text = False
+        self._writable: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = self._loop.create_future()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.closed: Closed | None = None
+        self.number = -1
+
+    # ----------------------------------------------------------------------------------------- called by asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        protocol = self._protocol
+        if self._silent:
+            return
+        if self._plain and not self._reader.buffer and protocol.current_size is None:
+            at, size = 0, len(data)
+            while size - at >= 2 and data[at] == _TEXT_WHOLE:
+                length = data[at + 1]
+                begin = at + 2
+                if length > 125:
+                    if length != 126 or size - at < 4:
+                        break
+                    length = data[at + 2] << 8 | data[at + 3]
+                    begin = at + 4
+                end = begin + length
+                if end > size or length > self._largest or protocol.state is not State.OPEN:
+                    break
+                message = data[begin:end]
+                if not message.isascii():
+                    try:
+                        message.decode()
+                    except UnicodeDecodeError:
+                        break  # the library's parser says so properly
+                self._receive(self, message)
+                at = end
+                if self._silent:
+                    return
+            if at == size:
+                return
+            data = data[at:]
+        protocol.receive_data(data)
+        self._after()
+
+    def eof_received(self) -> bool:
+        self._end_of_data()
+        self._after()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_of_data()
+        self._protocol.events_received()
+        self._protocol.data_to_send()
+        if not self.opened.done():
+            self.opened.set_exception(self._not_opened(exc))
+        if self.closed is None:
+            self.closed = self._how(exc)
+        for ping in self._pings.values():
+            ping.cancel()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if not self.lost.done():
+            self.lost.set_result(None)
+        self._ended(self, self.closed)
+
+    def pause_writing(self) -> None:
+        self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # ----------------------------------------------------------------------------------------- called by the run
+
+    @property
+    def is_open(self) -> bool:
+        return self._protocol.state is State.OPEN and self.closed is None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether bytes can be sent, with TLS agreed on where there is any."""
+        return self._transport is not None
+
+    @property
+    def subprotocol(self) -> str | None:
+        return self._protocol.subprotocol
+
+    async def send(self, text: str) -> None:
+        """Send one text message; waits while the server doesn't read. Raises ConnectionError when closed."""
+        if not self.is_open:
+            raise ConnectionError("the connection is closed")
+        self._protocol.send_text(text.encode())
+        self._flush()
+        if self._writable is not None:
+            await self._writable
+
+    async def ping(self, seconds: float) -> bool:
+        """Whether the server answers a ping in time. What it wrote before its answer has been received by then."""
+        if not self.is_open:
+            return False
+        self._ping_number += 1
+        payload = b"%d" % self._ping_number
+        answered = self._pings[payload] = self._loop.create_future()
+        self._protocol.send_ping(payload)
+        self._flush()
+        try:
+            async with asyncio.timeout(seconds):
+                await answered
+            return True
+        except (TimeoutError, asyncio.CancelledError):
+            if not answered.cancelled() and not answered.done():
+                answered.cancel()
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            return False
+        finally:
+            self._pings.pop(payload, None)
+
+    async def close(self) -> None:
+        """End the connection politely; after `close_seconds` also without the server's consent."""
+        self._we_close = True
+        self.resume_reading()
+        if self._protocol.state is State.OPEN and not self._silent:
+            self._protocol.send_close(1000)
+            self._flush()
+        elif self._protocol.state is not State.CLOSING or self._silent:
+            self.abort()
+        try:
+            async with asyncio.timeout(self._limits.close_seconds):
+                await asyncio.shield(self.lost)
+        except TimeoutError:
+            self.abort()
+            await asyncio.shield(self.lost)
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        self._we_close = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def reset(self) -> None:
+        """Make the kernel send a TCP reset, as a crashed or impatient client does."""
+        self._reset = True
+        if self._transport is not None:
+            raw = self._transport.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    def fall_silent(self) -> None:
+        """From now on neither read nor answer, without closing: a peer whose network is gone."""
+        self._silent = True
+        self.pause_reading()
+
+    def pause_reading(self) -> None:
+        """Stop reading, so that TCP holds up the server."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None and not self._silent and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # ----------------------------------------------------------------------------------------- within
+
+    def start(self, credential: Credential) -> None:
+        """Send the request of the opening handshake."""
+        if self._protocol.handshake_exc is not None:
+            return  # the server spoke first, which no WebSocket server does
+        request = self._protocol.connect()
+        for name, value in credential.headers:
+            if name.lower() not in HEADERS_NOT_OURS:
+                request.headers[name] = value
+        if credential.cookies:
+            request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in credential.cookies)
+        self._protocol.send_request(request)
+        self._flush()
+
+    def _after(self) -> None:
+        """Take what the library's parser made of the bytes, and send what it answers."""
+        for event in self._protocol.events_received():
+            if isinstance(event, Response):
+                if self._protocol.handshake_exc is None and not self.opened.done():
+                    self._plain = not self._protocol.extensions
+                    self.opened.set_result(None)
+            elif isinstance(event, Frame):
+                self._frame(event)
+        self._flush()
+        if self._protocol.close_expected() and self._transport is not None:
+            self._loop.call_later(self._limits.close_seconds, self._give_up)
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG:
+            answered = self._pings.get(bytes(frame.data))
+            if answered is not None and not answered.done():
+                answered.set_result(self._loop.time())
+            return
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        self._fragments.append(bytes(frame.data))
+        if not frame.fin or self._not_text:
+            return
+        message = b"".join(self._fragments)
+        self._fragments.clear()
+        if self._is_text:
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self._not_text = True
+                self._protocol.fail(1007, "invalid UTF-8")
+                return
+        self._receive(self, message)
+
+    def _end_of_data(self) -> None:
+        if not self._reader.eof:
+            self._cut = bool(self._reader.buffer) or self._protocol.current_size is not None
+            self._protocol.receive_eof()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if transport is None or transport.is_closing() or self._silent or self._ended_writing:
+                continue
+            if data is SEND_EOF or not data:
+                self._ended_writing = True
+                if transport.can_write_eof():
+                    transport.write_eof()
+                else:
+                    transport.close()
+            else:
+                transport.write(data)
+
+    def _give_up(self) -> None:
+        if self.closed is None and self._transport is not None:
+            self._transport.abort()
+
+    def _how(self, exc: Exception | None) -> Closed:
+        protocol = self._protocol
+        if protocol.close_rcvd is not None and not self._we_close:
+            reason = f" ({protocol.close_rcvd.reason[:120]})" if protocol.close_rcvd.reason else ""
+            return Closed(
+                "server", protocol.close_rcvd.code, f"the server closed it with {protocol.close_rcvd.code}{reason}"
+            )
+        if self._we_close:
+            return Closed("us", 1000, "it was reset by its user" if self._reset else "it was closed by its user")
+        broken = protocol.parser_exc
+        if self._not_text:
+            return Closed("broken", 1007, "a text message was no valid UTF-8")
+        if isinstance(broken, PayloadTooBig):
+            return Closed("broken", 1009, f"a message was larger than {self._largest:,} bytes")
+        if isinstance(broken, BrokenProtocol | UnicodeDecodeError):
+            return Closed("broken", 1002, f"a frame broke the protocol: {broken}")
+        if exc is not None:
+            return Closed("network", 1006, f"the connection was reset ({type(exc).__name__})")
+        cut = " in the middle of a message" if self._cut else ""
+        return Closed("network", 1006, f"the server went away without a closing handshake{cut}")
+
+    def _not_opened(self, exc: Exception | None) -> NotConnected:
+        found = self._protocol.handshake_exc
+        if isinstance(found, InvalidStatus):
+            answer = found.response
+            kind = answer.headers.get("Content-Type", "")
+            page = ", with an HTML page," if "html" in kind else ""
+            after = answer.headers.get("Retry-After", "")
+            return NotConnected(
+                "status",
+                f"the server answered {answer.status_code} {answer.reason_phrase}{page} instead of a WebSocket".strip(),
+                answer.status_code,
+                float(after) if after.isdigit() else 0.0,
+            )
+        if isinstance(found, InvalidMessage | SecurityError) and not isinstance(found.__cause__, EOFError):
+            return NotConnected("answer", "the server's answer to the opening handshake is no HTTP")
+        if isinstance(found, InvalidHandshake) and not isinstance(found, InvalidMessage):
+            return NotConnected("answer", f"the opening handshake failed: {found}")
+        why = f" ({type(exc).__name__})" if exc is not None else ""
+        return NotConnected("lost", f"the server went away in the middle of the opening handshake{why}")
+
+
+def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
+    """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
+    parts = urlsplit(url)
+    shown = urlunsplit(parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]))
+    if parts.scheme not in ("ws", "wss"):
+        raise ValueError(f"{shown!r} is no WebSocket address: it begins with neither ws:// nor wss://")
+    if parts.username or parts.password:
+        raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
+    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    whole = "&".join(part for part in (parts.query, added) if part)
+    try:
+        return parse_uri(urlunsplit(parts._replace(query=whole, fragment="")))
+    except (InvalidURI, ValueError):
+        raise ValueError(f"{shown!r} is no WebSocket address") from None
+
+
+def verified_tls(authority: str = "") -> ssl.SSLContext:
+    """TLS as it must be: certificate and host name verified, also against the `authority` file where one is given."""
+    context = ssl.create_default_context()
+    if authority:
+        context.load_verify_locations(authority)
+    return context
+
+
+async def connect(
+    url: str,
+    credential: Credential,
+    receive: Receive,
+    ended: Ended,
+    *,
+    limits: Limits = Limits(),
+    tls: ssl.SSLContext | None = None,
+    origin: str = "",
+    receive_buffer: int = 0,
+) -> Connection:
+    """An open connection of `credential`'s user. Raises NotConnected, and ValueError for what is no address.
+
+    `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon.
+    """
+    uri = address(url, credential.query)
+    headers = [name for name, _ in credential.headers if name.lower() == "origin"]
+    protocol = ClientProtocol(
+        uri,
+        origin=None if headers or not origin else origin,  # type: ignore[arg-type] # a NewType of str
+        extensions=[ClientPerMessageDeflateFactory()] if limits.compression else None,
+        subprotocols=[Subprotocol(name) for name in credential.subprotocols] or None,
+        max_size=limits.message_bytes,
+        logger=_SILENT,
+    )
+    made = Connection(protocol, receive, ended, limits)
+    loop = asyncio.get_running_loop()
+    context = (tls or verified_tls()) if uri.secure else None
+    try:
+        async with asyncio.timeout(limits.open_seconds):
+            if receive_buffer:
+                sock = await _small_socket(uri.host, uri.port, receive_buffer)
+                name = uri.host if uri.secure else None
+                await loop.create_connection(lambda: made, sock=sock, ssl=context, server_hostname=name)
+            else:
+                await loop.create_connection(lambda: made, uri.host, uri.port, ssl=context)
+            made.start(credential)
+            await made.opened
+            if credential.first_message is not None:
+                await made.send(credential.first_message)
+    except TimeoutError:
+        made.abort()
+        raise NotConnected("timeout", f"no connection within {limits.open_seconds:g} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise NotConnected("tls", f"the certificate was not accepted: {error.verify_message}") from None
+    except ssl.SSLError as error:
+        raise NotConnected("tls", f"TLS failed: {error.reason or 'no TLS was spoken'}") from None
+    except socket.gaierror as error:
+        raise NotConnected("dns", f"the name {uri.host!r} has no address: {error.strerror}") from None
+    except ConnectionError as error:
+        kind, what = "lost", "the server went away in the opening handshake"
+        if isinstance(error, ConnectionRefusedError):
+            kind, what = "refused", "nobody listens there"
+        elif context is not None and not made.is_connected:
+            kind, what = "tls", "the server went away before TLS was agreed on; does it speak TLS?"
+        raise NotConnected(kind, f"{what} ({type(error).__name__})") from None
+    except OSError as error:
+        raise NotConnected(
+            "refused", f"the server could not be reached: {error.strerror or type(error).__name__}"
+        ) from None
+    except BaseException:
+        made.abort()
+        raise
+    return made
+
+
+async def _small_socket(host: str, port: int, receive_buffer: int) -> socket.socket:
+    """A connected socket whose kernel buffer was small from the start, as the window of TCP needs it."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    error: OSError = OSError("no address")
+    for family, kind, number, _, where in found:
+        sock = socket.socket(family, kind, number)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            await loop.sock_connect(sock, where)
+            return sock
+        except OSError as failed:
+            sock.close()
+            error = failed
+        except BaseException:
+            sock.close()
+            raise
+    raise error

@@ -1,0 +1,86 @@
+"""Live systems with one planted defect each are found out, by the right check; correct ones are accused of nothing."""
+
+import planted
+import pytest
+from serving import SECRET, all_judged, check, failed
+
+from crosstalk.targets.reading import Pointers
+
+DEFECTS = {
+    planted.HeldCurrentUser: "isolation",
+    planted.EverybodyWhenAbsent: "isolation",
+    planted.Newcomers: "isolation",
+    planted.NoEchoLeak: "isolation",
+    planted.OwnIdsLeak: "isolation",
+    planted.EnvelopeLeak: "isolation",
+    planted.Misnamed: "ownership",
+    planted.LastDeviceOnly: "golden_path",
+    planted.TabClose: "golden_path",
+    planted.ForgetsToFinish: "golden_path",
+    planted.ToolsBackwards: "golden_path",
+    planted.SaysTwice: "duplicate",
+    planted.LateThought: "order",
+}
+RIGHT = (
+    planted.Numbered,
+    planted.NoEchoRight,
+    planted.OwnIdsRight,
+    planted.SenderOnly,
+    planted.Remembers,
+    planted.ReplaysToDevices,
+    planted.Batches,
+)
+
+
+UNTOLD = (planted.NothingRight, planted.SharedIdsRight, planted.EnvelopeRight)
+
+
+def case(kind, **changes):
+    read = Pointers(sequence=("/seq",)) if issubclass(kind, planted.Numbered) else Pointers()
+    return lambda: kind(SECRET, 0.01).serving(), {"read": read, **changes}
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """On every system of this module; they are examined at the same time, for most of it is waiting."""
+    defective = {kind: case(kind, run_seconds=2.0, duration=6.0) for kind in DEFECTS}
+    return all_judged({**defective, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}})
+
+
+@pytest.mark.parametrize("kind", DEFECTS, ids=lambda kind: kind.__name__)
+def test_a_planted_defect_is_found(kind, verdicts):
+    verdict = verdicts[kind]
+    assert verdict.verdict == "fail"
+    assert DEFECTS[kind] in failed(verdict), verdict
+    found = check(verdict, DEFECTS[kind]).violations[0]
+    assert found.timeline.startswith("   seconds")
+    assert all(user.startswith("crosstalk-user-") for user in found.users)
+
+
+@pytest.mark.parametrize("kind", RIGHT, ids=lambda kind: kind.__name__)
+def test_a_correct_system_is_accused_of_nothing(kind, verdicts):
+    verdict = verdicts[kind]
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert verdict.controls and all(control.caught for control in verdict.controls)
+    assert check(verdict, "isolation").opportunities > 50
+
+
+def test_where_nothing_tells_whose_events_are_the_verdict_is_unknown(verdicts):
+    verdict = verdicts[planted.NothingRight]
+    assert check(verdict, "isolation").verdict == "unknown"
+    assert not failed(verdict)
+    assert any("nothing that tells whose they are" in note for note in verdict.notes)
+
+
+def test_a_run_id_that_everybody_is_given_accuses_nobody(verdicts):
+    verdict = verdicts[planted.SharedIdsRight]
+    assert not failed(verdict), verdict
+    assert check(verdict, "isolation").verdict == "pass"
+
+
+def test_an_envelope_alone_is_judged_and_said_to_be_alone(verdicts):
+    verdict = verdicts[planted.EnvelopeRight]
+    assert not failed(verdict), verdict
+    assert check(verdict, "isolation").verdict == "pass"
+    assert "by envelope" in check(verdict, "isolation").reason
+    assert any("does not send back what its users write" in note for note in verdict.notes)

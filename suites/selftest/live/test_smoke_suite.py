@@ -1,0 +1,59 @@
+"""`pytest --pyargs crosstalk.suites.smoke`, as a user types it, against correct and leaking systems."""
+
+import json
+import os
+import subprocess
+import sys
+
+import planted
+from serving import SECRET, serving
+
+PROFILE = """
+auth = "jwt"
+users = 6
+duration = 3
+run-seconds = 2
+"""
+
+
+def run(cwd, *arguments):
+    line = [sys.executable, "-m", "pytest", "--pyargs", *arguments, "-p", "no:asyncio", "-rA", "--tb=short"]
+    environment = {**os.environ, "CROSSTALK_JWT_SECRET": SECRET}
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=90, env=environment)
+
+
+def test_without_a_broadcaster_the_demonstration_passes_on_two_workers(tmp_path):
+    done = run(tmp_path, "crosstalk.suites.smoke", "--crosstalk-budget", "3", "-n", "2")
+    assert done.returncode == 0, done.stdout
+    assert "7 passed, 3 skipped" in done.stdout
+    verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
+    assert verdict["verdict"] == "pass"
+    assert verdict["live"]["users"] == 20, "each worker had its share"
+    isolation = next(check for check in verdict["checks"] if check["name"] == "isolation")
+    assert isolation["opportunities"] == sum(verdict["live"]["bases"].values())
+
+
+def test_a_leak_fails_its_own_test_with_the_picture(tmp_path):
+    (tmp_path / "smoke.toml").write_text(PROFILE)
+    with serving(lambda: planted.HeldCurrentUser(SECRET, 0.01).serving()) as url:
+        done = run(tmp_path, "crosstalk.suites", "--broadcaster", url, "--crosstalk-profile", "smoke.toml")
+    assert done.returncode == 1, done.stdout
+    assert "FAILED" in done.stdout and "test_no_user_is_sent_what_belongs_to_another" in done.stdout
+    assert "which belongs to 'crosstalk-user-" in done.stdout
+    assert ">> isolation:" in done.stdout
+    assert "is a live system: it is judged by the smoke suite" in done.stdout
+    assert SECRET not in done.stdout
+
+
+def test_a_broadcaster_in_process_is_not_disturbed(tmp_path):
+    done = run(tmp_path, "crosstalk.suites", "--broadcaster", "crosstalk.reference.hub:Hub", "--collect-only", "-q")
+    assert done.returncode == 0, done.stdout
+    assert "10 deselected" in done.stdout
+    assert "test_live_system" not in done.stdout
+
+
+def test_what_cannot_be_reached_is_one_sentence(tmp_path):
+    done = run(tmp_path, "crosstalk.suites.smoke", "--broadcaster", "ws://127.0.0.1:9/ws", "-k", "belongs")
+    assert done.returncode == 1
+    assert "crosstalk: 'crosstalk-user-0001' could not connect to ws://127.0.0.1:9/ws: nobody listens" in done.stdout
+    assert "Traceback" not in done.stdout and "During handling" not in done.stdout
