@@ -412,7 +412,7 @@ class _Explorer:
                 return self._verdict(known)
             known = controls(self.examination, self.checks)
             self._replay()
-            growing = self._census()
+            growing = self._census() if any(control.caught for control in known) else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
             self._minimise()
