@@ -436,7 +436,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
-            growing = self._census()
+            growing = self._census() if any(control.caught for control in known) else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
             self._minimise()
