@@ -69,3 +69,19 @@ def test_the_workflows_are_yaml():
     github, gitlab = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.S))
     assert len(github["jobs"]["crosstalk"]["steps"]) == 6
     assert gitlab["crosstalk"]["artifacts"]["reports"] == {"junit": "junit.xml"}
+
+
+def test_the_application_leaks_as_the_readme_says(tmp_path):
+    code = re.search(r"```python\n# main\.py\n(.*?)```\n\n    crosstalk (check .*?)\n\n(.*?)\n\n", README, re.S)
+    assert code is not None
+    source, command, shown = code.groups()
+    (tmp_path / "main.py").write_text(source)
+    line = [sys.executable, "-c", "from crosstalk.cli import main; main()", *shlex.split(command)]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    lines = [line.strip() for line in shown.splitlines()]
+    assert lines.pop(1) == "..."
+    leak = r"isolation: '\w+' was sent an event that belongs to '\w+'"  # whose depends on how far shrinking came
+    assert re.fullmatch(leak, lines[0])
+    assert re.search(f"^{leak}$", done.stdout, re.M)
+    assert lines[1] in done.stdout.splitlines()
