@@ -1,23 +1,28 @@
 """Replays that teach: told in steps and sentences, stopped in pdb at the wrong frame, and honest about what changed."""
 
+import contextlib
 import re
-import subprocess
-import sys
 import zlib
 from base64 import urlsafe_b64encode
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from verdicts import ZOO, examined, made
 
+from crosstalk.cli import cli
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule
 from crosstalk.scenarios.token import read, write
 
 
 def crosstalk(*arguments, cwd, typed=""):
-    line = [sys.executable, "-W", "error", "-c", "from crosstalk.cli import main; main()", *arguments]
-    return subprocess.run(line, cwd=cwd, input=typed, capture_output=True, text=True, timeout=120)
+    """The command, typed in the folder `cwd`, with `typed` as what is answered to it."""
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(cli, arguments, input=typed)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
 
 
 def token(member, check):
