@@ -15,23 +15,14 @@ COMMANDS = {
     "check": "crosstalk.commands.check:check",
     "refusals": "crosstalk.commands.refusals:refusals",
     "replay": "crosstalk.commands.replay:replay",
-<<<<<<< HEAD
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
     "explain": "crosstalk.commands.explain:explain",
     "report": "crosstalk.commands.report:report",
     "diff": "crosstalk.commands.diff:diff",
-=======
-    "explain": "crosstalk.commands.explain:explain",
-    "report": "crosstalk.commands.report:report",
-    "diff": "crosstalk.commands.diff:diff",
-    "equivalent": "crosstalk.commands.equivalent:equivalent",
-    "cutover": "crosstalk.commands.cutover:cutover",
-    "audit": "crosstalk.commands.audit:audit",
     "evidence": "crosstalk.commands.evidence:evidence",
     "smoke": "crosstalk.commands.smoke:smoke",
->>>>>>> main
 }
 
 
