@@ -67,7 +67,7 @@ def attach(verdict: Verdict) -> None:
                 allure.attach(history[:HISTORY_BYTES], f"{check.name}: history", kinds.JSON)
             text = kinds.TEXT
             allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
-            allure.attach(f"crosstalk replay {violation.replay}\n", f"{check.name}: replay", text)
+            allure.attach(f"{violation.command}\n", f"{check.name}: replay", text)
             allure.attach(_program(violation), f"{check.name}: program and tape", text)
     pretty = msgspec.json.format(msgspec.json.encode(verdict), indent=1).decode()
     allure.attach(pretty, "verdict.json", kinds.JSON)

@@ -56,7 +56,7 @@ def lines(found: Difference) -> list[str]:
         for check, violation in defects:
             told.append(f"{word:12}{legible(check, 60)}: {legible(violation.message, 300)}")
             if word == "new":
-                told.append(f"            replay: crosstalk replay {legible(violation.replay, 20_000)}")
+                told.append(f"            replay: {legible(violation.command, 20_000)}")
     for check, was, now in found.changed:
         opportunities = f" ({now.opportunities:,} opportunities)" if now is not None else ""
         told.append(f"{'changed':12}{legible(check, 60)}: {_outcome(was)} -> {_outcome(now)}{opportunities}")

@@ -22,7 +22,7 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
             place = violation.exhibit.place if violation.exhibit is not None else None
             told += [
                 (f"crosstalk.{check.name}.violation", printable(violation.message)),
-                (f"crosstalk.{check.name}.replay", f"crosstalk replay {printable(violation.replay)}"),
+                (f"crosstalk.{check.name}.replay", printable(violation.command)),
             ]
             if place is not None:
                 told.append((f"crosstalk.{check.name}.place", printable(str(place))))

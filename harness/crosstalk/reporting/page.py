@@ -23,6 +23,7 @@ from crosstalk.model.bound import upper_bound
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.live_blocks import blocks
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import bars, growth
 from crosstalk.reporting.rules import rule
@@ -62,7 +63,7 @@ def page(verdict: Verdict) -> str:
         explored=_explored(verdict),
         strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
         coverage=_coverage(verdict),
-        more=[],
+        more=blocks(verdict),
         notes=[legible(note, 1_000) for note in verdict.notes[:200]],
         style=Markup(style),
         script=Markup(script),
@@ -80,7 +81,11 @@ def lead(verdict: Verdict) -> list[str]:
         told.append(
             f"{len(broken)} of {len(verdict.checks)} checks failed ({names})"
             + (f", with {others} more findings" if others > 1 else ", with one more finding" if others else "")
-            + "; each was confirmed by playing it again, and each can be played again by you."
+            + (
+                "; each was confirmed by playing it again, and each can be played again by you."
+                if verdict.live is None
+                else "; what a live system has done once is a failure, whether or not it does it again."
+            )
         )
         return told
     leaks = next((check for check in verdict.checks if check.name == "isolation"), None)
@@ -105,7 +110,8 @@ def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: 
         "message": legible(violation.message, 500),
         "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
-        "replay": legible(violation.replay, 20_000),
+        "replay": legible(violation.command, 20_000),
+        "live": violation.sighting is not None,
         "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",
         "open": open_,
         "picture": None,

@@ -82,7 +82,7 @@ def _rule(check: str) -> dict[str, Any]:
 
 
 def _result(target: str, check: str, index: int, violation: FoundViolation) -> dict[str, Any]:
-    text = f"{legible(violation.message, 1_000)}. Play it again: crosstalk replay {legible(violation.replay, 20_000)}"
+    text = f"{legible(violation.message, 1_000)}. Play it again: {legible(violation.command, 20_000)}"
     result: dict[str, Any] = {
         "ruleId": legible(check, 80),
         "ruleIndex": index,
