@@ -1,13 +1,14 @@
-"""A run is started by a message, by an HTTP call or by a callable; each works against a system that takes it that way."""
+"""A run is started by a message, by an HTTP call or by a callable, each on a system that takes it that way."""
 
 import asyncio
 import contextlib
 import dataclasses
 import json
+import re
 
 import planted
 import pytest
-from serving import SECRET, check, planned, serving
+from serving import SECRET, check, planned
 
 from crosstalk.auth.redaction import Redactor
 from crosstalk.live import settings
@@ -27,9 +28,7 @@ class ByHttp(planted.Chat):
     async def serving_http(self):
         async def serve(reader, writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = int(
-                next(line for line in head.splitlines() if line.lower().startswith("content-length")).split()[1]
-            )
+            length = int(re.search(r"(?i)content-length: (\d+)", head)[1])
             body = json.loads(await reader.readexactly(length))
             assert "Authorization: Bearer eyJ" in head
             if self.status.startswith("2"):
@@ -56,9 +55,10 @@ def examined(chat, made=None, **changes):
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "preset", ["user_message", "chat", '{"type":"chat","payload":{"text":"{canary}","run_id":"{run}"}}']
-)
+TEMPLATE = '{"type":"chat","payload":{"text":"{canary}","run_id":"{run}"}}'
+
+
+@pytest.mark.parametrize("preset", ["user_message", "chat", TEMPLATE])
 def test_messages(preset):
     verdict = examined(planted.Chat(SECRET, 0.01), cause=preset, duration=1.6)
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
@@ -106,8 +106,7 @@ def test_a_callable_that_raises_fails_with_the_reason():
     def ask(user, canary, run, thread):
         raise LookupError("no such queue")
 
-    with serving(planted.Chat(SECRET, 0.01).serving):
-        verdict = examined(planted.Chat(SECRET, 0.01), Call(ask), duration=1.6)
+    verdict = examined(planted.Chat(SECRET, 0.01), Call(ask), duration=1.6)
     assert "the callable raised LookupError: no such queue" in check(verdict, "success").violations[0].message
 
 
