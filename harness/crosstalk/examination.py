@@ -50,7 +50,7 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
-from crosstalk.scenarios.world import World
+from crosstalk.scenarios.world import SETTLE, World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
@@ -111,6 +111,7 @@ class Examination:
     declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
     workers: Mapping[str, int] = field(default_factory=dict)
+    patience: float = 0.0
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
 
@@ -148,6 +149,7 @@ class Examination:
                 run_id=run_id,
                 sabotage=sabotage,
                 guarantees=self.guarantees,
+                patience=self.patience,
             )
 
 
@@ -218,6 +220,7 @@ def calibrated(examination: Examination) -> Examination:
         # a disconnect that names no connection: does a second connection of a user replace the first?
         devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
         adapter.replaces = len(devices) < 2
+    timers = frozenset(examination.delays)
     mistaken = ("TypeError", "AttributeError")
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
@@ -238,7 +241,13 @@ def calibrated(examination: Examination) -> Examination:
         counts = all(0 <= number <= len(history.episodes) for number in numbers)
         guarantees = msgspec.structs.replace(guarantees, counts="yes" if counts else "no")
     workers = _workers(examination) if history.leftover_tasks else {}
-    return replace(examination, guarantees=guarantees, workers=workers)
+    # of its timers those that are set in plain order, so that a replay elsewhere finds the same
+    own = [delay for delay in timers if SETTLE < delay <= LONGEST]
+    return replace(examination, guarantees=guarantees, workers=workers, patience=1.01 * max(own, default=0.0))
+
+
+LONGEST = 3_600.0
+"""The schedule lets the broadcaster's own timers pass that are no longer than this, in seconds."""
 
 
 POOL = 24
