@@ -99,7 +99,7 @@ class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
     `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
-    run; `exempt` says which checks can't be judged on this target, and why.
+    run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own.
     """
 
     target: str
@@ -114,6 +114,7 @@ class Examination:
     patience: float = 0.0
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -616,7 +617,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 
