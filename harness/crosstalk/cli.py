@@ -18,6 +18,7 @@ COMMANDS = {
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
+    "compare": "crosstalk.commands.compare:compare",
     "explain": "crosstalk.commands.explain:explain",
     "report": "crosstalk.commands.report:report",
     "diff": "crosstalk.commands.diff:diff",
