@@ -65,14 +65,6 @@ def test_a_dotted_module_in_the_working_directory_passes(tmp_path):
     assert "truthful_count             0 opportunities  (not applicable: an HTTP answer is no count" in done.stdout
 
 
-def test_an_application_that_blocks_is_interrupted(tmp_path):
-    (tmp_path / "chat.py").write_text(CHAT + "\nasync def take(user, body, receive):\n    while True: pass\n")
-    arguments = ("check", "asgi:chat.py:app", "--open", "/ws/{user}", "--publish", POST, "--budget", "0.5")
-    done = crosstalk(*arguments, "--family", "churn", cwd=tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "kept the thread for 3 s without awaiting" in done.stdout
-
-
 def test_an_application_that_does_not_start_is_a_target_error(tmp_path):
     refuses = "\nasync def starting(state, send):\n" + (
         "    await send({'type': 'lifespan.startup.failed', 'message': 'no database'})\n"

@@ -33,6 +33,8 @@ def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(me
     assert code in line, line
     assert place.path.endswith(f"{member}.py")
     assert not place.path.startswith("/")
+    shown = dict(found(member, check).exhibit.code)
+    assert shown[place.line] == line.rstrip() and len(shown) == 9
 
 
 def test_a_leak_names_its_arrival_owner_and_receiver():

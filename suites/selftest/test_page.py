@@ -52,6 +52,7 @@ def test_a_stranger_reads_who_received_whose_event_and_why():
     assert re.search(r"sent at .*everybody_when_absent\.py:24 in Hub\.broadcast_to_user", words)
     assert "No user is ever sent what belongs to another user." in words
     assert f"crosstalk replay {violation.replay}" in words
+    assert re.search(r"> +24 +await websocket\.send_json\(event\)", words)
 
 
 def test_it_is_made_of_verdict_json_alone():

@@ -123,6 +123,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "story": [],
         "payload": "",
         "program": "",
+        "code": [],
         "decision": None,
         "passing": None,
     }
@@ -140,6 +141,8 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         )
         card["story"] = [legible(line, 600) for line in told]
         card["payload"] = _payload(shown.scene)
+    if shown.place is not None and rich:
+        card["code"] = [(number, legible(line, 200), number == shown.place.line) for number, line in shown.code[:20]]
     card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
     if decision is not None and shown.passing is not None:
         card["decision"] = {

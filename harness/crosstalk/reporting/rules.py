@@ -16,9 +16,9 @@ RULES = {
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
     "authentication": "A connection without valid credentials is refused.",
-    "protocol": "Connections are opened, kept and closed as the protocol says.",
-    "success": "Nearly everything that users try succeeds.",
-    "latency": "Events arrive within the time that was demanded.",
+    "protocol": "What the server sends is WebSocket, and can be read.",
+    "success": "Enough of the log-ins, connections and runs that are tried succeed.",
+    "latency": "The first event of a run comes within the declared time, for 95 % of them.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -35,7 +35,7 @@ CATEGORIES = {
     "cleanup": "remains",
     "authentication": "leak",
     "protocol": "crash",
-    "success": "crash",
+    "success": "loss",
     "latency": "held up",
 }
 SEVERITIES = {
