@@ -185,6 +185,19 @@ class Ticks:
             task.cancel()
 
 
+class SpeaksStrangely:
+    """Answers good users, and says all kinds of things beside."""
+
+    async def handler(self, connection):
+        user = user_of(connection)
+        if user is None:
+            # not even a close frame
+            return connection.transport.abort()
+        for frame in ("", "[" * 100_000, b"\xff\xfe", '{"type": 1e999}', "null", '"text"', "[]", "9" * 5000):
+            await connection.send(frame)
+        await echo(connection, user)
+
+
 class OpenDoor:
     """Lets everybody in, and sends everything to everybody."""
 
@@ -211,6 +224,30 @@ class LetsInWhoWaits:
         async for raw in connection:
             if user is not None:
                 await say(connection, type="agent_started", request=raw)
+
+
+class AnswersSlowly:
+    """Greets everybody at once, and takes longer to answer good users than we are patient at first."""
+
+    async def handler(self, connection):
+        await say(connection, type="welcome")
+        user = user_of(connection)
+        async for raw in connection:
+            await asyncio.sleep(0.8)
+            if user is not None:
+                await say(connection, type="agent_started", request=raw)
+
+
+class AnswersWithoutEcho:
+    """Greets everybody, closes on bad tokens when they ask for something, and repeats nothing."""
+
+    async def handler(self, connection):
+        await say(connection, type="welcome")
+        user = user_of(connection)
+        async for _ in connection:
+            if user is None:
+                return await connection.close(4401)
+            await say(connection, type="agent_started")
 
 
 @contextlib.asynccontextmanager
@@ -241,12 +278,13 @@ def found():
     async def play():
         kinds = [GreetsThenLooks, StaysOpen, SaysNoInTheSameFrame, PlainText, OneSessionEach, Falls, Redirects]
         kinds += [SaysNoInTheSameFrameAndOtherWords, LosesPatience, Silent, Ticks, OpenDoor, LetsInWhoWaits]
+        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho]
         return dict(zip(kinds, await asyncio.gather(*map(examine, kinds)), strict=True))
 
     return asyncio.run(play())
 
 
-@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks])
+@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely])
 def test_a_right_server_of_another_kind_passes(kind, found):
     verdict, attempts = found[kind]
     assert verdict.verdict == "pass", (verdict.notes, verdict.checks)
@@ -254,7 +292,8 @@ def test_a_right_server_of_another_kind_passes(kind, found):
 
 
 @pytest.mark.parametrize(
-    "kind", [StaysOpen, SaysNoInTheSameFrame, SaysNoInTheSameFrameAndOtherWords, PlainText, LetsInWhoWaits]
+    "kind",
+    [StaysOpen, SaysNoInTheSameFrame, SaysNoInTheSameFrameAndOtherWords, PlainText, LetsInWhoWaits, AnswersSlowly],
 )
 def test_who_is_left_unserved_is_not_let_in(kind, found):
     verdict, _ = found[kind]
@@ -279,6 +318,14 @@ def test_a_server_that_loses_patience_is_not_accused_and_does_not_pass(found):
     verdict, _ = found[LosesPatience]
     assert verdict.verdict == "unknown" and not verdict.checks[0].violations
     assert "429" in " ".join(verdict.notes)
+
+
+def test_without_an_echo_it_is_known_who_gets_in_but_not_who_hears(found):
+    verdict, attempts = found[AnswersWithoutEcho]
+    assert not verdict.checks[0].violations and verdict.verdict == "unknown"
+    entries = [attempt for attempt in attempts.attempts if not attempt.owner]
+    assert verdict.checks[0].opportunities == len(entries) >= 9
+    assert "say what the server echoes" in verdict.checks[0].reason
 
 
 def test_of_a_silent_server_nothing_is_known(found):
