@@ -5,6 +5,7 @@ import contextlib
 import http
 import json
 import time
+from typing import ClassVar
 
 import jwt as pyjwt
 import pytest
@@ -12,6 +13,7 @@ from joserfc import jwk
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+from crosstalk.auth.base import Credential
 from crosstalk.auth.called import Called
 from crosstalk.auth.carried import Carried
 from crosstalk.auth.examination import examine_refusals
@@ -258,13 +260,13 @@ async def running(kind):
         yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
 
 
-async def examine(kind, preset="default", changes=None, authenticator=None, patience=0.5, **site):
+async def examine(kind, preset="default", changes=None, authenticator=None, patience=0.5, demand=None, **site):
     async with running(kind) as url:
         key = jwk.OctKey.import_key(SECRET)
         verdict, attempts = await examine_refusals(
             Site(url, patience=patience, **site),
             authenticator or Carried(Minted(key)),
-            demanded(preset, changes),
+            demand or demanded(preset, changes),
             redactor=Redactor(),
             at_once=20,
         )
@@ -355,9 +357,53 @@ def test_users_without_credentials_can_only_be_overheard():
     assert attempts.skipped["no token"] == "users here have no credentials"
 
 
-def test_a_callable_that_names_no_secret_is_not_tried_with_garbage():
-    from crosstalk.auth.base import Credential
+class Sessions:
+    """Knows users by a session cookie, and which pages are its own."""
 
+    sessions: ClassVar[dict[str, str]] = {}
+    any_cookie = any_origin = False
+
+    async def handler(self, connection):
+        request = connection.request
+        cookies = dict(pair.strip().partition("=")[::2] for pair in request.headers.get("Cookie", "").split(";"))
+        user = self.sessions.get(cookies.get("session"), "somebody" if self.any_cookie and "session" in cookies else "")
+        host = request.headers["Host"]
+        if not user or (request.headers.get("Origin", f"http://{host}") != f"http://{host}" and not self.any_origin):
+            return await connection.close(4401)
+        await echo(connection, user)
+
+
+class AnyCookie(Sessions):
+    any_cookie = True
+
+
+class AnyOrigin(Sessions):
+    any_origin = True
+
+
+def session_of(user_id):
+    session = f"session-{len(Sessions.sessions):08}"
+    Sessions.sessions[session] = user_id
+    return Credential(user_id, cookies=(("theme", "dark"), ("session", session)), secrets=(session,))
+
+
+def test_session_cookies():
+    expected = {Sessions: set(), AnyCookie: {"garbage"}, AnyOrigin: {"foreign site"}}
+    demand = demanded("default", carrier="cookie")
+
+    async def play():
+        given = {"demand": demand, "authenticator": Called(session_of)}
+        return await asyncio.gather(*(examine(kind, **given) for kind in expected))
+
+    for (kind, causes), (verdict, attempts) in zip(expected.items(), asyncio.run(play()), strict=True):
+        found = {violation.cause.partition(":")[0] for violation in verdict.checks[0].violations}
+        assert found == causes, kind
+        assert verdict.verdict == ("fail" if causes else "pass"), (verdict.checks, verdict.notes)
+        assert {"no token", "garbage", "foreign site"} <= {attempt.refusal for attempt in attempts.attempts}
+        assert attempts.skipped["alg none"] == "the credential is no JWT"
+
+
+def test_a_callable_that_names_no_secret_is_not_tried_with_garbage():
     key = jwk.OctKey.import_key(SECRET)
 
     def log_in(user_id):
