@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosstalk.checks import CHECKS
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 RECORDS = 400
 """A scene holds at most so many acts and arrivals: those of the users concerned first, and the latest."""
 PAYLOAD = 400
+AROUND = 4
+"""So many lines of code before and after the one to look at."""
 TRIES = 160
 _WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
@@ -57,11 +60,12 @@ def exhibit(
         return None
     scene = scene_of(history, violation, witness.places)
     place = _culprit_place(scene, witness, examination.target)
+    code = _code_at(place)
     if cause.startswith(("growth", "kept the thread")):
-        return Exhibit(scene, program_lines(program), tape, place=place)
+        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
     near = _nearest_passing(examination, check, program, tape, witness.decisions, latest)
     if near is None:
-        return Exhibit(scene, program_lines(program), tape, place=place)
+        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
     number, candidate, still_broken = near
     witness_of_passing, passing = witnessed(examination, program, candidate)
     seen = witness.decisions[number]
@@ -69,7 +73,19 @@ def exhibit(
         number, seen.time, seen.open, _chosen(seen, _at(tape, number)), _chosen(seen, candidate[number])
     )
     shown = scene_of(passing, None, witness_of_passing.places, violation.users)
-    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken)
+    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken, code)
+
+
+def _code_at(place: Place | None) -> tuple[tuple[int, str], ...]:
+    """The line of `place` and those around it, of a file in this folder."""
+    if place is None or place.path.startswith("..."):
+        return ()
+    try:
+        lines = Path(place.path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ()
+    first_, last = max(1, place.line - AROUND), min(len(lines), place.line + AROUND)
+    return tuple((number, lines[number - 1][:PAYLOAD].rstrip()) for number in range(first_, last + 1))
 
 
 def witnessed(

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
 from crosstalk.controls.live import LIVE_SABOTAGE
+from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
-from crosstalk.model.live_figures import LiveFigures, Sighting, bound, proven
+from crosstalk.model.live_figures import LiveFigures, Sighting, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
 from crosstalk.model.times import Times
 from crosstalk.model.verdict import (
@@ -187,7 +188,7 @@ class Tally:
             attempts=self.attempts,
             failures=dict(self.failures),
             faults=self.faults,
-            bound=bound(self.opportunities["isolation"]),
+            bound=upper_bound(self.opportunities["isolation"]),
             latency=self.latency.percentiles(),
             connecting=self.connecting.percentiles(),
             lag=self.lag.percentiles(),
@@ -260,10 +261,10 @@ class Tally:
 
     def _latency(self, caught: bool | None) -> CheckVerdict:
         count = self.latency.count
-        limit, p95, lag = self.demands.latency_limit, self.latency.at(95), self.lag.at(95)
+        limit, p95, lag = self.demands.latency_limit, self.latency.at(95), self.lag.at(99)
         said = f"p95 {p95 * 1e3:.0f} ms, limit {limit * 1e3:.0f} ms"
         if count and self._too_late(self.latency):
-            if lag > limit / 5:
+            if p95 - 2 * lag <= limit:  # it may be ours alone
                 return CheckVerdict(
                     "latency", "unknown", count, (), f"{said}, but this client itself was {lag * 1e3:.0f} ms late"
                 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstalk.examination import examine, open_target
+from crosstalk.examination import examine, find, open_target
 from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.targets.loader import TargetError
 
@@ -299,6 +299,13 @@ def test_refusing_one_user_is_a_violation_and_refusing_an_unusual_id_is_none(ope
 )  # fmt: skip
 def test_publishing_that_never_works(refusal, own, words):
     assert refusal(own).startswith(words)
+
+
+def test_an_application_that_blocks_the_thread_is_a_violation(opened):
+    examination = opened("async def take(user, body, receive):\n    while True: pass\n")
+    blocked = find(play(examination, Publish(0)), "crash", "kept the thread")
+    assert blocked is not None
+    assert "publish of 'alice' kept the thread for 3 s without awaiting" in blocked.message
 
 
 def test_an_answer_that_is_an_error_is_a_violation_unless_the_user_is_absent(opened):

@@ -14,7 +14,8 @@ from crosstalk.commands.exit_codes import EXIT
 from crosstalk.model.attempt import MUST
 from crosstalk.model.verdict import Verdict
 from crosstalk.profile import load, profile
-from crosstalk.reporting.timeline import printable
+from crosstalk.reporting.folder import leave
+from crosstalk.reporting.legible import printable
 
 
 @click.command()
@@ -53,7 +54,7 @@ def refusals(
     """Try to get into the system at URL with bad credentials and tricks; without URL, into a demonstration."""
     try:
         from crosstalk.auth.refusal_run import Unexaminable
-        from crosstalk.live import DEMO, demonstration, plan, written
+        from crosstalk.live import DEMO, demonstration, plan
         from crosstalk.live_refusals import again_with, examine
     except ModuleNotFoundError as error:
         _refuse(f"refusals need {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
@@ -86,10 +87,10 @@ def refusals(
         raise SystemExit(3) from None
     click.echo("\n".join(_lines(verdict)))
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "verdict.json").write_bytes(written(verdict))
+        page = leave(verdict, reports)
     except OSError as error:
         _refuse(f"the verdict could not be written: {error}")
+    click.echo(f"report: {printable(str(page))}")
     raise SystemExit(EXIT[verdict.verdict])
 
 

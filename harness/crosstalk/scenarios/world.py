@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import inspect
 import json
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -247,7 +249,7 @@ class World:
         history.send_episode.append(wire.episode)
         history.send_frame.append(frame)
         history.send_start.append(now)
-        if wire.left >= 0 and self._moment() - wire.left <= UNDER_WAY:
+        if wire.left >= 0 and self._moment() - wire.left <= UNDER_WAY and self._was_scheduled(wire):
             history.under_way.add(row)
         if wire.dead is not None:
             history.send_status.append(FAILED)
@@ -370,6 +372,9 @@ class World:
             then()
 
     async def _connect(self, device: int, reuse: int) -> None:
+        before = self.last.get(reuse)
+        while before is not None and 0 <= self._moment() - before._wire.left <= UNDER_WAY:
+            await asyncio.sleep(0)  # a client can't log in before it knows that it is logged out
         if device in self.open or device in self.busy:
             return
         history = self.history
@@ -383,7 +388,6 @@ class World:
         if socket is not None:
             wire = self.wires[socket._serial]
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
-            busy = busy or self._moment() - wire.left <= UNDER_WAY
             if busy or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
@@ -473,6 +477,8 @@ class World:
         if call.status == ACCEPTED:
             episode.left = call.returned
             wire.left = self._moment()
+            wire.scheduled = self._not_begun()
+            wire.tasks = len(self.loop._weak_tasks)
             self._mark(1)
         elif wire.dead is None:
             self.do_drop_socket(wire)
@@ -481,6 +487,25 @@ class World:
     def _moment(self) -> int:
         """Grows by one with each iteration of the loop, and by much with each move of the clock."""
         return self.loop.jumps * 1_000_000 + self.loop.iterations
+
+    def _not_begun(self) -> tuple[weakref.ref[asyncio.Task[Any]], ...]:
+        """The tasks that wait for their first step."""
+        tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
+        return tuple(
+            weakref.ref(task)
+            for task in tasks
+            if isinstance(task, asyncio.Task)
+            and inspect.iscoroutine(coroutine := task.get_coro())
+            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        )
+
+    def _was_scheduled(self, wire: Wire) -> bool:
+        """Whether the task that is running had not begun, or was not there yet, when the wire's user left."""
+        task = asyncio.current_task(self.loop)
+        if task is None or task in self.own:
+            return False
+        reference = weakref.ref(task)
+        return reference in wire.scheduled or reference in self.loop._weak_tasks[wire.tasks :]
 
     def do_drop_socket(self, wire: Wire) -> None:
         if wire.dead is None:
