@@ -18,6 +18,10 @@ COMMANDS = {
     "explain": "crosstalk.commands.explain:explain",
     "report": "crosstalk.commands.report:report",
     "diff": "crosstalk.commands.diff:diff",
+    "equivalent": "crosstalk.commands.equivalent:equivalent",
+    "cutover": "crosstalk.commands.cutover:cutover",
+    "audit": "crosstalk.commands.audit:audit",
+    "evidence": "crosstalk.commands.evidence:evidence",
     "smoke": "crosstalk.commands.smoke:smoke",
 }
 

@@ -48,7 +48,7 @@ from crosstalk.scenarios.program import (
     passing_events,
 )
 from crosstalk.scenarios.runner import many_runs, run_world
-from crosstalk.scenarios.shrink import shrink
+from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
@@ -110,6 +110,7 @@ class Examination:
     names: dict[str, str] = field(default_factory=dict)
     declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
+    workers: Mapping[str, int] = field(default_factory=dict)
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
 
@@ -131,6 +132,7 @@ class Examination:
             world = self._played(program, strategy, run_id, sabotage)
         except StartAgain:
             world = self._played(program, strategy, run_id, sabotage)
+        world.history.workers = self.workers
         if world.loop.delays:
             self.delays.update(world.loop.delays)
         return world
@@ -235,7 +237,24 @@ def calibrated(examination: Examination) -> Examination:
         # a number that no count of connections could be is a sequence number, a status or a size
         counts = all(0 <= number <= len(history.episodes) for number in numbers)
         guarantees = msgspec.structs.replace(guarantees, counts="yes" if counts else "no")
-    return replace(examination, guarantees=guarantees)
+    workers = _workers(examination) if history.leftover_tasks else {}
+    return replace(examination, guarantees=guarantees, workers=workers)
+
+
+POOL = 24
+"""So many workers at most may a broadcaster have; more are tasks of users."""
+
+
+def _workers(examination: Examination) -> dict[str, int]:
+    """How many tasks of each kind remain, however many users came and went: a pool, all of it or grown by need."""
+    runs = [examination.run(departures((2 * POOL,)), Plain())]
+    for seed in range(3):
+        source = random.Random(seed)
+        runs.append(examination.run(draw(source, "wide"), RandomWalk(source)))
+    quiet, *crowds = [Counter(history.leftover_tasks) for history, _ in runs]
+    # what only some of the crowds leave behind is no pool but a race
+    counts = {name: max(quiet[name], min(crowd[name] for crowd in crowds)) for name in quiet}
+    return {name: count for name, count in counts.items() if 1 < count <= POOL}
 
 
 def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) -> tuple[Control, ...]:
@@ -411,8 +430,13 @@ class _Explorer:
             if not self.checks:
                 return self._verdict(known)
             known = controls(self.examination, self.checks)
+            if "integrity" in self.checks and _by_reference(self.examination):
+                self.notes.append(
+                    "a publisher that changes its event object after the publish has returned changes what is "
+                    "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
+                )
             self._replay()
-            growing = self._census()
+            growing = self._census() if any(control.caught for control in known) else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
             self._minimise()
@@ -468,10 +492,13 @@ class _Explorer:
 
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
+        blocked = any("kept the thread" in crash for crash in run.history.crashes)
         for check, result in run.results.items():
             for violation in result.violations:
                 if violation.cause == "frames were sent" and _leaks(run):
                     continue  # whoever sends everything to everybody sends too much
+                if violation.cause == "never quiet" and blocked:
+                    continue  # a run that is broken off is not quiet either
                 if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
                     return False
         return True
@@ -595,6 +622,15 @@ class _Explorer:
         return ""
 
 
+def _by_reference(examination: Examination) -> bool:
+    """Whether a broadcaster that does not promise a snapshot keeps the publisher's own object."""
+    if examination.guarantees.snapshot:
+        return False
+    promising = msgspec.structs.replace(examination.guarantees, snapshot=True)
+    program = Program(("alice", "bob"), (0, 1), ((Connect(0), Publish(0, mutate=True)),))
+    return bool(CHECKS["integrity"](replace(examination, guarantees=promising).play(program)).violations)
+
+
 def _leaks(run: Run) -> bool:
     isolation = run.results.get("isolation")
     return isolation is not None and bool(isolation.violations)
@@ -627,7 +663,7 @@ def violation_of(
 
     def play(candidate: Program, choices: tuple[int, ...]) -> tuple[bool, tuple[int, ...]]:
         if time.monotonic() > latest:
-            return False, ()
+            raise Enough
         history, played = examination.run(candidate, Replay(choices))
         return find(history, check, cause) is not None, played
 

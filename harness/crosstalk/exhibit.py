@@ -6,8 +6,10 @@ among the schedules that differ in one decision: a deviation taken back to plain
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosstalk.checks import CHECKS
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
 RECORDS = 400
 """A scene holds at most so many acts and arrivals: those of the users concerned first, and the latest."""
 PAYLOAD = 400
+AROUND = 4
+"""So many lines of code before and after the one to look at."""
 TRIES = 160
+_WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
 
 
@@ -54,12 +59,13 @@ def exhibit(
     if violation is None:
         return None
     scene = scene_of(history, violation, witness.places)
-    place = _culprit_place(scene, witness)
+    place = _culprit_place(scene, witness, examination.target)
+    code = _code_at(place)
     if cause.startswith(("growth", "kept the thread")):
-        return Exhibit(scene, program_lines(program), tape, place=place)
+        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
     near = _nearest_passing(examination, check, program, tape, witness.decisions, latest)
     if near is None:
-        return Exhibit(scene, program_lines(program), tape, place=place)
+        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
     number, candidate, still_broken = near
     witness_of_passing, passing = witnessed(examination, program, candidate)
     seen = witness.decisions[number]
@@ -67,7 +73,19 @@ def exhibit(
         number, seen.time, seen.open, _chosen(seen, _at(tape, number)), _chosen(seen, candidate[number])
     )
     shown = scene_of(passing, None, witness_of_passing.places, violation.users)
-    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken)
+    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken, code)
+
+
+def _code_at(place: Place | None) -> tuple[tuple[int, str], ...]:
+    """The line of `place` and those around it, of a file in this folder."""
+    if place is None or place.path.startswith("..."):
+        return ()
+    try:
+        lines = Path(place.path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ()
+    first_, last = max(1, place.line - AROUND), min(len(lines), place.line + AROUND)
+    return tuple((number, lines[number - 1][:PAYLOAD].rstrip()) for number in range(first_, last + 1))
 
 
 def witnessed(
@@ -256,11 +274,20 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
     return Culprit("end", violation.time)
 
 
-def _culprit_place(scene: Scene, witness: Witness) -> Place | None:
-    """The line to look at: where the wrong frame was sent, or else where publishing begins."""
+def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:
+    """The line to look at: where the wrong frame was sent, a call raised or waits; or else where publishing begins."""
     culprit = scene.culprit
     if culprit is not None and culprit.kind == "arrival":
         place = scene.arrivals[culprit.number].place
         if place is not None:
             return place
+    if culprit is not None and culprit.kind == "act":
+        told = _WHERE.fullmatch(scene.acts[culprit.number].waits_at)
+        if told is not None:
+            # a call's own record has the file's name only: of the target's files the path is known
+            known = [target.removeprefix("asgi:").rpartition(":")[0], *(p.path for p in witness.places.values())]
+            known += [witness.publishes_at.path] if witness.publishes_at is not None else []
+            path = next((path for path in known if path.rpartition("/")[2] == told[1]), None)
+            if path is not None:
+                return Place(path, int(told[2]), told[3])
     return witness.publishes_at

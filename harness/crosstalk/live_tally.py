@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
 from crosstalk.controls.live import LIVE_SABOTAGE
+from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
-from crosstalk.model.live_figures import LiveFigures, Sighting, bound, proven
+from crosstalk.model.live_figures import LiveFigures, Sighting, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
 from crosstalk.model.times import Times
 from crosstalk.model.verdict import (
@@ -189,7 +190,7 @@ class Tally:
             attempts=self.attempts,
             failures=dict(self.failures),
             faults=self.faults,
-            bound=bound(self.opportunities["isolation"]),
+            bound=upper_bound(self.opportunities["isolation"]),
             latency=self.latency.percentiles(),
             connecting=self.connecting.percentiles(),
             lag=self.lag.percentiles(),

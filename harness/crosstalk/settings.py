@@ -55,6 +55,14 @@ SETTINGS = (
     Setting(
         "grammar", "--crosstalk-grammar", "text", "", "The event types of one run in order, such as 'a b+ (c|d)?'."
     ),
+    Setting(
+        "failures",
+        "--crosstalk-failures",
+        "text",
+        "",
+        "Folder of saved counterexamples, replayed first and kept (default: failures in the reports folder, "
+        "where those that pass are dropped).",
+    ),
     Setting("open", "--crosstalk-open", "text", "", "Of an ASGI application: the path that users connect to."),
     Setting("header", "--crosstalk-header", "lines", (), "'Name: value' that connections and requests carry."),
     Setting("subprotocol", "--crosstalk-subprotocol", "lines", (), "A subprotocol that connections offer."),
@@ -65,14 +73,6 @@ SETTINGS = (
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
-    Setting(
-        "failures",
-        "--crosstalk-failures",
-        "text",
-        "",
-        "Folder of saved counterexamples, replayed first and kept (default: failures in the reports folder, "
-        "where those that pass are dropped).",
-    ),
     Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
 )
 
@@ -97,6 +97,7 @@ class Settings:
     strict: bool
     guarantee: tuple[str, ...]
     grammar: str
+    failures: str
     open: str = ""
     header: tuple[str, ...] = ()
     subprotocol: tuple[str, ...] = ()
@@ -107,7 +108,6 @@ class Settings:
     ready: str = ""
     body: str = ""
     publish_header: tuple[str, ...] = ()
-    failures: str = ""
     profile: str = ""
 
     @property

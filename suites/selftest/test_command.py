@@ -1,14 +1,9 @@
 """The command, typed as a user types it: exit codes, sentences, verdict.json, replay."""
 
 import json
-import os
-import re
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
-
-import pytest
 
 LEAKY = """
 class Hub:
@@ -108,39 +103,3 @@ def test_a_broadcaster_that_blocks_the_thread_is_interrupted(tmp_path):
     done = crosstalk("check", "ws.py:Hub", "--budget", "2", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "kept the thread for 3 s without awaiting" in done.stdout
-
-
-def on_a_terminal(tmp_path, *arguments: str, **environment: str) -> str:
-    """What the command writes to the terminal that its standard error is."""
-    ours, theirs = os.openpty()
-    line = [sys.executable, "-c", "from crosstalk.cli import main; main()", "check", "--budget", "2", *arguments]
-    plain = {name: value for name, value in os.environ.items() if name != "CI"}
-    with subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, env={**plain, **environment}
-    ) as running:
-        os.close(theirs)
-        out, _ = running.communicate(timeout=120)
-    shown = b""
-    try:
-        while piece := os.read(ours, 65_536):
-            shown += piece
-    except OSError:
-        pass  # the other end of the terminal is closed
-    os.close(ours)
-    assert b"verdict: " in out
-    return shown.decode()
-
-
-def test_progress_on_a_terminal(tmp_path):
-    (tmp_path / "app.py").write_text(LEAKY)
-    lines = on_a_terminal(tmp_path, "app.py:Hub").split("\r")
-    told = [re.match(r"([\d,]+) programs, ([\d,]+) schedules, ([\d,]+) deliveries, (\d+) distinct", x) for x in lines]
-    counts = [[int(number.replace(",", "")) for number in found.groups()] for found in told if found]
-    assert counts, lines
-    assert all(before <= after for a, b in pairwise(counts) for before, after in zip(a, b, strict=True))
-    assert counts[-1][0] > 0 and counts[-1][2] > 0 and counts[-1][3] > 0
-
-
-@pytest.mark.parametrize(("option", "environment"), [(["-q"], {}), ([], {"CI": "true"})], ids=["-q", "in CI"])
-def test_no_progress(tmp_path, option, environment):
-    assert on_a_terminal(tmp_path, *option, **environment) == ""

@@ -165,7 +165,7 @@ def test_what_must_happen_is_declared_by_name():
 def test_evidence_shows_the_exact_request_and_no_secret():
     verdict, attempts, known = examined("default", hole="accepts expired")
     [violation] = verdict.checks[0].violations
-    lines = violation.timeline.splitlines()
+    lines = [line.strip() for line in violation.timeline.splitlines()]
     assert lines[0].startswith("GET /ws/crosstalk-refusal-") and "Authorization: Bearer [redacted]" in lines
     assert '"exp": ' in violation.timeline and "a signature of 256 bytes" in violation.timeline
     assert "then sends {" in violation.timeline

@@ -25,6 +25,7 @@ def loaded(member):
 def violations(scenario, users, member):
     examination = open_target(f"{ZOO / member}:create")
     history = perform(scenario, users, examination.factory, examination.adapter)
+    history.workers = examination.workers
     assert history.complete or history.crashes
     return {name: (found, history) for name, check in CHECKS.items() if (found := check(history).violations)}
 

@@ -76,7 +76,7 @@ async def attempt_refusals(
         for number, refusal in enumerate(tried, 1):
             group.create_task(one(number, refusal))
     attempts = tuple(attempt for refusal in tried for attempt in found[refusal.name])
-    return Attempts(redactor.text(site.url), attempts, skipped)
+    return Attempts(redactor.text(site.target or site.url), attempts, skipped)
 
 
 def own_origin(url: str) -> str:

@@ -71,7 +71,9 @@ def _public_key(ground: Ground) -> str:
 
 
 def _two_users(ground: Ground) -> str:
-    return "" if ground.user != ground.other else "it takes two users, and only one can log in"
+    if ground.user == ground.other:
+        return "it takes two users, and only one can log in"
+    return "" if ground.site.message else "users say nothing on their connections that the server could echo"
 
 
 def _path(ground: Ground) -> str:
@@ -225,7 +227,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "altered subject",
         "a token in which the user's id was changed",
-        lambda ground: _jwt(ground) or _two_users(ground),
+        lambda ground: _jwt(ground) or ("it takes two users" if ground.user == ground.other else ""),
         entry(_other_subject),
     ),
     Refusal("nobody else's events", "its own token and no trick at all", _two_users, unasked),

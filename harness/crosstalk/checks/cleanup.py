@@ -1,8 +1,8 @@
 """Nothing stays behind when everybody has gone.
 
-Tasks: fails when at the end of a run more tasks of one kind remain than one, the hub's own worker; a task per departed
-user is a leak. Judged on runs with two episodes or more in which every connect and disconnect returned. One
-opportunity a run that came to its end.
+Tasks: fails when at the end of a run more tasks of one kind remain than the hub's own workers: one, or as many as
+remain however many users there were; a task per departed user is a leak. Judged on runs with two episodes or more in
+which every connect and disconnect returned. One opportunity a run that came to its end.
 
 Memory: judged on runs with a census, several counts of what is reachable from the broadcaster while users come and go
 (or events pass). Fails when between all neighbouring counts it grew by at least GROWTH_OBJECTS objects, or
@@ -35,7 +35,7 @@ def check(history: History) -> Result:
         return result
     result.opportunities += 1
     for name, count in Counter(history.leftover_tasks).items():
-        if count > 1:
+        if count > history.workers.get(name, 1):
             message = f"{count} tasks of {name} remain after every user has gone"
             result.violations.append(Violation("cleanup", message, (), history.now, f"tasks {name}"))
     return result

@@ -29,11 +29,10 @@ def check(history: History) -> Result:
                 continue
             opportunities += 1
             key = episode * size + content
-            count = counts.get(key)
-            if count is None:
+            if key not in counts:
                 counts[key] = 1
                 continue
-            counts[key] = count = count + 1
+            counts[key] = count = counts[key] + 1
             made = contents[content].publishes
             if count > made:
                 user = history.users[receivers[episode]]

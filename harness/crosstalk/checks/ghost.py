@@ -1,6 +1,7 @@
 """Nothing is sent to a connection that has been disconnected.
 
-Fails when a send starts after that episode's disconnect returned; and, where the broadcaster declares that it replays
+Fails when a send starts after that episode's disconnect returned, unless it had been scheduled by then (a task of
+gather that starts within two iterations of the loop); and, where the broadcaster declares that it replays
 nothing (`replay=no`), when an event is sent whose publishes had all returned before the connection began. One
 opportunity a send in an episode that ended, and one a send where nothing is replayed.
 """
@@ -18,12 +19,13 @@ def check(history: History) -> Result:
     left = [episode.left for episode in history.episodes]
     rows = zip(history.send_episode, history.send_frame, history.send_start, strict=True)
     opportunities = 0
+    under_way = history.under_way
     for row, (episode, number, start) in enumerate(rows):
         ended = left[episode]
         if ended == NEVER:
             continue
         opportunities += 1
-        if start <= ended:
+        if start <= ended or row in under_way:
             continue
         frame = history.frames[number]
         receiver = history.episodes[episode].user

@@ -22,18 +22,8 @@ def check(history: History) -> Result:
     if not runs:
         return result
     grammar = history.guarantees.grammar
-    received: dict[tuple[int, int], list[str]] = defaultdict(list)
-    rows = zip(history.send_episode, history.send_frame, history.send_status, strict=True)
-    for sent_to, number, status in rows:
-        if status != ACCEPTED:
-            continue
-        frame = history.frames[number]
-        for place, carried in enumerate(frame.carried):
-            content = history.contents[carried]
-            if content.run and history.episodes[sent_to].user in content.users:
-                type_ = (frame.types[place] if frame.batch else frame.type) or content.type
-                received[sent_to, content.run].append(type_)
     judged = _judged(history)
+    received = _received(history, {number for numbers in judged.values() for number in numbers})
     for (user, run), calls in runs.items():
         episodes = judged.get(user, ())
         if not episodes or any(c.status != ACCEPTED for c in calls):
@@ -47,7 +37,7 @@ def check(history: History) -> Result:
                 continue
             result.opportunities += 1
             got = received.get((number, run), [])
-            departure = grammar.departure(got)
+            departure = None if got == sent else grammar.departure(got)
             if departure is not None:
                 name = history.users[user]
                 shown = ", ".join(got) or "nothing"
@@ -62,6 +52,24 @@ def check(history: History) -> Result:
                     )
                 )
     return result
+
+
+def _received(history: History, judged: set[int]) -> dict[tuple[int, int], list[str]]:
+    """The event types of each run that each of the judged episodes was sent, in their order."""
+    received: dict[tuple[int, int], list[str]] = defaultdict(list)
+    contents, frames, episodes = history.contents, history.frames, history.episodes
+    for sent_to, number, status in zip(history.send_episode, history.send_frame, history.send_status, strict=True):
+        if status != ACCEPTED or sent_to not in judged:
+            continue
+        frame = frames[number]
+        carried = frame.batch or (frame.content,)
+        for place, which in enumerate(carried):
+            if which >= 0:
+                content = contents[which]
+                if content.run and episodes[sent_to].user in content.users:
+                    type_ = (frame.types[place] if frame.batch else frame.type) or content.type
+                    received[sent_to, content.run].append(type_)
+    return received
 
 
 def _judged(history: History) -> dict[int, list[int]]:

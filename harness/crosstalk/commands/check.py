@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +11,15 @@ from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.verdict import Explored
 from crosstalk.reporting import github
 from crosstalk.reporting.failures import keep, load
 from crosstalk.reporting.folder import leave
 from crosstalk.reporting.legible import printable
+from crosstalk.reporting.progress import progress
 from crosstalk.reporting.terminal import summary
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
 from crosstalk.targets.loader import TargetError
-
-_WIDTH = 92
-
-
-def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
-    """The live line; None under --quiet, in CI, and where nobody watches a terminal."""
-    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
-        return None
-    shown = 0.0
-
-    def show(explored: Explored, violations: int) -> None:
-        nonlocal shown
-        if time.monotonic() - shown < 0.1:
-            return
-        shown = time.monotonic()
-        text = (
-            f"{explored.programs:,} programs, {explored.schedules:,} schedules, {explored.deliveries:,} deliveries, "
-            f"{violations} distinct violation{'s' * (violations != 1)}, {explored.seconds:.0f} s"
-        )
-        click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
-
-    return show
 
 
 @click.command()
@@ -67,14 +41,14 @@ def _progress(quiet: bool) -> Callable[[Explored, int], None] | None:
 @click.option(
     "--grammar", default="", metavar="EXPR", help="The event types of one run in order, such as 'a b+ (c|d)?'."
 )
-@reaching
 @click.option(
     "--failures",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of saved counterexamples, replayed first and kept (default: REPORTS/failures, where those that pass "
     "are dropped).",
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress line.")
+@reaching
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def check(
     spec: str,
     budget: float,
@@ -98,16 +72,14 @@ def check(
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
-    progress = _progress(quiet)
     folder = failures or reports / "failures"
     saved, doubts = load(folder)
     for doubt in doubts:
         click.echo(f"crosstalk: {printable(doubt)}", err=True)
-    verdict = examine(
-        examination, seed=seed, seconds=budget, family=family, progress=progress, saved=tuple(saved.values())
-    )
-    if progress is not None:
-        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
+    with progress(budget, quiet) as told:
+        verdict = examine(
+            examination, seed=seed, seconds=budget, family=family, progress=told, saved=tuple(saved.values())
+        )
     click.echo(summary(verdict))
     if github.is_there():
         click.echo("\n".join(github.workflow_commands(verdict)))

@@ -122,7 +122,7 @@ def smoke(
     if sys.stderr.isatty() and not quiet:
         click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     try:
-        page = leave(verdict, reports)
+        shown = leave(verdict, reports)
     except OSError as error:
         _refuse(f"the verdict could not be written: {error}")
     if not reached:
@@ -131,7 +131,7 @@ def smoke(
     if github.is_there():
         click.echo("\n".join(github.workflow_commands(verdict)))
         github.append_summary(verdict)
-    click.echo(f"report: {printable(str(page))}")
+    click.echo(f"report: {printable(str(shown))}")
     raise SystemExit(EXIT[verdict.verdict])
 
 

@@ -125,7 +125,7 @@ def hold_others(world: World) -> None:
     async def wrapped(user: str, given: Any) -> Any:
         async with lock:
             while any(w.stalled for w in world.wires):
-                await world.gate(next(w.serial for w in world.wires if w.stalled), "send")
+                await asyncio.sleep(1.0)  # until the end of the stall, even if the broadcaster closes the connection
             value = publish(user, given)
             return await value if hasattr(value, "__await__") else value
 

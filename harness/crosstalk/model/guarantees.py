@@ -20,7 +20,8 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replay: events from before a connection may be sent to it (history on reconnect).
     at_least_once: one connection may be sent an event again.
     additions: the broadcaster may add fields to an event or wrap it.
-    snapshot: what arrives is the event as it was at the call, though the publisher changes its object afterwards.
+    snapshot: what arrives is the event as it was at the call, though the publisher changes its object afterwards; where
+        that is not promised, the verdict notes it of a broadcaster that keeps the publisher's object.
     counts: whether a returned integer is the number of connections reached; "auto" finds out.
     concurrent_order: events published concurrently to one user arrive in the order of the calls.
     frame_seconds: virtual seconds that one frame may need before its connection may be given up; 0 is any time.
@@ -33,7 +34,7 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replay: bool = True
     at_least_once: bool = False
     additions: bool = True
-    snapshot: bool = True
+    snapshot: bool = False
     counts: Literal["auto", "yes", "no"] = "auto"
     concurrent_order: bool = False
     frame_seconds: float = 0.0
@@ -55,6 +56,7 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(
             replay=False,
             additions=False,
+            snapshot=True,
             counts="yes",
             concurrent_order=True,
             frame_seconds=30.0,

@@ -125,6 +125,10 @@ class History:
     stalled_quiet: int = NEVER
     final_quiet: int = NEVER
     leftover_tasks: tuple[str, ...] = ()
+    # how many tasks of a kind the broadcaster keeps as its own workers, where that is more than one
+    workers: Mapping[str, int] = field(default_factory=dict)
+    # rows of sends that had been scheduled when their connection's disconnect returned
+    under_way: set[int] = field(default_factory=set)
     crashes: list[str] = field(default_factory=list)
     complete: bool = False
     census: list[Count] = field(default_factory=list)

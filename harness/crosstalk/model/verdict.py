@@ -45,11 +45,6 @@ class FoundViolation(msgspec.Struct, frozen=True):
     exhibit: Exhibit | None = None
     sighting: Sighting | None = None
 
-    @property
-    def command(self) -> str:
-        """What plays it again: exactly, by its token, or, of a live run, the same programs."""
-        return f"crosstalk replay {self.replay}" if self.replay or self.sighting is None else self.sighting.command
-
 
 class CheckVerdict(msgspec.Struct, frozen=True):
     name: str

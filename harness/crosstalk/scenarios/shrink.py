@@ -7,6 +7,7 @@ every schedule with a single deviation from plain order, and under the tape with
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, pairwise, permutations, product
 
@@ -35,6 +36,14 @@ DECISIONS = 48
 PLAIN = ("alice", "bob", "carol", "dave", "erin", "frank")
 
 
+class Enough(Exception):
+    """No more runs may be played: there are none left, or no time."""
+
+
+LONG = 1_000
+"""Of tapes longer than this it is not remembered that they were tried."""
+
+
 def strip(tape: Tape) -> Tape:
     """The tape without its trailing zeros, which plain order supplies."""
     end = len(tape)
@@ -51,12 +60,13 @@ def shrink(
 ) -> tuple[Program, Tape]:
     """The smallest failing program and tape reached within `allowance` runs.
 
-    `play` says whether the violation is there in a run, and the run's tape as it was played.
+    `play` says whether the violation is there in a run, and the run's tape as it was played; it may raise Enough.
     """
     shrinker = _Shrinker(program, strip(tape), play, allowance)
-    shrinker.greedy()
-    while shrinker.reschedule():
+    with contextlib.suppress(Enough):
         shrinker.greedy()
+        while shrinker.reschedule():
+            shrinker.greedy()
     return shrinker.program, shrinker.tape
 
 
@@ -75,10 +85,14 @@ class _Shrinker:
     def fails(self, program: Program, choices: Tape) -> bool:
         """Whether the run fails; if so it is the smallest so far. A run is played once."""
         choices = strip(choices)
-        if self.left <= 0 or (program, choices) in self.tried:
+        if (program, choices) in self.tried:
             return False
+        if self.left <= 0:
+            raise Enough
         self.left -= 1
-        failed, self.tried[program, choices] = self.play(program, choices)
+        failed, played = self.play(program, choices)
+        if len(choices) <= LONG:
+            self.tried[program, choices] = played
         if failed:
             self.program, self.tape = program, choices
         return failed

@@ -261,6 +261,10 @@ class Socket:
             self._fail(error)
             raise
 
+    async def send_str(self, data: str, compress: int | None = None) -> None:
+        """As aiohttp calls it."""
+        await self.send_text(data)
+
     async def send_bytes(self, data: bytes) -> None:
         try:
             sending = self._world.begin(self._wire, bytes(data))
@@ -288,7 +292,7 @@ class Socket:
             self._fail(error)
             raise
 
-    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+    async def close(self, code: int = 1000, reason: str | None = None, message: bytes = b"") -> None:
         if not self._closed:
             self._closed = True
             self._world.closed_by_broadcaster(self._serial)

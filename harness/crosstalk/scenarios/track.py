@@ -55,7 +55,7 @@ class Track(Gate):
         """The step before is over: the next one may arrive."""
         world = self.world
         if self.index < len(self.steps):
-            if not world.closing:
+            if not (world.over or world.closing):
                 loop = world.loop
                 self.priority = UNSEEN
                 self.opened = loop.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,10 @@ class Wire:
     stalled: bool = False
     excused: bool = False
     held_by_hand: bool = False
+    # of its latest episode, when the disconnect has returned: the moment, the tasks not begun, the number of all tasks
+    left: int = -1
+    scheduled: tuple[weakref.ref[asyncio.Task[Any]], ...] = ()
+    tasks: int = 0
     held: list[Gate] = field(default_factory=list)
     receivers: list[asyncio.Future[Any]] = field(default_factory=list)
 

@@ -6,6 +6,7 @@ same seam that a sabotage uses, decisions through a strategy around the tape's.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -21,7 +22,9 @@ from crosstalk.schedule.loop import Gate, Strategy
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
 
-_OURS = (str(Path(__file__).parents[1] / "scenarios") + os.sep, str(Path(__file__).parents[1] / "schedule") + os.sep)
+_HARNESS = Path(__file__).parents[1]
+_OURS = tuple(str(_HARNESS / room) + os.sep for room in ("scenarios", "schedule", "targets"))
+_LOOP = os.path.dirname(asyncio.__file__) + os.sep
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", os.path.dirname(os.__file__) + os.sep)
 
 
@@ -41,7 +44,7 @@ def sender(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_OURS):
-            if "asyncio" in name or name.startswith("<"):
+            if name.startswith((_LOOP, "<")):
                 break
             if not any(part in name for part in _LIBRARIES):
                 return frame
@@ -79,7 +82,8 @@ class Witness:
     def attach(self, world: World) -> None:
         """To be given as a run's `sabotage`, which changes nothing."""
         self.world = world
-        self.publishes_at = _defined_at(world.broadcaster, world.adapter.publish.name)
+        plan = getattr(world.adapter, "publish", None)
+        self.publishes_at = _defined_at(world.broadcaster, getattr(plan, "name", ""))
         world.tamper = self._sent
         if self.at_publish is not None:
             publish, told = world.publish, self.at_publish
@@ -109,7 +113,9 @@ class Witness:
 def _defined_at(broadcaster: object, method_name: str) -> Place | None:
     method: Any = getattr(broadcaster, method_name, None)
     code = getattr(getattr(method, "__func__", method), "__code__", None)
-    return place_of(code, code.co_firstlineno) if isinstance(code, CodeType) else None
+    if not isinstance(code, CodeType) or code.co_filename.startswith(_OURS):
+        return None  # an application behind a target of ours has no such method
+    return place_of(code, code.co_firstlineno)
 
 
 class Watched:

@@ -7,9 +7,12 @@ calls of one connection (connect and disconnect) share theirs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
+import inspect
 import json
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -79,6 +82,7 @@ class World:
         self.cancelling: set[int] = set()
         self.own: list[asyncio.Task[Any]] = []
         self.healed = False
+        self.over = False
         self.closing = False
         self.phase = "starting"
         self.broadcaster: Any = None
@@ -245,6 +249,8 @@ class World:
         history.send_episode.append(wire.episode)
         history.send_frame.append(frame)
         history.send_start.append(now)
+        if wire.left >= 0 and self._moment() - wire.left <= UNDER_WAY and self._was_scheduled(wire):
+            history.under_way.add(row)
         if wire.dead is not None:
             history.send_status.append(FAILED)
             history.send_end.append(history.tick())
@@ -342,12 +348,12 @@ class World:
 
     def _is_refusal(self, error: BaseException, call: Call) -> bool:
         """Whether this is a contract's refusal: of a publish for a user without a connection, of a second connection
-        of a user, of a user id that is not plain."""
+        of a user, of one more where many are open, of a user id that is not plain."""
         if isinstance(error, _MISTAKES) or (type(error) is RuntimeError and "changed" in str(error)):
             return False
         if call.kind == "connect":
             others = sum(self.device_users[device] == call.user for device in self.open)
-            return others > 0 or not self.program.users[call.user].isalnum()
+            return others > 0 or len(self.open) >= CROWD or not self.program.users[call.user].isalnum()
         if call.kind != "publish" or self.guarantees.unknown_user != "raise":
             return False
         return not any(
@@ -366,6 +372,9 @@ class World:
             then()
 
     async def _connect(self, device: int, reuse: int) -> None:
+        before = self.last.get(reuse)
+        while before is not None and 0 <= self._moment() - before._wire.left <= UNDER_WAY:
+            await asyncio.sleep(0)  # a client can't log in before it knows that it is logged out
         if device in self.open or device in self.busy:
             return
         history = self.history
@@ -387,6 +396,7 @@ class World:
             self.wires.append(socket._wire)
         else:
             self.wires[socket._serial].episode = number
+            self.wires[socket._serial].left = -1
         if self.keep_sockets or device in self.reused:
             self.ever[device] = (number, socket)
         name = f"{self.program.users[user]}/{device}"
@@ -451,7 +461,10 @@ class World:
         call = Call("disconnect", episode.user, 0, number)
         pump = self._pumps.pop(number, None)
         if pump is not None:
+            # as in production, where the handler has left its loop when it disconnects
             pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({pump})
         given = self._given(device, number, socket)
         value = self._values.pop(number, None)
         if value is not None:
@@ -463,10 +476,36 @@ class World:
         self.busy.discard(device)
         if call.status == ACCEPTED:
             episode.left = call.returned
+            wire.left = self._moment()
+            wire.scheduled = self._not_begun()
+            wire.tasks = len(self.loop._weak_tasks)
             self._mark(1)
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
+
+    def _moment(self) -> int:
+        """Grows by one with each iteration of the loop, and by much with each move of the clock."""
+        return self.loop.jumps * 1_000_000 + self.loop.iterations
+
+    def _not_begun(self) -> tuple[weakref.ref[asyncio.Task[Any]], ...]:
+        """The tasks that wait for their first step."""
+        tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
+        return tuple(
+            weakref.ref(task)
+            for task in tasks
+            if isinstance(task, asyncio.Task)
+            and inspect.iscoroutine(coroutine := task.get_coro())
+            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+        )
+
+    def _was_scheduled(self, wire: Wire) -> bool:
+        """Whether the task that is running had not begun, or was not there yet, when the wire's user left."""
+        task = asyncio.current_task(self.loop)
+        if task is None or task in self.own:
+            return False
+        reference = weakref.ref(task)
+        return reference in wire.scheduled or reference in self.loop._weak_tasks[wire.tasks :]
 
     def do_drop_socket(self, wire: Wire) -> None:
         if wire.dead is None:
@@ -646,7 +685,8 @@ class World:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
         loop, history = self.loop, self.history
         history.note("quiet, stalls held")
-        stalled = {history.episodes[w.episode].user for w in self.wires if w.stalled}
+        # whoever had the socket before may be waiting for it too
+        stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
             self.phase = "probing with stalls held"
@@ -666,6 +706,7 @@ class World:
         loop.settle(SETTLE)
         history.final_quiet = history.tick()
         self.phase = "disconnecting everybody"
+        self.over = True
         for device in sorted(self.open):
             self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
@@ -715,3 +756,8 @@ class World:
 FLOOD = 100_000
 PATIENCE = 300
 """Moves of the clock that one wait goes on for."""
+UNDER_WAY = 2
+"""Iterations of the loop in which a send that was scheduled before a disconnect may still start after it: one for a
+task (gather, a task group), two for a task's task (gather over wait_for)."""
+CROWD = 10
+"""Open connections from which on a broadcaster may refuse one more."""

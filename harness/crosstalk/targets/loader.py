@@ -59,7 +59,7 @@ def load(spec: str) -> Callable[[], Any]:
 
 def digest(spec: str) -> str:
     """A short digest of the file that SPEC's module is; "" where there is none. It changes when the file does."""
-    name = spec.rpartition(":")[0]
+    name = spec.removeprefix("asgi:").rpartition(":")[0]
     try:
         origin = name if name.endswith(".py") else getattr(sys.modules.get(name), "__file__", None)
         return blake2b(Path(origin).read_bytes(), digest_size=6).hexdigest() if origin else ""

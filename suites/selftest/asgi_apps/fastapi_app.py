@@ -4,7 +4,7 @@ In `wrong` the manager falls back to everybody when a user's connections have ju
 """
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import Depends, FastAPI, Header, WebSocket, WebSocketDisconnect, WebSocketException, status
 
@@ -28,10 +28,8 @@ class Manager:
     async def send(self, user: str, event: dict):
         for websocket in list(self.of(user)):
             if websocket in self.of(user):
-                try:
+                with suppress(WebSocketDisconnect, RuntimeError):
                     await websocket.send_text(json.dumps(event))
-                except (WebSocketDisconnect, RuntimeError):
-                    pass
 
 
 class Everybody(Manager):

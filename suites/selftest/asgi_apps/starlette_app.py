@@ -4,6 +4,9 @@ In `wrong` the handler writes `recipient`, waits for the body of the request, an
 user that comes between sends this one's event to the other.
 """
 
+import asyncio
+from contextlib import suppress
+
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -31,10 +34,8 @@ async def chat(websocket):
 async def tell(user, event):
     for websocket in list(sockets.get(user, ())):
         if websocket in sockets.get(user, ()):  # it may have left while another one was sent to
-            try:
+            with suppress(WebSocketDisconnect, RuntimeError):
                 await websocket.send_json(event)
-            except (WebSocketDisconnect, RuntimeError):
-                pass
 
 
 async def publish(request):
@@ -53,8 +54,6 @@ async def publish_to_current(request):
 
 async def audit(event):
     """Writes the event to an audit log, off the loop."""
-    import asyncio
-
     await asyncio.to_thread(repr, event)
 
 

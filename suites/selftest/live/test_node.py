@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 def modules():
     """Where npm put `ws`: beside .ci/run, in the checkout, or for everybody."""
-    places = [ROOT / ".ci" / "node_modules", ROOT / "node_modules"]
+    places = [ROOT / ".ci" / "node" / "node_modules", ROOT / "node_modules"]
     if shutil.which("npm"):
         done = subprocess.run(["npm", "root", "-g"], capture_output=True, text=True)
         places.append(Path(done.stdout.strip() or "/nowhere"))
@@ -31,7 +31,7 @@ def node_path():
         pytest.skip("Node.js is not installed")
     found = modules()
     if found is None:
-        pytest.skip("the npm package ws is not installed: npm install --no-save --prefix .ci ws")
+        pytest.skip("the npm package ws is not installed: npm install --no-save --prefix .ci/node ws")
     return str(found)
 
 

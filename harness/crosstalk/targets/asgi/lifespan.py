@@ -6,7 +6,6 @@ An application that does not know the protocol (it raises, or returns, before it
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -49,9 +48,8 @@ class Lifespan:
         self._messages.put_nowait({"type": "lifespan.startup"})
         reason = await self._answer
         if reason is not None:
-            with contextlib.suppress(Exception):
-                await self._task
-            raise StartupFailed(reason.strip().splitlines()[-1])
+            self._task.cancel()
+            raise StartupFailed((reason.strip() or "no reason given").splitlines()[-1].strip())
 
     async def shutdown(self) -> str:
         """Returns what went wrong, or ""."""

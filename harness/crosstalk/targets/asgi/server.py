@@ -147,18 +147,30 @@ class Server:
             "client": ("127.0.0.1", 39_999),
             "extensions": {},
         }
+        began = self._world.history.now if self._world is not None else 0
         exchange = Exchange(self.application, scope, body)
         await exchange.answer()
         if 200 <= exchange.status < 300:
             return
-        if 400 <= exchange.status < 500 and not _usual(user_id):
-            self._give_up(user_id)  # an id that the application, or a path, does not take
+        if 400 <= exchange.status < 500 and not (_usual(user_id) and self._present(user_id, began)):
+            # it does not take such an id, or rightly knows of no such user at the moment when it looked
+            self._give_up(user_id)
         if exchange.failure is not None:
             raise exchange.failure
         answer = f"answered {exchange.status}" if exchange.status else "not answered"
         said = exchange.body[:120].decode("utf-8", "replace").strip()
         error = Answered(f"{method} {path} was {answer}{said and f': {said}'}")
         raise error from (self._dead(user_id) if exchange.status >= 500 else None)
+
+    def _present(self, user_id: str, since: int) -> bool:
+        """Whether a connection of that user's has been open all the time since then."""
+        return self._world is not None and any(
+            episode.connected <= since
+            and episode.leaving > self._world.history.now
+            and episode.excused > self._world.history.now
+            and self._world.program.users[episode.user] == user_id
+            for episode in self._world.history.episodes
+        )
 
     def _give_up(self, user_id: str) -> NoReturn:
         """End the call as one that its caller has given up: nothing is owed for it."""

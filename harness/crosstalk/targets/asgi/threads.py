@@ -30,7 +30,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-LONGEST = 1.0
+LONGEST = 0.02
 """Virtual seconds that a thread may keep the caller waiting: the clock may move meanwhile, but not by a day."""
 
 
@@ -129,6 +129,7 @@ def threads_inline() -> Iterator[None]:
         asgiref = _loaded("asgiref", "asgiref.sync")
         if asgiref is not None:
             replace(asgiref.AsyncToSync, "__call__", _async_to_sync(asgiref.AsyncToSync.__call__))
+            replace(asgiref, "ThreadPoolExecutor", _Unused)
             _restored(undo, vars(asgiref.SyncToAsync.threadlocal))
         anyio = _loaded("anyio", "anyio._backends._asyncio")
         if anyio is not None:
@@ -175,11 +176,23 @@ def _async_to_sync(before: Callable[..., Any]) -> Callable[..., Any]:
             return before(self, *args, **keywords)
 
         async def make() -> Any:
+            self.executors.current = _SameThread()  # nested sync_to_async goes on in the thread that waits for this
             return await self.awaitable(*args, **keywords)
 
         return wait_for(make)
 
     return call
+
+
+class _Unused(concurrent.futures.ThreadPoolExecutor):
+    """The executor of one of asgiref's contexts: given no work, so that nobody starts a thread to wait for its end."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class _SameThread:
+    """As executor: the very thread that waits."""
 
 
 def _to_thread(anyio: Any) -> Callable[..., Any]:

@@ -1,0 +1,108 @@
+"""`crosstalk cutover OLD NEW`: rehearse moving users from OLD to NEW, and back, while they are connected."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.commands.equivalent import method_names
+from crosstalk.commands.exit_codes import EXIT
+from crosstalk.consolidation.cutover import Cutover, cut_over, play, rehearsal
+from crosstalk.examination import open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.reporting.timeline import printable
+from crosstalk.targets.loader import TargetError
+
+
+def report(result: Cutover) -> str:
+    """The result for a terminal."""
+    lines = []
+    for number, loss in enumerate(result.losses, 1):
+        sides = (result.old, result.new, "--switch", result.switch)
+        again = shlex.join(("crosstalk", "cutover", *sides, "--replay", loss.found.replay))
+        whose = "" if loss.whose == "migration" else f" ({loss.whose} alone does so too)"
+        lines += [
+            f"{number}. {loss.check}: {printable(loss.found.message)}{whose}",
+            f"   {printable(loss.point)}",
+            loss.found.timeline,
+            f"   replay: {again}",
+            "",
+        ]
+    lines += [f"note: {printable(note)}" for note in result.notes]
+    caught = sum(control.caught for control in result.controls)
+    waits = (
+        ", ".join(f"{printable(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
+    )
+    lines += [
+        f"controls: {caught} of {len(result.controls)} sabotages caught during a switch",
+        f"rehearsed: {result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.seconds:g} s (seed {result.seed})",
+        f"down-time: {waits}",
+    ]
+    if result.worst_point:
+        lines.append(f"worst point: {printable(result.worst_point)}")
+    lines.append(
+        f"verdict: {result.verdict} for moving {printable(result.old)} to {printable(result.new)} by {result.switch}"
+        + " (interrupted)" * result.interrupted
+    )
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--switch", "switch", default="drain", metavar="NAME|SPEC", help="drain, sticky, or your own (old, new) -> switch."
+)
+@click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, help="Seconds in all.")
+@click.option("--seed", type=int, default=0, help="Where the exploration starts.")
+@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What both promise.")
+@click.option("--strict", is_flag=True, help="Hold the whole to the strict guarantees.")
+@click.option("--grammar", default="", metavar="EXPR", help="The event types of one run in order.")
+@click.option(
+    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
+)
+@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of NEW.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@click.option("--replay", "token", default="", metavar="TOKEN", help="Play one loss again, and print it.")
+def cutover(
+    old: str,
+    new: str,
+    switch: str,
+    budget: float,
+    seed: int,
+    guarantee: tuple[str, ...],
+    strict: bool,
+    grammar: str,
+    old_names: tuple[str, ...],
+    new_names: tuple[str, ...],
+    reports: Path,
+    token: str,
+) -> None:
+    """Rehearse a migration: wherever a switch from OLD to NEW may come, nothing is lost, repeated, leaked or stuck."""
+    try:
+        guarantees = Guarantees.parse(guarantee, strict, grammar)
+        first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
+        second = open_target(new, names=method_names(new_names, "--new-name"), guarantees=guarantees)
+        target = rehearsal(first, second, switch)
+        if token:
+            picture, happened = play(target, token)
+            click.echo(picture)
+            if not happened:
+                click.echo("crosstalk: the loss did not occur: these are not the ones the token was made from")
+            raise SystemExit(1 if happened else 3)
+    except (TargetError, ValueError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    result = cut_over(target, seed=seed, seconds=budget)
+    click.echo(report(result))
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / "cutover.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    except OSError as error:
+        click.echo(f"crosstalk: the result could not be written: {error}", err=True)
+        raise SystemExit(2) from None
+    raise SystemExit(EXIT[result.verdict])

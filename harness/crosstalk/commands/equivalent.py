@@ -1,0 +1,125 @@
+"""`crosstalk equivalent OLD NEW...`: what users and callers would notice when NEW takes OLD's place."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.commands.exit_codes import EXIT
+from crosstalk.consolidation.equivalence import Equivalence, compare, replay
+from crosstalk.consolidation.facts import KINDS
+from crosstalk.examination import open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.verdict import worst
+from crosstalk.reporting.timeline import printable
+from crosstalk.targets.loader import TargetError
+
+_FREES = ("replay", "additions", "at_least_once")
+"""Guarantees that, when declared, allow a difference."""
+
+
+def report(result: Equivalence) -> str:
+    """The result for a terminal."""
+    lines = []
+    for number, difference in enumerate(result.differences, 1):
+        lines.append(f"{number}. {printable(difference.sentence)}")
+        for side, broken in (("OLD", difference.old_breaks), ("NEW", difference.new_breaks)):
+            lines += [f"   {side} breaks {printable(text)}" for text in broken]
+        lines += [difference.timeline] if difference.timeline else []
+        again = shlex.join(("crosstalk", "equivalent", result.old, result.new, "--replay", difference.replay))
+        lines += [f"   replay: {again}", ""]
+    caught = sum(seen.caught for seen in result.controls)
+    lines += [f"note: {printable(note)}" for note in result.notes]
+    lines += [
+        f"controls: {caught} of {len(result.controls)} sabotages of OLD seen as differences",
+        f"compared: {result.programs:,} programs, {result.schedules:,} schedules, {result.facts:,} facts in "
+        f"{result.seconds:g} s (seed {result.seed})"
+        + f"; {result.explained} apparent differences that a schedule explains"
+        * bool(result.explained),
+    ]
+    words = {
+        "pass": "equivalent: no difference found",
+        "fail": f"not equivalent: {len(result.differences)} distinct difference{'s' * (len(result.differences) > 1)}",
+        "unknown": "unknown" + " (interrupted)" * result.interrupted,
+    }
+    allowed = f", {', '.join(result.allowed)} allowed" if result.allowed else ""
+    return "\n".join((*lines, f"{words[result.verdict]}{allowed}: {result.old} and {result.new}"))
+
+
+def method_names(items: tuple[str, ...], option: str) -> dict[str, str]:
+    """The methods named by ROLE=NAME items of `option`. Raises ValueError with one sentence."""
+    names = {}
+    for item in items:
+        role, equals, name = item.partition("=")
+        if not equals or role not in ("connect", "disconnect", "publish") or not name:
+            raise ValueError(f"{option} {item!r}: give connect=NAME, disconnect=NAME or publish=NAME")
+        names[role] = name
+    return names
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new", nargs=-1, required=True)
+@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds in all, for each NEW.")
+@click.option("--seed", type=int, default=0, help="Where the search starts.")
+@click.option(
+    "--allow", multiple=True, type=click.Choice(sorted({*KINDS, *_FREES})), help="A difference that is meant."
+)
+@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What both promise.")
+@click.option("--strict", is_flag=True, help="Hold both to the strict guarantees.")
+@click.option("--grammar", default="", metavar="EXPR", help="The event types of one run in order.")
+@click.option(
+    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
+)
+@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of each NEW.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@click.option("--replay", "token", default="", metavar="TOKEN", help="Play one difference again, and print it.")
+def equivalent(
+    old: str,
+    new: tuple[str, ...],
+    budget: float,
+    seed: int,
+    allow: tuple[str, ...],
+    guarantee: tuple[str, ...],
+    strict: bool,
+    grammar: str,
+    old_names: tuple[str, ...],
+    new_names: tuple[str, ...],
+    reports: Path,
+    token: str,
+) -> None:
+    """Compare broadcasters: the same programs and faults into OLD and each NEW, and what their users see."""
+    free = {*allow, *(item.partition("=")[0] for item in guarantee if item.partition("=")[2] in ("yes", "true", "1"))}
+    try:
+        guarantees = Guarantees.parse(guarantee, strict, grammar)
+        first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
+        others = [open_target(spec, names=method_names(new_names, "--new-name"), guarantees=guarantees) for spec in new]
+        if token:
+            picture, differ = replay(first, others[0], token)
+            click.echo(picture)
+            click.echo("they differ" if differ else "crosstalk: they don't differ here: not the ones of the token")
+            raise SystemExit(1 if differ else 3)
+    except (TargetError, ValueError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    results = []
+    for other in others:
+        result = compare(
+            first, other, seed=seed, seconds=budget, allow=frozenset(free & {*KINDS, *_FREES}), progress=None
+        )
+        click.echo(report(result))
+        results.append(result)
+        if result.interrupted:
+            break
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        packed = msgspec.json.encode(results[0] if len(results) == 1 else results)
+        (reports / "equivalent.json").write_bytes(msgspec.json.format(packed, indent=2))
+    except OSError as error:
+        click.echo(f"crosstalk: the result could not be written: {error}", err=True)
+        sys.exit(2)
+    raise SystemExit(EXIT[worst(result.verdict for result in results)])

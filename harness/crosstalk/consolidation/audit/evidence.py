@@ -1,0 +1,343 @@
+"""What one function does with users, events and connections, by following names through its body.
+
+A name is *of connections* when it comes from a look-up by something of a user: `connections[user_id]`,
+`self.queues.get(uid)`, `self.members(room)`, a comparison of its owner with the user; and whatever is assigned or
+iterated from that. Sending to it, calling it, or handing it over to something that sends, together with something else,
+is the evidence of a real implementation. A call that passes on the user and the event, and finds no connections, is the
+evidence of an adapter.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from crosstalk.consolidation.audit.reading import Function
+from crosstalk.consolidation.audit.words import (
+    SENDS,
+    hands_over,
+    is_family,
+    is_strong,
+    passes_on,
+    says_connections,
+    says_event,
+    says_user,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too."""
+
+    callee: str
+    name: str
+    line: int
+    event: bool
+
+
+@dataclass(slots=True)
+class Evidence:
+    takes_user: bool = False
+    takes_event: bool = False
+    looks_up: bool = False
+    sends_at: int = 0
+    everybody_at: int = 0
+    passes: list[Passed] = field(default_factory=list)
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    silent: list[tuple[int, str]] = field(default_factory=list)
+    makes: list[str] = field(default_factory=list)
+    abstract: bool = False
+
+
+_KEEPS = frozenset(["get", "pop", "remove", "discard", "update", "setdefault", "close", "cancel", "disconnect", "ping"])
+"""Methods that hand nothing to anybody."""
+
+_USER, _EVENT, _LINK, _ANY = "user", "event", "link", "any"
+
+
+def gather(function: Function) -> Evidence:
+    """The evidence of `function`; functions inside it are judged for themselves."""
+    reader = _Reader(function)
+    reader.read()
+    return reader.evidence
+
+
+class _Reader:
+    """`known` says of what each local name is: users, events, links (connections of a user), any (of everybody)."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.evidence = Evidence()
+        self.known: dict[str, set[str]] = {}
+        self.beside: dict[str, set[str]] = {}
+        self.given: set[str] = set()
+        self.family = is_family(function.short)
+
+    def read(self) -> None:
+        node = self.function.node
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        arguments += [extra for extra in (node.args.vararg, node.args.kwarg) if extra is not None]
+        for argument in arguments:
+            marks = self.known.setdefault(argument.arg, set())
+            self.given.add(argument.arg)
+            if argument.arg in ("self", "cls"):
+                continue
+            note = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+            if says_connections(argument.arg) and ("Socket" in note or "Channel" in note):
+                continue
+            if says_user(argument.arg):
+                marks.add(_USER)
+            if says_event(argument.arg):
+                marks.add(_EVENT)
+        self.evidence.takes_user = any(_USER in marks for marks in self.known.values())
+        self.evidence.takes_event = any(_EVENT in marks for marks in self.known.values())
+        body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+        self.evidence.abstract = all(isinstance(n, ast.Raise | ast.Pass) for n in body)
+        self._statements(body)
+        self._statements(body)  # a loop's later lines reach its earlier ones
+
+    # -- statements ------------------------------------------------------------------------------------------
+
+    def _statements(self, body: list[ast.stmt]) -> None:
+        for node in body:
+            self._statement(node)
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return
+            case ast.Assign(targets=targets, value=value):
+                marks = self._expression(value)
+                for target in targets:
+                    self._kept(target, marks)
+                    self._bind(target, marks)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                self._bind(target, self._expression(value))
+            case ast.AugAssign(target=target, value=value):
+                marks = self._expression(value)
+                if self.family and {_LINK, _EVENT} <= marks:
+                    self.evidence.sends_at = self.evidence.sends_at or node.lineno  # the two together, for a worker
+                self._bind(target, marks)
+            case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
+                self._bind(target, self._elements(iterable))
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    marks = self._expression(item.context_expr)
+                    if item.optional_vars is not None:
+                        self._bind(item.optional_vars, marks)
+            case ast.Try(handlers=handlers) | ast.TryStar(handlers=handlers):
+                self._catches(node, handlers)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self._expression(child)
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                self._statements(inner)
+        for handler in getattr(node, "handlers", ()):
+            self._statements(handler.body)
+        for case_ in getattr(node, "cases", ()):
+            self._statements(case_.body)
+
+    def _bind(self, target: ast.expr, marks: set[str]) -> None:
+        match target:
+            case ast.Name(id=name):
+                if says_connections(name) and not says_user(name) and _USER in marks:
+                    self.evidence.looks_up = True
+                    marks = marks - {_USER} | {_LINK}
+                self.known.setdefault(name, set()).update(marks)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements):
+                names = {inner.id for inner in ast.walk(target) if isinstance(inner, ast.Name)}
+                for name in names:
+                    self.beside.setdefault(name, set()).update(names)
+                for element in elements:
+                    self._bind(element, marks)
+            case ast.Attribute(value=value) if _LINK in marks:
+                root = _root(value)
+                if root and root not in ("self", "cls"):
+                    self.known.setdefault(root, set()).add(_LINK)
+            case ast.Starred(value=value):
+                self._bind(value, marks)
+
+    def _kept(self, target: ast.expr, marks: set[str]) -> None:
+        """An event that is put into something of a connection is as good as sent."""
+        kept = self.family and _EVENT in marks and isinstance(target, ast.Subscript | ast.Attribute)
+        if kept and _LINK in self._expression(target.value):  # type: ignore[attr-defined]
+            self.evidence.sends_at = self.evidence.sends_at or target.lineno
+
+    def _compared(self, sides: list[ast.expr]) -> None:
+        """`link.user_id == user_id`: of all connections those of one user are picked."""
+        given = any(_USER in self.known.get(_root(side), set()) and _root(side) in self.given for side in sides)
+        if not given and not any(_own_user(side) for side in sides):
+            return
+        for side in sides:
+            root = _root(side)
+            if root and root not in self.given:
+                for name in (root, *self.beside.get(root, ())):
+                    self.known.setdefault(name, set()).add(_LINK)
+                self.evidence.looks_up = True
+
+    def _catches(self, node: ast.Try | ast.TryStar, handlers: list[ast.ExceptHandler]) -> None:
+        for handler in handlers:
+            caught = ast.unparse(handler.type) if handler.type is not None else "everything"
+            broad = handler.type is None or any(word in caught for word in ("Exception", "BaseException"))
+            broad = broad and not any(word in caught for word in ("ExceptionGroup", ".")) if handler.type else broad
+            if broad and all(_says_nothing(inner) for inner in handler.body):
+                entry = (handler.lineno, caught)
+                if entry not in self.evidence.silent:
+                    self.evidence.silent.append(entry)
+
+    # -- expressions -----------------------------------------------------------------------------------------
+
+    def _elements(self, node: ast.expr) -> set[str]:
+        """What the elements of an iterable are."""
+        marks = self._expression(node)
+        name = _last(node.func) if isinstance(node, ast.Call) else _last(node)
+        inside = [_last(inner) for inner in ast.walk(node) if isinstance(inner, ast.Attribute | ast.Name)]
+        if _LINK not in marks and any(says_connections(word) for word in (name, *inside)):
+            marks = marks | {_ANY}
+        return marks
+
+    def _expression(self, node: ast.expr) -> set[str]:
+        """What the value of `node` is, and on the way what its calls do."""
+        match node:
+            case ast.Name(id=name):
+                return set(self.known[name]) if name in self.known else ({_USER} if _is_user(name) else set())
+            case ast.Attribute(value=value, attr=name):
+                marks = self._expression(value)
+                return marks | {_USER} if _is_user(name) else marks
+            case ast.Subscript(value=value, slice=key):
+                return self._looked_up(value, [key])
+            case ast.Call():
+                return self._call(node)
+            case ast.Lambda(body=body):
+                return self._expression(body)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                for generator in node.generators:
+                    self._bind(generator.target, self._elements(generator.iter))
+                    for condition in generator.ifs:
+                        self._expression(condition)
+                if isinstance(node, ast.DictComp):
+                    return self._expression(node.key) | self._expression(node.value)
+                return self._expression(node.elt)
+            case ast.NamedExpr(target=target, value=value):
+                marks = self._expression(value)
+                self._bind(target, marks)
+                return marks
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
+            self._compared([node.left, *node.comparators])
+        marks = set()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                marks |= self._expression(child)
+        return marks
+
+    def _looked_up(self, value: ast.expr, keys: list[ast.expr]) -> set[str]:
+        """`value[key]` or `value.get(key)`: of connections, when the key is a user's or of connections."""
+        marks = self._expression(value)
+        by = set().union(*(self._expression(key) for key in keys)) if keys else set()
+        if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, str):
+            return marks | {_USER} if _is_user(keys[0].value) else marks
+        if _EVENT in self._expression(value) and _LINK not in marks:
+            return marks
+        if by & {_USER, _LINK}:
+            self.evidence.looks_up = self.evidence.looks_up or _USER in by
+            return marks - {_ANY} | {_LINK}
+        return marks
+
+    def _call(self, node: ast.Call) -> set[str]:
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        name, function = _last(node.func), node.func
+        if name == "map" and len(node.args) == 2 and isinstance(node.args[0], ast.Lambda):
+            lambda_, elements = node.args[0], self._elements(node.args[1])
+            for argument in lambda_.args.args:
+                self.known.setdefault(argument.arg, set()).update(elements)
+            return self._expression(lambda_.body)
+        if isinstance(function, ast.Attribute) and name in ("startswith", "endswith", "match") and given:
+            self._compared([function.value, *given])
+        marks = [self._expression(argument) for argument in given]
+        every = set().union(*marks) if marks else set()
+        receiver = self._expression(function.value) if isinstance(function, ast.Attribute) else set()
+        called = self._expression(function) if isinstance(function, ast.Name) else set()
+        self.evidence.calls.append((ast.unparse(function)[:120], node.lineno))
+        self._sending(node, name, receiver, called, marks, every)
+        if isinstance(function, ast.Attribute) and name in ("get", "pop", "setdefault") and node.args:
+            return self._looked_up(function.value, node.args[:1])
+        if says_connections(name) and _USER in every:
+            self.evidence.looks_up = True
+            return {_LINK}
+        if _LINK in receiver or _LINK in every:
+            return {_LINK} | (every - {_USER})
+        return receiver | every
+
+    def _sending(
+        self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
+    ) -> None:
+        evidence = self.evidence
+        something = any(mark - {_LINK} or not mark for mark in marks)
+        to_link = bool(marks) and (
+            (_LINK in receiver and name in SENDS)
+            or (_LINK in receiver and _EVENT in every and self.family and name not in _KEEPS)
+            or (_LINK in called)
+            or (_LINK in every and hands_over(name) and len(marks) > 1 and something and _LINK not in receiver)
+            or (self.family and {_LINK, _EVENT} <= every and hands_over(name))
+        )
+        if to_link:
+            evidence.sends_at = evidence.sends_at or node.lineno
+        elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
+            evidence.everybody_at = evidence.everybody_at or node.lineno
+        if _USER in every and not to_link and (passes_on(name) or is_family(name) or is_strong(name)):
+            passed = Passed(ast.unparse(node.func)[:120], name, node.lineno, _EVENT in every)
+            if passed not in evidence.passes:
+                evidence.passes.append(passed)
+
+
+def _is_user(name: str) -> bool:
+    return says_user(name) and name.lower().strip("_") not in ("to", "target", "channel", "group", "subject")
+
+
+def _own_user(node: ast.expr) -> bool:
+    """`self.user_id`"""
+    match node:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return _is_user(name)
+    return False
+
+
+def _root(node: ast.expr) -> str:
+    """The name that a chain of attributes, subscripts and calls begins with."""
+    while True:
+        match node:
+            case ast.Name(id=name):
+                return name
+            case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
+                node = value
+            case ast.Call(func=function):
+                node = function
+            case _:
+                return ""
+
+
+def _last(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=function):
+            return _last(function)
+        case ast.Subscript(value=value):
+            return _last(value)
+    return ""
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Continue() | ast.Break():
+            return True
+        case ast.Return(value=value):
+            return value is None or isinstance(value, ast.Constant)
+        case ast.Expr(value=ast.Constant()):
+            return True
+    return False

@@ -1,0 +1,159 @@
+"""The names by which code tells what it is about."""
+
+from __future__ import annotations
+
+import re
+
+USERS = frozenset(
+    [
+        "user",
+        "users",
+        "uid",
+        "recipient",
+        "recipients",
+        "to",
+        "target",
+        "member",
+        "account",
+        "owner",
+        "subject",
+        "principal",
+        "room",
+        "group",
+        "topic",
+        "topics",
+        "channel",
+        "destination",
+        "username",
+    ]
+)
+EVENTS = frozenset(
+    [
+        "event",
+        "message",
+        "msg",
+        "payload",
+        "data",
+        "body",
+        "content",
+        "envelope",
+        "item",
+        "frame",
+        "update",
+        "notification",
+        "packet",
+        "text",
+        "events",
+    ]
+)
+CONNECTIONS = frozenset(
+    [
+        "connection",
+        "connections",
+        "socket",
+        "sockets",
+        "websocket",
+        "websockets",
+        "client",
+        "clients",
+        "subscriber",
+        "subscribers",
+        "session",
+        "sessions",
+        "listener",
+        "listeners",
+        "peer",
+        "peers",
+        "queue",
+        "queues",
+        "channel",
+        "channels",
+        "member",
+        "members",
+        "participants",
+        "room",
+        "rooms",
+        "ws",
+        "conns",
+        "transports",
+        "consumers",
+        "callbacks",
+        "pool",
+    ]
+)
+SENDS = frozenset(
+    [
+        "send",
+        "send_json",
+        "send_text",
+        "send_bytes",
+        "send_str",
+        "send_message",
+        "sendall",
+        "asend",
+        "put",
+        "put_nowait",
+        "write",
+        "write_message",
+        "emit",
+        "push",
+        "publish",
+        "notify",
+        "deliver",
+        "enqueue",
+    ]
+)
+_FAMILY = re.compile(
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message|announce|tell|fan_?out)"
+    r"(_|$)"
+)
+_STRONG = re.compile(
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message)(_\w+)*_"
+    r"(user|users|room|group|recipient|member|account|topic)s?($|_)|^(group_send|notify_user)$"
+)
+_PASSING = re.compile(
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
+)
+_HANDING = re.compile(r"send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch")
+_ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
+
+
+def _plain(name: str) -> str:
+    name = name.lower().strip("_")
+    for ending in ("_id", "_ids", "_key", "_name", "_context", "id"):
+        if name.endswith(ending) and len(name) > len(ending) + 1:
+            return name[: -len(ending)].rstrip("_")
+    return name
+
+
+def says_user(name: str) -> bool:
+    """Whether `name` is a user's, or of what stands for users: a room, a topic, an account."""
+    plain = _plain(name)
+    return plain in USERS or plain.rpartition("_")[2] in USERS - {"to", "channel", "target"}
+
+
+def says_event(name: str) -> bool:
+    plain = name.lower().strip("_")
+    return plain in EVENTS or plain.rpartition("_")[2] in EVENTS
+
+
+def says_connections(name: str) -> bool:
+    return any(part in CONNECTIONS for part in name.lower().strip("_").split("_"))
+
+
+def is_family(name: str) -> bool:
+    """Whether a function of this name may be meant to bring an event to somebody."""
+    return bool(_FAMILY.search(name.lower())) and not _ELSEWHERE.search(name.lower())
+
+
+def is_strong(name: str) -> bool:
+    """Whether the name alone says: to a user."""
+    return bool(_STRONG.search(name.lower()))
+
+
+def passes_on(name: str) -> bool:
+    return bool(_PASSING.search(name.lower().strip("_"))) and not _ELSEWHERE.search(name.lower())
+
+
+def hands_over(name: str) -> bool:
+    return bool(_HANDING.search(name.lower()))

@@ -1,0 +1,74 @@
+"""Real systems, in several languages and processes: the leak is found, and the correct form accused of nothing.
+
+Each leak needs two users at the same time. Both forms of a system are examined at the same time.
+"""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from live_servers.starting import SECRET, django_channels, node_ws, redis_fan_out
+
+from crosstalk.auth.configured import configured
+
+SYSTEMS = {"Node ws": node_ws, "Redis fan-out": redis_fan_out, "Django Channels": django_channels}
+LOG_IN = {"CROSSTALK_JWT_SECRET": SECRET}
+
+
+def judged(url):
+    from crosstalk.live import Plan, examine, plan
+    from crosstalk.profile import Profile
+
+    made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0))
+    return examine(
+        Plan(made.profile, made.url, made.users, configured("jwt", environ=LOG_IN), made.cause, made.grammar)
+    )
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def verdicts(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("system")
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as threads:
+        urls = [stack.enter_context(SYSTEMS[request.param](folder, variant)) for variant in ("correct", "leaky")]
+        yield dict(zip(("correct", "leaky"), threads.map(judged, urls), strict=True))
+
+
+def check(verdict, name):
+    return next(check for check in verdict.checks if check.name == name)
+
+
+def test_the_correct_form_is_accused_of_nothing(verdicts):
+    verdict = verdicts["correct"]
+    assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
+    assert check(verdict, "isolation").opportunities > 100
+    assert check(verdict, "golden_path").opportunities > 8
+    assert all(control.caught for control in verdict.controls)
+
+
+def test_the_leak_is_found(verdicts):
+    isolation = check(verdicts["leaky"], "isolation")
+    assert verdicts["leaky"].verdict == isolation.verdict == "fail"
+    assert any(len(set(violation.users)) == 2 for violation in isolation.violations)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_who_must_not_get_in_does_not(system, tmp_path):
+    from crosstalk.auth.examination import examine_refusals
+    from crosstalk.auth.ground import Site
+    from crosstalk.auth.redaction import Redactor
+    from crosstalk.auth.refusals import demanded
+
+    with SYSTEMS[system](tmp_path, "correct") as url:
+        found = configured("jwt", environ=LOG_IN)
+        verdict, attempts = asyncio.run(
+            examine_refusals(
+                Site(url, patience=0.6),
+                found.authenticator,
+                demanded("default"),
+                redactor=Redactor(found.secrets),
+                at_once=10,
+            )
+        )
+    assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
+    assert verdict.checks[0].opportunities == len(attempts.attempts) >= 14

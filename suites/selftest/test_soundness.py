@@ -1,0 +1,307 @@
+"""What may look like a defect and is none; beside each, the defect that it nearly is, which is still told."""
+
+import asyncio
+import contextlib
+import json
+from itertools import islice
+
+import pytest
+
+from crosstalk.checks import CHECKS
+from crosstalk.examination import examine, explore, open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish
+from crosstalk.scenarios.stage import perform
+
+
+class Hub:
+    """The least: a list of sockets a user, sent to one after another, each only while it is listed."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            if websocket in self.sockets[user_id]:
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_json(event)
+
+
+def causes(examination, seed=1, runs=1_500):
+    """All that the checks say in so many explored runs."""
+    return {
+        (check, violation.cause)
+        for run in islice(explore(examination, seed), runs)
+        for check, result in run.results.items()
+        for violation in result.violations
+    }
+
+
+# -- sends that were scheduled before the disconnect ---------------------------------------------------------------
+
+
+class Gathering(Hub):
+    async def broadcast_to_user(self, user_id, event):
+        sends = [websocket.send_json(event) for websocket in self.sockets.get(user_id, ())]
+        await asyncio.gather(*sends, return_exceptions=True)
+
+
+class GatheringInTurn(Hub):
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            await asyncio.gather(websocket.send_json(event), return_exceptions=True)
+
+
+def test_a_task_of_gather_that_starts_right_after_a_disconnect_is_no_ghost():
+    assert not causes(open_target(Gathering))
+
+
+def test_a_send_that_waited_for_another_one_is_a_ghost():
+    assert ("ghost", "ghost") in causes(open_target(GatheringInTurn))
+
+
+# -- a socket that stalls under its next user ----------------------------------------------------------------------
+
+
+def handed_on(stage):
+    """Alice's publish waits for the socket that bob has by the time it stalls."""
+    kiosk = stage.connect("alice")
+    stage.hold(kiosk)
+    stage.start_publish("alice")
+    stage.settle()
+    stage.disconnect(kiosk)
+    stage.stall(stage.connect("bob", reuse=kiosk))
+
+
+def blocking_of(make):
+    examination = open_target(make)
+    history = perform(handed_on, ("alice", "bob", "carol"), examination.factory, examination.adapter)
+    return {violation.users for violation in CHECKS["blocking"](history).violations}
+
+
+def test_who_had_the_stalled_socket_before_may_wait_for_it():
+    assert blocking_of(Hub) == set()
+
+
+class OneLock(Hub):
+    def __init__(self):
+        super().__init__()
+        self.lock = asyncio.Lock()
+
+    async def broadcast_to_user(self, user_id, event):
+        async with self.lock:
+            await super().broadcast_to_user(user_id, event)
+
+
+def test_who_never_had_it_may_not():
+    assert blocking_of(OneLock) == {("carol",)}
+
+
+# -- workers of the broadcaster's own ------------------------------------------------------------------------------
+
+
+class Pool(Hub):
+    """So many workers, started one by one as they are needed; they do nothing and never end."""
+
+    def __init__(self, most=4):
+        super().__init__()
+        self.most = most
+        self.workers = []
+
+    async def connect(self, user_id, websocket):
+        if len(self.workers) < self.most:
+            self.workers.append(asyncio.create_task(self.work()))
+        await super().connect(user_id, websocket)
+
+    async def work(self):
+        await asyncio.Event().wait()
+
+
+def test_a_pool_of_workers_may_stay():
+    assert not causes(open_target(Pool))
+
+
+def test_a_worker_for_each_connection_may_not():
+    verdict = examine(open_target(lambda: Pool(most=10**9)), seconds=20, schedules=200, checks=("cleanup",))
+    assert "tasks Pool.work" in {violation.cause for violation in verdict.checks[0].violations}
+
+
+class RacyJanitor(Hub):
+    """One janitor; two, when two users come at the same time and the first waits to be greeted."""
+
+    def __init__(self):
+        super().__init__()
+        self.janitor = None
+
+    async def connect(self, user_id, websocket):
+        if self.janitor is None:
+            try:
+                await websocket.send_json({"type": "connection_established"})
+            finally:
+                self.janitor = asyncio.create_task(asyncio.Event().wait())
+        await super().connect(user_id, websocket)
+
+
+def test_a_second_janitor_by_a_race_may_not():
+    assert any(check == "cleanup" for check, _ in causes(open_target(RacyJanitor)))
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------
+
+
+class Full(Exception):
+    pass
+
+
+class Limited(Hub):
+    most = 40
+
+    async def connect(self, user_id, websocket):
+        if sum(map(len, self.sockets.values())) >= self.most:
+            raise Full(user_id)
+        await super().connect(user_id, websocket)
+
+
+def test_a_full_house_may_refuse():
+    examination = open_target(Limited)
+    wide = [run for run in islice(explore(examination, family="wide"), 6)]
+    assert any(call.error.startswith("Full") for run in wide for call in run.history.calls)
+    assert not [v for run in wide for result in run.results.values() for v in result.violations]
+
+
+class Unfriendly(Limited):
+    most = 1
+
+
+def test_an_empty_house_may_not():
+    assert any(check == "crash" for check, _ in causes(open_target(Unfriendly), runs=300))
+
+
+# -- events kept by reference --------------------------------------------------------------------------------------
+
+
+class ByReference:
+    def __init__(self):
+        self.queues = {}
+
+    def subscribe(self, user_id):
+        queue = asyncio.Queue()
+        self.queues.setdefault(user_id, []).append(queue)
+        return queue
+
+    def unsubscribe(self, user_id, queue):
+        self.queues[user_id].remove(queue)
+
+    async def publish(self, user_id, event):
+        for queue in self.queues.get(user_id, ()):
+            queue.put_nowait(event)
+
+
+def test_the_publishers_object_may_be_kept_and_is_noted():
+    verdict = examine(open_target(ByReference), seconds=20, schedules=600)
+    assert verdict.verdict == "pass"
+    assert any("snapshot=yes" in note for note in verdict.notes)
+
+
+def test_unless_a_snapshot_is_promised():
+    examination = open_target(ByReference, guarantees=Guarantees(snapshot=True))
+    verdict = examine(examination, seconds=20, schedules=600, checks=("integrity",))
+    assert verdict.verdict == "fail"
+    assert not verdict.notes
+
+
+def test_no_note_of_a_broadcaster_that_sends_at_once():
+    assert not examine(open_target(Hub), seconds=20, schedules=50).notes
+
+
+# -- heartbeats ----------------------------------------------------------------------------------------------------
+
+
+class Heartbeats(Hub):
+    def __init__(self):
+        super().__init__()
+        self.beats = {}
+
+    async def connect(self, user_id, websocket):
+        await super().connect(user_id, websocket)
+        self.beats[websocket] = asyncio.create_task(self.beat(websocket))
+
+    async def beat(self, websocket):
+        while True:
+            await asyncio.sleep(5.0)
+            try:
+                await websocket.send_json({"type": "ping"})
+            except (RuntimeError, ConnectionError):
+                return
+
+    async def disconnect(self, user_id, websocket):
+        self.beats.pop(websocket).cancel()
+        await super().disconnect(user_id, websocket)
+
+
+def test_a_program_cut_short_by_heartbeats_is_ended_all_the_same():
+    examination = open_target(Heartbeats)
+    found = [v for run in islice(explore(examination, family="long"), 12) for v in run.results["cleanup"].violations]
+    assert not found
+
+
+# -- readers -------------------------------------------------------------------------------------------------------
+
+
+class Streams:
+    """Connecting gives an async generator; disconnecting closes it, as a handler that has left its loop may."""
+
+    def __init__(self):
+        self.queues = {}
+
+    async def subscribe(self, user_id):
+        queue = asyncio.Queue()
+        self.queues.setdefault(user_id, []).append(queue)
+        return self.read(user_id, queue)
+
+    async def read(self, user_id, queue):
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self.queues[user_id].remove(queue)
+
+    async def unsubscribe(self, user_id, stream):
+        await stream.aclose()
+
+    async def publish(self, user_id, event):
+        for queue in self.queues.get(user_id, ()):
+            queue.put_nowait(dict(event))
+
+
+def test_a_stream_may_be_closed_by_the_disconnect():
+    # one whose generator never began is never cleaned up, by Python's own rule: such programs are left out here
+    program = Program(
+        ("alice", "bob"),
+        (0, 1),
+        ((Connect(0), Connect(1), Publish(0), Publish(1), Disconnect(0)), (Publish(0), Publish(1), Disconnect(1))),
+    )
+    examination = open_target(Streams)
+    for place in range(12):
+        for choice in range(4):
+            history = examination.play(program, (*(0,) * place, choice))
+            assert not [v for check in CHECKS.values() for v in check(history).violations]
+
+
+@pytest.mark.parametrize("method", ["send_str", "send_text", "send_json", "send"])
+def test_each_librarys_name_for_sending(method):
+    class Sender(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                await getattr(websocket, method)(event if method == "send_json" else json.dumps(event))
+
+    program = Program(("alice", "bob"), (0, 1), ((Connect(0), Publish(0), Drop(0)),))
+    history = open_target(Sender).play(program)
+    assert len(history.send_start) == 2  # the publish, and the probe that fails
+    assert history.frames[history.send_frame[0]].content == 0

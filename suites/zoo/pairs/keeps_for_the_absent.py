@@ -1,0 +1,87 @@
+"""NEW keeps the events of a user without connections, and gives them to the next."""
+
+import asyncio
+import copy
+
+DIFFERENCE = "replay"
+
+
+class Registry:
+    """Each user's connections in the order in which they came."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        mine = self.sockets.get(user_id, [])
+        if websocket in mine:
+            mine.remove(websocket)
+        if not mine:
+            self.sockets.pop(user_id, None)
+
+    async def broadcast_to_user(self, user_id, event):
+        reached = 0
+        for websocket in list(self.sockets.get(user_id, ())):
+            if websocket not in self.sockets.get(user_id, ()):
+                continue
+            try:
+                await websocket.send_json(event)
+            except (RuntimeError, ConnectionError):
+                continue
+            reached += 1
+        return reached
+
+
+class Link:
+    def __init__(self, user_id, websocket):
+        self.user_id = user_id
+        self.websocket = websocket
+        self.live = True
+
+
+class Service:
+    """All connections in one list; sends of one event run together."""
+
+    def __init__(self):
+        self.links = []
+        self.kept = {}
+
+    async def register(self, websocket, user_id):
+        link = Link(user_id, websocket)
+        while self.kept.get(user_id):
+            await self._send(link, self.kept[user_id].pop(0))
+        self.links.append(link)
+
+    async def unregister(self, websocket, user_id):
+        for link in self.links:
+            if link.websocket is websocket and link.user_id == user_id:
+                link.live = False
+        self.links = [link for link in self.links if link.live]
+
+    async def send_to_user(self, user_id, message):
+        links = [link for link in self.links if link.user_id == user_id]
+        if not links:
+            self.kept.setdefault(user_id, []).append(copy.deepcopy(message))
+            self.kept[user_id] = self.kept[user_id][-10:]
+        sent = await asyncio.gather(*(self._send(link, message) for link in links))
+        return sum(sent)
+
+    async def _send(self, link, message):
+        if not link.live:
+            return False
+        try:
+            await link.websocket.send_json(message)
+        except (RuntimeError, ConnectionError):
+            return False
+        return True
+
+
+def create_old():
+    return Registry()
+
+
+def create_new():
+    return Service()
