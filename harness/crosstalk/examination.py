@@ -100,7 +100,7 @@ class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
     `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
-    run; `exempt` says which checks can't be judged on this target, and why.
+    run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own.
     """
 
     target: str
@@ -115,6 +115,7 @@ class Examination:
     patience: float = 0.0
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -446,7 +447,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
-            growing = self._census()
+            growing = self._census() if any(control.caught for control in known) else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
             self._minimise()
@@ -502,10 +503,13 @@ class _Explorer:
 
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
+        blocked = any("kept the thread" in crash for crash in run.history.crashes)
         for check, result in run.results.items():
             for violation in result.violations:
                 if violation.cause == "frames were sent" and _leaks(run):
                     continue  # whoever sends everything to everybody sends too much
+                if violation.cause == "never quiet" and blocked:
+                    continue  # a run that is broken off is not quiet either
                 if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
                     return False
         return True
@@ -614,7 +618,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 

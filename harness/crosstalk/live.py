@@ -145,8 +145,3 @@ def demonstration(wanted: bool) -> Iterator[tuple[str, str] | None]:
     secret = secrets.token_hex(32)
     with running(secret) as url:
         yield url, secret
-
-
-def written(verdict: Verdict) -> bytes:
-    """What verdict.json holds."""
-    return msgspec.json.format(msgspec.json.encode(verdict), indent=2)

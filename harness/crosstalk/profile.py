@@ -38,6 +38,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     faults: whether users reset connections, fall silent and read slowly. origin: the Origin header.
     open-seconds: how long opening a connection may take.
     ca-file: further certificate authorities. message-bytes: the largest message. compression: permessage-deflate.
+    refusals: a preset of what must not get in. must: another demand on one of them, by its name. subscribe: the message
+    that subscribes to the channel of {user}. patience: seconds that an answer to one of them may take, leeway: seconds
+    that tokens may outlive their end.
     allow-hosts: hosts that may be connected to, beside loopback.
     max-users, max-duration, max-rate, max-connect-rate: the budget that nothing may exceed.
     """
@@ -65,6 +68,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     ca_file: str = ""
     message_bytes: int = 1 << 20
     compression: bool = False
+    refusals: Literal["default", "strict", "none"] = "default"
+    must: dict[str, str] = {}
+    subscribe: str = ""
+    patience: float = 2.0
+    leeway: float = 5.0
     allow_hosts: tuple[str, ...] = ()
     max_users: int = 5_000
     max_duration: float | str = "24h"
@@ -180,6 +188,8 @@ def _within(made: Profile) -> None:
         raise ProfileError(f"success is a share of 0 to 1, and {made.success:g} is none")
     if min(made.run_seconds, made.open_seconds) <= 0 or made.latency_limit < 0:
         raise ProfileError("run-seconds, open-seconds and latency-limit are seconds, and not below 0")
+    if not 0.05 <= made.patience <= 60 or not 0 <= made.leeway <= 600:
+        raise ProfileError("patience is 0.05 to 60 seconds, and leeway 0 to 600")
     if made.message_bytes < 125:
         raise ProfileError("message-bytes is the largest message that is received: give 125 or more")
 

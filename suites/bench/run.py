@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from sidebyside import Row, table
 
-SCRIPTS = ("pipeline", "against_detangle", "drawing", "scale", "checks_alone", "live_receive")
+SCRIPTS = ("pipeline", "against_detangle", "drawing", "scale", "checks_alone", "live_receive", "reports")
 HERE = Path(__file__).parent
 
 

@@ -19,16 +19,21 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def listening(command: list[str], port: int, folder: Path, seconds: float = 30) -> Iterator[None]:
-    """Run `python COMMAND` until the block ends; AssertionError, with what it printed, when it doesn't listen."""
+def listening(
+    command: list[str], port: int, folder: Path, seconds: float = 30, program: str = sys.executable, **environment: str
+) -> Iterator[None]:
+    """Run `python COMMAND` until the block ends; AssertionError, with what it printed, when it doesn't listen.
+
+    `program` is what to run instead of Python, `environment` adds to this process's own.
+    """
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *command],
+            [program, *command],
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
         try:
             ends = time.monotonic() + seconds

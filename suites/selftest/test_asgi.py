@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstalk.examination import examine, open_target
+from crosstalk.examination import examine, find, open_target
 from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.targets.loader import TargetError
 
@@ -301,6 +301,13 @@ def test_publishing_that_never_works(refusal, own, words):
     assert refusal(own).startswith(words)
 
 
+def test_an_application_that_blocks_the_thread_is_a_violation(opened):
+    examination = opened("async def take(user, body, receive):\n    while True: pass\n")
+    blocked = find(play(examination, Publish(0)), "crash", "kept the thread")
+    assert blocked is not None
+    assert "publish of 'alice' kept the thread for 3 s without awaiting" in blocked.message
+
+
 def test_an_answer_that_is_an_error_is_a_violation_unless_the_user_is_absent(opened):
     absent = "\nasync def take(user, body, receive):\n    if user not in sockets: return 404\n" + (
         "    await tell(user, json.loads(body))\n    return 200\n"
@@ -310,6 +317,12 @@ def test_an_answer_that_is_an_error_is_a_violation_unless_the_user_is_absent(ope
     history = play(opened(present.replace("> 1", "> 2")), *TWO, Connect(2), users=("a", "b", "c"), devices=(0, 1, 2))
     probe = calls(history, "publish")[0]
     assert ("was answered 503" in probe.error, probe.excused) == (True, False)
+
+
+def test_where_nothing_asked_for_can_be_judged_nothing_is_run(opened):
+    verdict = judged(opened(), checks=("truthful_count",))
+    assert verdict.explored.schedules == 0
+    assert verdict.checks[0].reason == "not applicable: an HTTP answer is no count of connections"
 
 
 def test_events_may_be_caused_by_a_callable(opened):

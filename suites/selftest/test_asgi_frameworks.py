@@ -47,7 +47,7 @@ def test_a_correct_application_passes(framework, schedules):
 
 @pytest.mark.parametrize("framework", REACHED)
 def test_a_leak_that_needs_two_users_is_found_and_replays_from_its_token(framework):
-    verdict = examine(opened(framework, "wrong"), seed=3, schedules=600, seconds=12, checks=("isolation",))
+    verdict = examine(opened(framework, "wrong"), seed=3, schedules=600, seconds=8, checks=("isolation",))
     (check,) = verdict.checks
     assert check.verdict == "fail", check.reason
     for leak in check.violations:
@@ -58,3 +58,10 @@ def test_a_leak_that_needs_two_users_is_found_and_replays_from_its_token(framewo
         again = open_target(example.target, names=example.names, guarantees=guarantees)
         history, _ = again.run(example.program, Replay(example.tape))
         assert find(history, "isolation", example.cause).message == leak.message
+
+
+def test_synchronous_consumers_of_channels_share_one_thread():
+    """Channels runs them all in one thread, so that a send that a stalled client keeps waiting holds up everybody."""
+    verdict = examine(opened("channels", "synchronous"), seed=3, schedules=100, seconds=6)
+    violated = {check.name for check in verdict.checks if check.violations}
+    assert violated == {"blocking"}

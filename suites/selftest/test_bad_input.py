@@ -227,7 +227,7 @@ def test_what_is_only_odd_passes(case, tmp_path):
     done = check(PASSES[case], tmp_path)
     text = said(done)
     assert done.returncode == 0, text[-4000:]
-    assert done.stdout.rstrip().splitlines()[-1] == "verdict: pass for ws.py:Bad", text[-4000:]
+    assert "verdict: pass for ws.py:Bad" in done.stdout.splitlines(), text[-4000:]
 
 
 UNKNOWN = {

@@ -12,8 +12,10 @@ SERVED = Answer("open", frames=("{type=ping}", *PROOF), seconds=1.0)
 DENIED = Answer("refused", status=401)
 
 
-def attempt(answer, *, must="refused", allowed=SERVED, proof=PROOF, owner=""):
-    return Attempt("expired", "an expired token", must, "alice", "GET / HTTP/1.1", allowed, answer, proof, owner)
+def attempt(answer, *, must="refused", allowed=SERVED, proof=PROOF, echoes=(), owner=""):
+    return Attempt(
+        "expired", "an expired token", must, "alice", "GET / HTTP/1.1", allowed, answer, proof, echoes, owner
+    )
 
 
 def outcome(answer, **given):
@@ -142,11 +144,19 @@ def test_an_answer_in_the_right_frames_that_says_no_lets_nobody_in():
     assert outcome(chatty, allowed=chatty) == "let in"
 
 
-def test_where_good_users_hear_themselves_so_must_who_is_let_in():
-    echoing = heard(("alice", "alice"))
-    assert outcome(heard(), allowed=echoing) is None
-    assert outcome(heard(("alice", "alice")), allowed=echoing) == "let in"
-    assert outcome(heard(("alice", "alice")), allowed=heard()) == "let in"
+def test_where_good_users_get_their_words_back_so_must_who_is_let_in():
+    started, completed = PROOF[0], "{type=agent_completed}"
+    echoing = Answer("open", frames=(*PROOF, completed), echoed=(started, completed))
+    given = {"allowed": echoing, "echoes": (started, completed)}
+    # one of the frames is enough: runs differ
+    assert outcome(Answer("open", frames=(started,), echoed=(started,)), **given) == "let in"
+    assert outcome(Answer("open", frames=(*PROOF, completed)), **given) is None
+    assert outcome(Answer("open", frames=PROOF, echoed=("{type=error}",)), **given) is None
+    assert outcome(Answer("open", frames=(DENIAL, started), echoed=(started,)), **given) is None
+    # and a control that was answered in another way than before was served all the same
+    other = Answer("open", frames=(completed,), echoed=(completed,))
+    assert outcome(DENIED, allowed=other, echoes=(started, completed)) == "kept out"
+    assert outcome(DENIED, allowed=Answer("open", frames=PROOF), echoes=(started,)) is None
 
 
 def test_opportunities_violations_and_what_stays_open_are_counted():
@@ -212,6 +222,6 @@ def test_one_defect_is_listed_once():
     check_verdict, _ = judged(Attempts("ws://server/", (attempt(SERVED), attempt(SERVED))))
     assert len(check_verdict.violations) == 1
     assert check_verdict.violations[0].timeline == (
-        "GET / HTTP/1.1\n-> open after 1.0 s and sent frames of 3 kinds\n"
-        "good credentials, just before: open after 1.0 s and sent frames of 3 kinds"
+        "   GET / HTTP/1.1\n   -> open after 1.0 s and answered with frames of 3 kinds\n"
+        "   good credentials, just before: open after 1.0 s and answered with frames of 3 kinds"
     )

@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 from verdicts import made
 
+from crosstalk.checks import CHECKS
 from crosstalk.cli import cli
 from crosstalk.model.verdict import CheckVerdict
 from crosstalk.reporting import journal
 from crosstalk.reporting.evidence import BadEvidence, bundle, verify
 from crosstalk.reporting.frameworks import FRAMEWORKS, HIPAA
-from crosstalk.reporting.rules import RULES
 
 MOMENT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 replaced = msgspec.structs.replace
@@ -27,7 +27,7 @@ replaced = msgspec.structs.replace
 
 def verdict(**outcomes):
     """A verdict in which every check passed but those given: an outcome, or None for a check that was not run."""
-    checks = {name: "pass" for name in RULES} | outcomes
+    checks = {name: "pass" for name in CHECKS} | outcomes
     return replaced(
         made(0),
         verdict="pass",
@@ -62,6 +62,7 @@ def test_a_control_is_supported_only_by_all_of_its_checks(tmp_path):
             ({"ownership": None}, "not shown"),
             ({"isolation": "fail", "ghost": "unknown"}, "contradicted"),
             ({"crash": "fail"}, "supported in part"),  # it bears on another control
+            ({"authentication": "fail"}, "supported in part"),
         ]
     ):
         written(tmp_path / str(number), verdict(**outcomes))
@@ -286,3 +287,8 @@ def test_what_cannot_be_made_is_said_in_one_sentence(tmp_path, monkeypatch, argu
     done = CliRunner().invoke(cli, ["evidence", *arguments])
     assert done.exit_code == 2
     assert words in done.stderr and done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1
+
+
+def test_authentication_that_was_examined_is_claimed(tmp_path):
+    written(tmp_path / "e", verdict(authentication="pass"))
+    assert states(tmp_path / "e")["164.312(d)"] == "supported in part"

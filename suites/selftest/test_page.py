@@ -10,7 +10,8 @@ import pytest
 from verdicts import examined, made
 
 from crosstalk.model.bound import upper_bound
-from crosstalk.model.verdict import CheckVerdict, Verdict
+from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
+from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
 from crosstalk.reporting.page import lead, page
 
 
@@ -51,6 +52,7 @@ def test_a_stranger_reads_who_received_whose_event_and_why():
     assert re.search(r"sent at .*everybody_when_absent\.py:24 in Hub\.broadcast_to_user", words)
     assert "No user is ever sent what belongs to another user." in words
     assert f"crosstalk replay {violation.replay}" in words
+    assert re.search(r"> +24 +await websocket\.send_json\(event\)", words)
 
 
 def test_it_is_made_of_verdict_json_alone():
@@ -76,10 +78,15 @@ def test_nothing_is_loaded_from_elsewhere_and_only_its_own_script_may_run():
     assert "url(" not in text and "@import" not in text
 
 
-def test_a_hundred_violations_stay_under_a_megabyte():
-    text = page(made(100, ("alice", "bob", "carol"), arrivals=6, sample="x" * 400))
+@pytest.mark.parametrize(("users", "arrivals"), [(3, 6), (50, 200)])
+def test_a_hundred_violations_stay_under_a_megabyte(users, arrivals):
+    text = page(made(100, tuple(f"user{n}" for n in range(users)), arrivals=arrivals, sample="x" * 400))
     assert len(text.encode()) < 1_000_000
-    assert Reader(text).words.count("Play it again, exactly") == 100
+    read = Reader(text)
+    assert read.words.count("Play it again, exactly") == 100
+    drawn, undrawn = text.count('aria-label="Timeline of the failing run"'), read.words.count("Not drawn here")
+    assert drawn + undrawn == 100 and drawn >= 20
+    assert "what the users do is enough" not in read.words  # each has a run that keeps the rule, shown or not
 
 
 def test_more_than_are_drawn_are_counted():
@@ -140,3 +147,24 @@ def test_the_bound_is_the_exact_one_for_no_events(n, bound):
     assert upper_bound(n) == pytest.approx(bound, rel=0.01)
     if n:
         assert (1 - upper_bound(n)) ** n == pytest.approx(0.05, rel=1e-6)
+
+
+def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
+    plain = made(1)
+    command = "crosstalk smoke ws://127.0.0.1:9/ws --seed 7"
+    seen = Sighting(4.25, 2, "{redacted}", 3, 5, 4, 2, command)
+    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    live = LiveFigures(
+        50, 9, 100, 200, 3_000, {"canary": 2_900}, {"ping": 100}, 300, {"<b>refused</b>": 3},
+        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505),
+    )  # fmt: skip
+    checks = (CheckVerdict("isolation", "fail", 10, (found,)),)
+    read = Reader(page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live)))
+    assert "50 users, 100 connections, 200 runs and 3,000 deliveries" in read.words and "99.00% succeeded" in read.words
+    assert "canary (2,900); 100 could not be told" in read.words and "<b>refused</b> (3)" in read.words
+    assert "250.5 ms" in read.words and "opening of a connection" not in read.words
+    assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
+    assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
+    assert "the timeline" in read.words and "{redacted}" in read.words
+    assert "seen as it is shown" in read.words and "confirmed by playing" not in read.words
+    assert "confirmed by playing it again" in Reader(page(plain)).words

@@ -9,6 +9,7 @@ from verdicts import examined, made, scene
 
 from crosstalk.model.scene import Act, Culprit
 from crosstalk.reporting.picture import LANES, ROWS, picture
+from crosstalk.reporting.sentences import story
 
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = "'bob' was sent an event that belongs to 'alice'"
@@ -55,6 +56,14 @@ def test_the_text_alternative_tells_the_story():
     assert "An event (agent_started) for alice is published: event #0." in told
     assert "HERE: Event #0 of alice is sent to bob/1 (socket 1), which is bob's connection." in told
     assert svg.get("role") == "img"
+
+
+def test_the_story_says_that_the_owner_had_no_connection():
+    whole = scene()
+    left = msgspec.structs.replace(whole.connections[0], leaving=5, left=6)
+    for connections, said in (((left, whole.connections[1]), True), (whole.connections, False)):
+        told = story(msgspec.structs.replace(whole, connections=connections), "isolation", WORDS)
+        assert any("which is bob's connection; alice has no open connection then." in line for line in told) is said
 
 
 @pytest.mark.parametrize("count", [2, 6, 7, 50])

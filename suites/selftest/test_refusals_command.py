@@ -12,7 +12,7 @@ from listening import free_port, listening
 
 SECRET = "a shared secret of some length, as it should be"
 AUTH = "jwt claims.aud=chat claims.iss=https://issuer.example"
-QUICK = ("--patience", "0.5", "--rate", "0")
+QUICK = ("--patience", "0.5", "--connect-rate", "400")
 SERVER = """
 import asyncio, sys
 sys.path.insert(0, {folder!r})
@@ -59,7 +59,8 @@ def test_a_server_that_refuses_passes(tmp_path):
 def test_a_hole_fails_with_the_request_and_without_a_secret(tmp_path):
     with server(tmp_path, "ignores aud") as url:
         done = crosstalk(url, "--auth", AUTH, *QUICK, cwd=tmp_path)
-        allowed = crosstalk(url, "--auth", AUTH, "--must", "wrong audience=allowed", *QUICK, cwd=tmp_path)
+        few = ("--preset", "none", "--must", "garbage=refused", "--must", "wrong audience=allowed")
+        allowed = crosstalk(url, "--auth", AUTH, *few, *QUICK, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "was let in with a token for another audience, and served like a good user" in done.stdout
     assert "   Authorization: Bearer [redacted]" in done.stdout
@@ -73,9 +74,9 @@ def test_a_hole_fails_with_the_request_and_without_a_secret(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "secret", "says"),
     [
-        (("http://127.0.0.1/",), SECRET, "'http://127.0.0.1/' is no WebSocket URL: give ws://HOST/PATH"),
-        (("ws://[/",), SECRET, "'ws://[/' is no WebSocket URL"),
-        (("wss://example.com/ws",), SECRET, "say --allow-host example.com if it is yours"),
+        (("http://127.0.0.1/",), SECRET, "ws://"),
+        (("ws://[/",), SECRET, "URL"),
+        (("wss://example.com/ws",), SECRET, "add --allow-host example.com"),
         (("ws://127.0.0.1:1/",), "", "HS256 tokens need a key: set CROSSTALK_JWT_SECRET"),
         (("ws://127.0.0.1:1/", "--auth", "saml"), SECRET, "--auth: 'saml' is no kind of log-in"),
         (("ws://127.0.0.1:1/", "--must", "tokens=refused"), SECRET, "'tokens' is no refusal: give one of no token,"),
@@ -88,6 +89,37 @@ def test_what_cannot_be_tried_is_said_in_one_sentence(arguments, secret, says, t
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1 and says in done.stderr
     assert not (tmp_path / "reports").exists()
+
+
+PROFILE = """
+auth = {{ kind = "jwt", claims = {{ aud = "chat", iss = "https://issuer.example" }} }}
+url = "{url}"
+subscribe = '{{"type":"subscribe","channel":"user:{{user}}"}}'
+users = ["alice", "bob"]
+patience = 0.4
+refusals = "none"
+must = {{ garbage = "upgrade", "other's channel" = "refused", "wrong audience" = "properly" }}
+"""
+
+
+def test_a_profile_says_all_of_it_and_the_command_line_adds(tmp_path):
+    with server(tmp_path, "subscribes to any channel") as url:
+        (tmp_path / "staging.toml").write_text(PROFILE.format(url=url))
+        done = crosstalk("--profile", "staging.toml", cwd=tmp_path)
+        allowed = crosstalk("--profile", "staging.toml", "--must", "other's channel=allowed", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "'alice' was sent what belongs to 'bob': a subscription to another user's channel by name" in done.stdout
+    again = next(line for line in done.stdout.splitlines() if line.startswith("again: "))
+    assert again.endswith("--profile staging.toml --preset none --must 'other'\"'\"'s channel=refused'")
+    assert allowed.returncode == 0, allowed.stdout + allowed.stderr
+    verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
+    assert verdict["checks"][0]["opportunities"] == 2
+
+
+def test_the_demonstration_refuses_who_must_not_get_in(tmp_path):
+    done = crosstalk("--patience", "0.5", cwd=tmp_path, secret="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verdict: pass for the demonstration application" in done.stdout
 
 
 def test_another_key_than_the_servers_is_said(tmp_path):

@@ -1,20 +1,35 @@
 """Replays that teach: told in steps and sentences, stopped in pdb at the wrong frame, and honest about what changed."""
 
+import contextlib
 import re
 import subprocess
 import sys
 import zlib
 from base64 import urlsafe_b64encode
+from types import SimpleNamespace
 
 import msgspec
 import pytest
-from verdicts import ZOO, examined
+from click.testing import CliRunner
+from verdicts import ZOO, examined, made
 
+from crosstalk.cli import cli
+from crosstalk.model.live_figures import Sighting
+from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule
 from crosstalk.scenarios.token import read, write
 
 
-def crosstalk(*arguments, cwd, typed=""):
-    line = [sys.executable, "-W", "error", "-c", "from crosstalk.cli import main; main()", *arguments]
+def crosstalk(*arguments, cwd):
+    """The command, typed in the folder `cwd`."""
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(cli, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+
+def debugged(token, cwd, typed):
+    """`replay --debug` in a process of its own, since pytest has its own idea of pdb."""
+    line = [sys.executable, "-W", "error", "-c", "from crosstalk.cli import main; main()", "replay", token, "--debug"]
     return subprocess.run(line, cwd=cwd, input=typed, capture_output=True, text=True, timeout=120)
 
 
@@ -57,12 +72,13 @@ def test_in_steps_with_where_everybody_stands(tmp_path):
     owner, receiver = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users
     assert re.search(rf"{receiver}: {receiver}/\d open on socket 0, waiting for the answer to #\d", done.stdout)
     assert re.search(rf"{owner}: (publish|probe) of #\d not returned", done.stdout)
+    assert re.search(rf"1\. {receiver} connects on .*\n(?:.*\n)??       {receiver}: {receiver}/\d open", done.stdout)
     assert ">> The frame was sent at" in done.stdout
 
 
 def test_the_debugger_stops_in_the_frame_that_sends_the_wrong_frame(tmp_path):
     typed = "p ('here', user_id, event['user_id'])\nw\nc\n"
-    done = crosstalk("replay", token(*LEAK), "--debug", cwd=tmp_path, typed=typed)
+    done = debugged(token(*LEAK), tmp_path, typed)
     owner = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users[0]
     assert done.stdout.count("is about to send this") == 1
     assert f"('here', '{owner}', '{owner}')" in done.stdout
@@ -73,14 +89,14 @@ def test_the_debugger_stops_in_the_frame_that_sends_the_wrong_frame(tmp_path):
 
 
 def test_the_debugger_stops_before_the_call_where_no_frame_is_to_blame(tmp_path):
-    done = crosstalk("replay", token("tab_close", "delivery"), "--debug", cwd=tmp_path, typed="p ('for', user)\nq\n")
+    done = debugged(token("tab_close", "delivery"), tmp_path, "p ('for', user)\nq\n")
     assert "publish(user, given) is about to be called" in done.stdout
     assert "('for', 'alice')" in done.stdout
     assert ">> delivery" in done.stdout  # left by q, the run goes on
 
 
 def test_a_debugger_at_the_end_of_its_input_goes_on(tmp_path):
-    done = crosstalk("replay", token(*LEAK), "--debug", cwd=tmp_path, typed="")
+    done = debugged(token(*LEAK), tmp_path, "")
     assert done.returncode == 1 and ">> isolation" in done.stdout and "Traceback" not in done.stderr
 
 
@@ -145,3 +161,15 @@ def test_violations_of_a_verdict_are_chosen_by_number(tmp_path):
     assert f">> {name}: " in last.stdout
     beyond = crosstalk("replay", str(tmp_path), "--number", str(count + 1), cwd=tmp_path)
     assert beyond.returncode == 2 and f"there is no number {count + 1}" in beyond.stderr
+
+
+def test_what_was_seen_live_has_no_exact_replay_and_says_what_there_is(tmp_path):
+    seen = Sighting(1.0, 0, command="crosstalk smoke ws://127.0.0.1:9/ws --seed 7")
+    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    live = msgspec.structs.replace(made(0), checks=(CheckVerdict("isolation", "fail", 10, (found,)),))
+    (tmp_path / "verdict.json").write_bytes(msgspec.json.encode(live))
+    for command in ("replay", "explain"):
+        done = crosstalk(command, str(tmp_path), cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"crosstalk: violation 1 of {tmp_path} was seen on a live system")
+        assert done.stderr.endswith("again by: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")

@@ -129,13 +129,11 @@ def test_the_summary_is_appended_in_github_actions_and_nowhere_else(tmp_path):
         "            except (RuntimeError, ConnectionError): pass\n"
     )
     code = "from crosstalk.cli import main; main()"
-    line = [sys.executable, "-c", code, "check", "ws.py:Hub", "--budget", "1"]
+    line = [sys.executable, "-c", code, "check", "ws.py:Hub", "--budget", "0.5"]
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     environment = {"PATH": "", "GITHUB_STEP_SUMMARY": str(summary)}
-    outside = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
-    assert outside.returncode == 1 and "::error" not in outside.stdout
-    assert summary.read_text() == "before\n"
+    assert not github.is_there(environment)
     inside = subprocess.run(
         line, cwd=tmp_path, capture_output=True, text=True, env={**environment, "GITHUB_ACTIONS": "true"}
     )
@@ -173,11 +171,10 @@ def test_properties_name_the_verdict_the_opportunities_and_the_replay():
     assert told["crosstalk.isolation.place"] == "ws.py:12 in Hub.send"
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
-def test_junit_xml_carries_them(pytester, monkeypatch, workers):
+def test_junit_xml_carries_them_from_workers_too(pytester, monkeypatch):
     monkeypatch.delenv("CROSSTALK_BROADCASTER", raising=False)
     pytester.makepyfile("def test_it(crosstalk): crosstalk.explore(checks=('isolation',), schedules=20)")
-    pytester.runpytest_subprocess("-p", "no:asyncio", "--junitxml=out.xml", *workers).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:asyncio", "--junitxml=out.xml", "-n1").assert_outcomes(passed=1)
     found = {p.get("name"): p.get("value") for p in ET.parse(pytester.path / "out.xml").iter("property")}
     assert found["crosstalk.verdict"] == "pass"
     assert re.fullmatch(r"pass in [1-9]\d* opportunities", found["crosstalk.isolation"])

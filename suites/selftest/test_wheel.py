@@ -33,6 +33,7 @@ def test_the_suites_run_from_a_wheel(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads((empty / "reports" / "verdict.json").read_text())
     assert verdict["verdict"] == "pass"
+    assert (empty / "reports" / "index.html").read_text().startswith("<!doctype html>")
     where = subprocess.run(
         [sys.executable, "-c", "import crosstalk; print(crosstalk.__file__)"],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},

@@ -43,7 +43,7 @@ async def by_path(ground: Ground, name: str, says: str, must: Must) -> list[Atte
 
 async def by_message(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:
     """The other's id in what is said, at the top and under `payload`; and as a first message that authenticates."""
-    return [await _listening(ground, name, says, must, [_naming(ground, "{mark}")])]
+    return [await _listening(ground, name, says, must, [_naming(ground, ground.mark(ground.user))])]
 
 
 async def by_subscription(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:
@@ -87,11 +87,11 @@ async def _listening(
             await victim.say(own)
         await asyncio.gather(victim.listen(min(0.3, patience)), thief.listen(min(0.3, patience)))
         for message in messages:
-            await thief.say(message.replace("{mark}", ground.mark(trickster)))
+            await thief.say(message)
         if not messages:
-            await thief.say(ground.site.saying(trickster, ground.mark(trickster)))
+            await ground.say_something(thief, trickster)
         await asyncio.gather(victim.listen(min(0.3, patience)), thief.listen(min(0.3, patience)))
-        await victim.say(ground.site.saying(owner, ground.mark(owner)))
+        await ground.say_something(victim, owner)
         await victim.listen(patience, lambda: Heard(owner, owner) in victim.heard)
         await asyncio.gather(victim.listen(min(GRACE, patience)), thief.listen(min(GRACE, patience)))
         allowed, answer = victim.answer(), thief.answer()

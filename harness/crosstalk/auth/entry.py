@@ -46,7 +46,7 @@ async def refused(ground: Ground, credential: Credential, **given: Any) -> tuple
     try:
         # where the first message says who one is, one that says nothing is taken for that: so it is said again
         for _ in range(2 if ground.says_who_first and credential.first_message is None else 1):
-            await visit.say(ground.site.saying(ground.user, ground.mark(ground.user)))
+            await ground.say_something(visit, ground.user)
         await visit.listen(ground.site.patience)
         return ground.counted(visit.answer()), with_messages(ground, visit.request, visit.said)
     finally:
@@ -61,7 +61,7 @@ def made(
     ground: Ground, name: str, says: str, must: Must, request: str, allowed: Answer, answer: Answer, owner: str = ""
 ) -> Attempt:
     text = ground.redactor.text
-    return Attempt(name, says, must, ground.user, text(request), allowed, answer, ground.proof, owner)
+    return Attempt(name, says, must, ground.user, text(request), allowed, answer, ground.proof, ground.echoes, owner)
 
 
 async def from_foreign_site(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:

@@ -6,6 +6,7 @@ seen its own sabotage on this very server.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,11 +18,12 @@ from crosstalk.auth.refusal_run import attempt_refusals
 from crosstalk.checks import authentication
 from crosstalk.controls.let_in import caught, let_everybody_in
 from crosstalk.model.attempt import Attempts, Must
+from crosstalk.model.live_figures import Sighting
 from crosstalk.model.verdict import CheckVerdict, Control, Explored, FoundViolation, Schedule, Verdict, judge
 
 
-def judged(attempts: Attempts) -> tuple[CheckVerdict, Control]:
-    """What the attempts say of the check `authentication`."""
+def judged(attempts: Attempts, again: str = "") -> tuple[CheckVerdict, Control]:
+    """What the attempts say of the check `authentication`. `again` is the command that tries the same again."""
     result = authentication.check(attempts)
     control = Control("authentication", let_everybody_in.__name__, caught(attempts))
     found = []
@@ -31,9 +33,23 @@ def judged(attempts: Attempts) -> tuple[CheckVerdict, Control]:
             continue
         causes.add(violation.cause)
         attempt = attempts.attempts[violation.send]
-        picture = f"{attempt.request}\n-> {attempt.answer}\ngood credentials, just before: {attempt.allowed}"
+        told = (
+            *attempt.request.splitlines(),
+            f"-> {attempt.answer}",
+            f"good credentials, just before: {attempt.allowed}",
+        )
+        picture = "\n".join(f"   {line}" for line in told)
+        only = f"{again} --preset none --must {shlex.quote(f'{attempt.refusal}={attempt.must}')}" if again else ""
         found.append(
-            FoundViolation(violation.message, violation.users, "", Schedule("live", 0), picture, violation.cause)
+            FoundViolation(
+                violation.message,
+                violation.users,
+                "",
+                Schedule("live", 0),
+                picture,
+                violation.cause,
+                sighting=Sighting(0.0, -1, command=only),
+            )
         )
     outcome, reason = judge(result.opportunities, len(result.violations), control.caught or not attempts.attempts)
     undecided = authentication.undecided(attempts)
@@ -51,6 +67,7 @@ async def examine_refusals(
     *,
     redactor: Redactor,
     users: Sequence[str] = (),
+    again: str = "",
     progress: Callable[[str, int, int], None] | None = None,
     **given: Any,
 ) -> tuple[Verdict, Attempts]:
@@ -59,7 +76,7 @@ async def examine_refusals(
     attempts = await attempt_refusals(
         site, authenticator, demanded, redactor=redactor, users=users, progress=progress, **given
     )
-    check, control = judged(attempts)
+    check, control = judged(attempts, again)
     notes = [f"not tried: {name}: {reason}" for name, reason in attempts.skipped.items()]
     undecided = authentication.undecided(attempts)
     notes += [f"undecided: {name}: {reason}" for name, reason in undecided.items()]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
@@ -19,9 +22,9 @@ from crosstalk.auth.minted import Minted
 from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.tokens import Token
-from crosstalk.model.attempt import DENIAL, Answer, Heard
+from crosstalk.model.attempt import DENIAL, Answer
 
-MESSAGE = '{"type":"start_agent","payload":{"user_request":"{mark}","thread_id":"{mark}-t","run_id":"{mark}-r"}}'
+MESSAGE = '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
 
 
@@ -29,10 +32,11 @@ FOREIGN = "https://crosstalk-foreign-site.example"
 class Site:
     """The server under examination, and how to talk to it.
 
-    `url` may hold {user}. `message` is what a user says to be answered, with {mark} in it where the server echoes;
-    {user} and {run} too. `subscribe` subscribes to a channel by name, with {user} in it. `origin` is the server's own
-    site. `patience` is how long an answer may take in seconds, `leeway` what the server may add to a token's life, and
-    `life` is that of a token that must expire while it is connected: time enough to connect and be served once.
+    `url` may hold {user}. `message` is what a user says to be answered: a template of JSON with {canary} or {text} in
+    it, which the server echoes, and {run}, {thread}, {user}; empty where nothing is said. `subscribe` subscribes to a
+    channel by name, with {user} in it. `origin` is the server's own site. `patience` is how long an answer may take in
+    seconds, `leeway` what the server may add to a token's life, and `life` is that of a token that must expire while it
+    is connected: time enough to connect and be served once. `target` is what the verdict calls the server.
     """
 
     url: str
@@ -43,16 +47,24 @@ class Site:
     leeway: float = 5.0
     life: int = 3
     timeout: float = 10.0
+    tls: ssl.SSLContext | None = None
+    target: str = ""
     identity: tuple[str, ...] = ("user_id", "userId", "user", "uid", "sub")
 
-    def saying(self, user_id: str, mark: str, **more: str) -> str:
-        return _filled(self.message, {"user": user_id, "mark": mark, "run": mark, **more})
+    def saying(self, user_id: str, mark: str) -> str:
+        """What `user_id` says with `mark` in it, its values escaped for JSON."""
+        values = {
+            "mark": mark,
+            "canary": mark,
+            "text": f"synthetic message of a Crosstalk test, {mark}",
+            "run": f"{mark}-run",
+            "thread": f"{mark}-thread",
+            "user": user_id,
+        }
+        return _PLACE.sub(lambda place: json.dumps(values[place[1]])[1:-1], self.message)
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        template = template.replace("{" + name + "}", value)
-    return template
+_PLACE = re.compile(r"\{(mark|canary|text|run|thread|user)\}")
 
 
 @runtime_checkable
@@ -66,9 +78,8 @@ class Revoking(Protocol):
 class Ground:
     """One refusal's ground: `user` tries, `other` is the user that it tries to be.
 
-    `proof` are the shapes that came each time with good credentials, `echoes` says that their words came back as well;
-    `greeting` those that come before anybody has
-    said who it is.
+    `proof` are the shapes that came each time with good credentials, `echoes` those in which their own words
+    came back; `greeting` those that come unasked.
     """
 
     site: Site
@@ -79,7 +90,7 @@ class Ground:
     rate: Rate = field(default_factory=Rate)
     logins: Rate = field(default_factory=Rate)
     proof: tuple[str, ...] = ()
-    echoes: bool = False
+    echoes: tuple[str, ...] = ()
     greeting: frozenset[str] = frozenset()
     marks: dict[str, str] = field(default_factory=dict)
     public_pem: bytes = b""
@@ -143,37 +154,48 @@ class Ground:
             redactor=self.redactor,
             marks=self.marks,
             timeout=self.site.timeout,
+            verify=self.site.tls,
             **given,
         )
 
     def counted(self, answer: Answer) -> Answer:
-        """The answer without what every connection is sent before it has said who it is."""
+        """The answer without what comes unasked, maybe to anybody."""
         if not self.greeting:
             return answer
         return changed(answer, frames=tuple(frame for frame in answer.frames if frame not in self.greeting))
+
+    async def say_something(self, visit: Visit, user_id: str) -> None:
+        """What is answered to good users, with a fresh mark of `user_id` in it."""
+        if self.site.message:
+            await visit.say(self.site.saying(user_id, self.mark(user_id)))
 
     async def served(self, credential: Credential, *, whole: bool = False, **given: Any) -> Answer:
         """How good credentials are answered; listens until the proof has come, or (`whole`) as long as patience."""
         visit = await self.visit(credential, **given)
         try:
-            await visit.say(self.site.saying(credential.user_id, self.mark(credential.user_id)))
-            wanted = set(self.proof)
-            own = Heard(credential.user_id, credential.user_id)
+            await self.say_something(visit, credential.user_id)
 
             def served() -> bool:
-                return wanted <= set(visit.frames) and (not self.echoes or own in visit.heard)
+                if self.echoes:
+                    return not set(self.echoes).isdisjoint(visit.echoed)
+                return bool(self.proof) and set(self.proof) <= set(visit.frames)
 
-            await visit.listen(self.site.patience, (lambda: False) if whole or not wanted else served)
+            await visit.listen(self.site.patience, (lambda: False) if whole else served)
             return self.counted(visit.answer())
         finally:
             await visit.leave()
 
 
-async def calibrate(ground: Ground) -> None:
-    """Find out what good users are sent, and what their credentials are. Raises AuthenticationFailed.
+SLOWER = 3.0
+"""How much longer is listened when nothing came in answer: the server, or this machine, may be slow."""
 
-    Both users connect with good credentials, twice one after the other: what came each time, and was no denial, is
-    the proof.
+
+async def calibrate(ground: Ground) -> None:
+    """Find out how good users are answered, and what their credentials are. Raises AuthenticationFailed.
+
+    What comes unasked, a greeting or the time of day, may come to anybody, so it proves nothing: good users first say
+    nothing at all. Then both say something, twice one after the other. In `echoes` are the frames that brought their
+    own words back, in `proof` all that came each time in answer and were no denial.
     """
     first = await ground.good(ground.user)
     token = ground.token(first)
@@ -182,31 +204,43 @@ async def calibrate(ground: Ground) -> None:
     ground.jwt = found is not None
     ground.claims = found[1] if found is not None else {}
     ground.public_pem = await _public_pem(ground, token)
-    if ground.says_who_first:
-        visit = await ground.visit(Credential(ground.user))
-        await visit.listen(ground.site.patience)
-        ground.greeting = frozenset(visit.answer().frames)
-        await visit.leave()
-    shapes: set[str] | None = None
-    ground.echoes = True
+    await _listen_and_ask(ground)
+    if not ground.proof and not ground.echoes and ground.site.message:
+        ground.site = replace(ground.site, patience=ground.site.patience * SLOWER)
+        await _listen_and_ask(ground)
+
+
+async def _listen_and_ask(ground: Ground) -> None:
+    users = tuple(dict.fromkeys((ground.user, ground.other)))
+    nobody = [Credential(ground.user)] if ground.says_who_first else []
+    silent = await asyncio.gather(
+        *(_unasked(ground, credential) for credential in [*nobody, *[await ground.good(user) for user in users]])
+    )
+    ground.greeting = frozenset().union(*silent)
+    answers: list[Answer] = []
     for _ in range(2):
-        users = dict.fromkeys((ground.user, ground.other))
         credentials = [await ground.good(user) for user in users]
-        answers = await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
-        for answer in answers:
-            if answer.kind != "open":
-                denied = answer.status in (401, 403) or answer.code == 1008
-                hint = (
-                    "; is the key right, the carrier the one it reads, and does it ask for an aud or iss?"
-                    if denied
-                    else ""
-                )
-                raise AuthenticationFailed(
-                    f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
-                )
-            ground.echoes &= any(heard.listener == heard.owner for heard in answer.heard)
-            shapes = set(answer.frames) if shapes is None else shapes & set(answer.frames)
-    ground.proof = tuple(sorted((shapes or set()) - {DENIAL}))
+        answers += await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
+    for answer in answers:
+        if answer.kind != "open":
+            denied = answer.status in (401, 403) or answer.code == 1008
+            hint = "; is the key right, the carrier the one it reads, and does it ask for an aud or iss?" * denied
+            raise AuthenticationFailed(
+                f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
+            )
+    ground.proof = tuple(sorted(set.intersection(*(set(answer.frames) for answer in answers)) - {DENIAL}))
+    echoed = [set(answer.echoed) for answer in answers]
+    ground.echoes = tuple(sorted(set.intersection(*echoed) or set.union(*echoed)))
+
+
+async def _unasked(ground: Ground, credential: Credential) -> set[str]:
+    """What comes to somebody who says nothing (but who it is)."""
+    visit = await ground.visit(credential)
+    try:
+        await visit.listen(ground.site.patience)
+        return set(visit.frames)
+    finally:
+        await visit.leave()
 
 
 async def _public_pem(ground: Ground, token: str) -> bytes:

@@ -38,6 +38,7 @@ _NO = re.compile(
     rf"|{_THING}[ _-]*(?:is |has |was )?(?:been )?(?:invalid|expired|missing|required|failed|rejected|revoked|error)",
     re.IGNORECASE,
 )
+_DENIALS_ARE_SHORT = 2_000
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
@@ -62,6 +63,7 @@ class Visit:
     failed: Answer | None = None
     frames: dict[str, None] = field(default_factory=dict)
     heard: dict[Heard, None] = field(default_factory=dict)
+    echoed: dict[str, None] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     excerpt: str = ""
     began: float = 0.0
@@ -94,6 +96,7 @@ class Visit:
         """What came so far no longer counts: the next answer is of what comes from now on."""
         self.frames.clear()
         self.heard.clear()
+        self.echoed.clear()
         self.excerpt = ""
         self.began = time.monotonic()
 
@@ -103,12 +106,12 @@ class Visit:
             return self.failed
         assert self.connection is not None
         seconds = round(time.monotonic() - self.began, 3)
-        frames, heard = tuple(self.frames), tuple(self.heard)
+        got: dict[str, Any] = {"frames": tuple(self.frames), "heard": tuple(self.heard), "echoed": tuple(self.echoed)}
         if self.open:
-            return Answer("open", reason=self.excerpt, frames=frames, heard=heard, seconds=seconds)
+            return Answer("open", reason=self.excerpt, seconds=seconds, **got)
         code = self.connection.close_code or 1006
         reason = (self.connection.close_reason or "")[:120]
-        return Answer("closed", code=code, reason=reason, frames=frames, heard=heard, seconds=seconds)
+        return Answer("closed", code=code, reason=reason, seconds=seconds, **got)
 
     async def leave(self) -> None:
         if self.connection is not None:
@@ -131,11 +134,14 @@ class Visit:
 
     def _note(self, frame: str | bytes) -> None:
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+        kind = shape(frame, (*self.marks, self.user_id))
         for mark, owner in self.marks.items():
             if mark in text:
                 self.heard[Heard(self.user_id, owner)] = None
-        self.frames[shape(frame, (*self.marks, self.user_id))] = None
-        words = _NO.search(text)
+                if owner == self.user_id:
+                    self.echoed[kind] = None
+        self.frames[kind] = None
+        words = _NO.search(text[:_DENIALS_ARE_SHORT])
         if words is not None and not any(mark in text for mark in self.marks):
             self.frames[DENIAL] = None
             self.excerpt = self.excerpt or words[0]
@@ -147,8 +153,8 @@ def shape(frame: str | bytes, names: tuple[str, ...] = ()) -> str:
         return "binary"
     try:
         value = json.loads(frame)
-    except ValueError:
-        return "text " + _without(frame, names)[:80]
+    except (ValueError, RecursionError):  # JSON may be nested deeper than we can follow
+        return "text " + _without(frame[:400], names)[:80]
     if isinstance(value, dict):
         kinds = [f"{key}={_without(str(value[key]), names)[:40]}" for key in _KIND_KEYS if _is_plain(value.get(key))]
         return "{" + ", ".join([*kinds, *sorted(key for key in value if key not in _KIND_KEYS)]) + "}"
@@ -216,6 +222,7 @@ async def knock(
             proxy=None if is_loopback(whole) else True,
             open_timeout=timeout,
             close_timeout=2,
+            max_size=16 << 20,
             **more,
         )
     except InvalidStatus as error:

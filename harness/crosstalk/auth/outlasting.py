@@ -58,14 +58,14 @@ async def _outlasting(
         # a greeting is not what the message is answered with
         await visit.listen(min(0.3, ground.site.patience))
         visit.forget()
-        await visit.say(ground.site.saying(ground.user, ground.mark(ground.user)))
+        await ground.say_something(visit, ground.user)
         await visit.listen(ground.site.patience, lambda: any(frame in ground.proof for frame in visit.frames))
         await visit.listen(min(0.1, ground.site.patience))
         allowed = visit.answer()
         await pass_by()
         visit.forget()
         if visit.open:
-            await visit.say(ground.site.saying(ground.user, ground.mark(ground.user)))
+            await ground.say_something(visit, ground.user)
             await visit.listen(ground.site.patience)
         answer = visit.answer()
     finally:
@@ -74,4 +74,4 @@ async def _outlasting(
     request = ground.redactor.text(f"{with_messages(ground, visit.request, visit.said[:-1])}\n{note}")
     if visit.said:
         request += f"\nthen sends {ground.redactor.text(visit.said[-1])}"
-    return Attempt(name, says, must, ground.user, request, allowed, answer, proof)
+    return Attempt(name, says, must, ground.user, request, allowed, answer, proof, ground.echoes)

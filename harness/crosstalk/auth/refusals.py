@@ -71,7 +71,9 @@ def _public_key(ground: Ground) -> str:
 
 
 def _two_users(ground: Ground) -> str:
-    return "" if ground.user != ground.other else "it takes two users, and only one can log in"
+    if ground.user == ground.other:
+        return "it takes two users, and only one can log in"
+    return "" if ground.site.message else "users say nothing on their connections that the server could echo"
 
 
 def _path(ground: Ground) -> str:
@@ -178,6 +180,14 @@ def _strange(kind: str, curve: str) -> jwk.Key:
     return jwk.OctKey.generate_key(512)
 
 
+def prepare(ground: Ground) -> None:
+    """Make the keys that nobody has: that takes too long to be done while answers are waited for."""
+    if ground.jwt:
+        _strange("RSA", "")
+        if ground.minted is not None:
+            _other_key(ground, ground.minted.mint(ground.user).value)
+
+
 def _other_subject(ground: Ground, good: Credential) -> list[Forged]:
     """The other user's id in the claims, under one's own signature."""
     found = parts(ground.token(good))
@@ -225,7 +235,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "altered subject",
         "a token in which the user's id was changed",
-        lambda ground: _jwt(ground) or _two_users(ground),
+        lambda ground: _jwt(ground) or ("it takes two users" if ground.user == ground.other else ""),
         entry(_other_subject),
     ),
     Refusal("nobody else's events", "its own token and no trick at all", _two_users, unasked),

@@ -2,9 +2,10 @@
 
 Judged against what good credentials got from the same server a moment before (model/attempt.py):
 
-* a connection that must be refused is let in when it is still open, was sent every kind of frame that good users are
-  sent (the proof) and its own words back where they are sent theirs, and no frame that says no. An open connection
-  that gets less is undecided, and so are all where good users get nothing either: never an accusation, never a pass;
+* a connection that must be refused is let in when it is still open, was served as good users are (its own words came
+  back to it, or where the server repeats nothing, every kind of frame that good users are sent) and told nothing that
+  says no. An open connection that gets less is undecided, and so are all where good users get nothing either: never an
+  accusation, never a pass;
 * it is refused in the wrong way when it is kept out, but not as was declared;
 * what belongs to one user is heard by another: a mark that only the owner's own connection may be sent.
 
@@ -61,9 +62,10 @@ def decided(attempt: Attempt) -> tuple[_Outcome | None, str]:
                 f"{attempt.owner!r} was not sent its own mark ({allowed}): say what the server echoes (message)",
             )
         return "kept out", ""
-    if allowed.kind != "open" or (attempt.proof and not served(allowed, attempt)):
+    known = attempt.proof or attempt.echoes
+    if allowed.kind != "open" or (known and not served(allowed, attempt)):
         return None, f"good credentials were not served just before: {allowed}"
-    if not attempt.proof:
+    if not known:
         return None, "good users are sent nothing either: give a message that the server answers"
     if in_trouble(answer):
         return None, f"the server was in trouble: {answer}"
@@ -77,14 +79,12 @@ def decided(attempt: Attempt) -> tuple[_Outcome | None, str]:
 
 
 def served(answer: Answer, attempt: Attempt) -> bool:
-    """Whether it was given what good users are given."""
-    echoed = any(heard.listener == heard.owner for heard in attempt.allowed.heard)
-    return (
-        bool(attempt.proof)
-        and set(attempt.proof) <= set(answer.frames)
-        and (not echoed or any(heard.listener == heard.owner for heard in answer.heard))
-        and (DENIAL not in answer.frames or DENIAL in attempt.allowed.frames)
-    )
+    """Whether it was given what good users are given, and no frame that says no."""
+    if DENIAL in answer.frames and DENIAL not in attempt.allowed.frames:
+        return False
+    if attempt.echoes:
+        return not set(attempt.echoes).isdisjoint(answer.echoed)
+    return bool(attempt.proof) and set(attempt.proof) <= set(answer.frames)
 
 
 def in_trouble(answer: Answer) -> bool:

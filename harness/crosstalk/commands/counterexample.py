@@ -10,6 +10,7 @@ import msgspec
 
 from crosstalk.examination import Examination, open_target
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import printable
 from crosstalk.reporting.reading import read_verdict
 from crosstalk.scenarios.token import Counterexample, read
@@ -46,12 +47,16 @@ def _token(given: str, number: int) -> str:
         return given
     if path.is_file() and path.suffix == ".txt":
         return next((line for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("ct")), "")
-    tokens = [v.replay for c in read_verdict(path).checks for v in c.violations]
-    if not tokens:
+    violations = [v for c in read_verdict(path).checks for v in c.violations]
+    if not violations:
         raise ValueError(f"{given} holds no violation to replay")
-    if number > len(tokens):
-        raise ValueError(f"{given} holds {len(tokens)} violations: there is no number {number}")
-    return tokens[number - 1]
+    if number > len(violations):
+        raise ValueError(f"{given} holds {len(violations)} violations: there is no number {number}")
+    violation = violations[number - 1]
+    if not violation.replay:
+        how = f"; play the same programs again by: {again(violation)}" if again(violation) else ""
+        raise ValueError(f"violation {number} of {given} was seen on a live system and has no exact replay{how}")
+    return violation.replay
 
 
 def interactive() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -20,12 +21,14 @@ def report(result: Cutover) -> str:
     """The result for a terminal."""
     lines = []
     for number, loss in enumerate(result.losses, 1):
+        sides = (result.old, result.new, "--switch", result.switch)
+        again = shlex.join(("crosstalk", "cutover", *sides, "--replay", loss.found.replay))
         whose = "" if loss.whose == "migration" else f" ({loss.whose} alone does so too)"
         lines += [
             f"{number}. {loss.check}: {printable(loss.found.message)}{whose}",
             f"   {printable(loss.point)}",
             loss.found.timeline,
-            f"   replay: crosstalk cutover OLD NEW --switch {result.switch} --replay {loss.found.replay}",
+            f"   replay: {again}",
             "",
         ]
     lines += [f"note: {printable(note)}" for note in result.notes]

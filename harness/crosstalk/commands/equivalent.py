@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def report(result: Equivalence) -> str:
         for side, broken in (("OLD", difference.old_breaks), ("NEW", difference.new_breaks)):
             lines += [f"   {side} breaks {printable(text)}" for text in broken]
         lines += [difference.timeline] if difference.timeline else []
-        lines += [f"   replay: crosstalk equivalent OLD NEW --replay {difference.replay}", ""]
+        again = shlex.join(("crosstalk", "equivalent", result.old, result.new, "--replay", difference.replay))
+        lines += [f"   replay: {again}", ""]
     caught = sum(seen.caught for seen in result.controls)
     lines += [f"note: {printable(note)}" for note in result.notes]
     lines += [

@@ -42,4 +42,6 @@ def explain(token: str, number: int) -> None:
             click.echo(f"  But that run still breaks {', '.join(shown.still_broken)}.")
     if shown.place is not None:
         click.echo(f"\nLook at {legible(str(shown.place), 300)}.")
+        for at, line in shown.code:
+            click.echo(f"  {'>' if at == shown.place.line else ' '} {at:5}  {legible(line, 200)}")
     raise SystemExit(1)

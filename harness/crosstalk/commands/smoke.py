@@ -80,10 +80,12 @@ def smoke(
 ) -> None:
     """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
     try:
-        from crosstalk.live import DEMO, demonstration, examine, plan, unreachable, written
+        from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
         from crosstalk.live_examination import Unreachable
     except ModuleNotFoundError as error:
         _refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
+    from crosstalk.reporting import github
+    from crosstalk.reporting.folder import leave
     from crosstalk.reporting.live_terminal import live_summary
 
     if from_journal is not None:
@@ -120,12 +122,16 @@ def smoke(
     if sys.stderr.isatty() and not quiet:
         click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     try:
-        (reports / "verdict.json").write_bytes(written(verdict))
+        shown = leave(verdict, reports)
     except OSError as error:
         _refuse(f"the verdict could not be written: {error}")
     if not reached:
         _refuse(printable(verdict.notes[0]))
     click.echo(live_summary(verdict))
+    if github.is_there():
+        click.echo("\n".join(github.workflow_commands(verdict)))
+        github.append_summary(verdict)
+    click.echo(f"report: {printable(str(shown))}")
     raise SystemExit(EXIT[verdict.verdict])
 
 

@@ -55,6 +55,7 @@ from crosstalk.scenarios.program import (
     departures,
     golden_run,
 )
+from crosstalk.scenarios.runner import many_runs
 from crosstalk.scenarios.shrink import PLAIN
 from crosstalk.scenarios.token import Counterexample, read
 from crosstalk.scenarios.track import ARRIVAL
@@ -435,10 +436,11 @@ def cut_over(
     gc.freeze()
     gc.disable()
     try:
-        caught = _controls(target)
-        search.sweep(began + 0.4 * seconds if programs is None else float("inf"))
-        search.draw(began + 0.7 * seconds, programs, progress)
-        losses = search.losses(began + seconds)
+        with many_runs():
+            caught = _controls(target)
+            search.sweep(began + 0.4 * seconds if programs is None else float("inf"))
+            search.draw(began + 0.7 * seconds, programs, progress)
+            losses = search.losses(began + seconds)
     except KeyboardInterrupt:
         interrupted = True
     finally:

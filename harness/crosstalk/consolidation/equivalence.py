@@ -21,6 +21,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,7 @@ from crosstalk.scenarios.program import (
     golden_run,
     passing_events,
 )
+from crosstalk.scenarios.runner import many_runs
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, read, write
 from crosstalk.schedule.loop import Strategy, VirtualLoop
@@ -258,11 +260,13 @@ def compare(
     interrupted = False
     threads = VirtualLoop.from_threads
     controls: tuple[Seen, ...] = ()
+    once = ExitStack()
     automatic = gc.isenabled()
     gc.collect()
     gc.freeze()  # what is there already is nothing the broadcasters keep
     gc.disable()
     try:
+        once.enter_context(many_runs())
         controls = _controls(pair)
         _search(pair, seed, began + 0.6 * seconds, programs, progress)
         if "guarantee" not in allow and old.guarantees.growth and new.guarantees.growth:
@@ -280,6 +284,7 @@ def compare(
     except KeyboardInterrupt:
         interrupted = True
     finally:
+        once.close()
         gc.unfreeze()
         if automatic:
             gc.enable()

@@ -1,8 +1,8 @@
 """What happened when somebody tried to get in: plain data, one `Attempt` for each credential that must be refused.
 
 An attempt is never alone: `allowed` is the answer to the same request with good credentials, just before. What counts
-as being let in is therefore not a matter of taste: it is to be given what a good user is given (`proof`, the shapes of
-frames that came each time with good credentials), or to hear what belongs to somebody else.
+as being let in is therefore not a matter of taste: it is to be given what a good user is given (see `Attempt`), or to
+hear what belongs to somebody else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Answer(msgspec.Struct, frozen=True):
     """How a server answered one connection.
 
     `refused` has the HTTP `status` of the upgrade, `closed` the close `code` (1006: none came). `open` means still open
-    when we had listened for `seconds`. `frames` are the shapes of what was delivered (see auth/knock.py).
+    when we had listened for `seconds`. `frames` are the shapes of what was sent in answer (see auth/knock.py), `echoed`
+    those in which the connection got its own words back.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str = ""
     frames: tuple[str, ...] = ()
     heard: tuple[Heard, ...] = ()
+    echoed: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def __str__(self) -> str:
@@ -58,12 +60,16 @@ class Answer(msgspec.Struct, frozen=True):
         if self.kind == "open":
             count = len(self.frames)
             sent = "nothing" if not count else f"frames of {count} kind{'s' * (count != 1)}"
-            return f"open after {self.seconds:.1f} s and sent {sent}"
+            return f"open after {self.seconds:.1f} s and answered with {sent}"
         return f"{self.kind}{': ' * bool(self.reason)}{self.reason}"
 
 
 class Attempt(msgspec.Struct, frozen=True):
     """One credential that must be refused, tried once. `request` is exact but for the secrets, which are redacted.
+
+    A connection is served like a good user's when its own words come back to it in a frame of one of the shapes
+    `echoes`, in which good users get theirs back; where the server repeats nothing, when it gets all of `proof`, the
+    shapes that came each time with good credentials.
 
     With `owner` set the question is another: what belongs to `owner` must be heard by nobody else, whether the
     connection is let in or not.
@@ -77,6 +83,7 @@ class Attempt(msgspec.Struct, frozen=True):
     allowed: Answer
     answer: Answer
     proof: tuple[str, ...] = ()
+    echoes: tuple[str, ...] = ()
     owner: str = ""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from crosstalk.model.bound import upper_bound
+
 
 class Percentiles(msgspec.Struct, frozen=True):
     """Seconds, of `count` measurements."""
@@ -63,18 +65,10 @@ class LiveFigures(msgspec.Struct, frozen=True):
         return 1 - sum(self.failures.values()) / self.attempts if self.attempts else 0.0
 
 
-def bound(opportunities: int, confidence: float = 0.95) -> float:
-    """Nothing seen in so many independent trials: the largest chance a trial that is still credible.
-
-    The exact binomial (Clopper-Pearson) limit for zero events; for many trials the rule of three, 3 / opportunities.
-    """
-    return 1 - (1 - confidence) ** (1 / opportunities) if opportunities else 1.0
-
-
 def proven(opportunities: int, bases: dict[str, int]) -> str:
     """What it means that no leak was seen."""
     how = ", ".join(f"{count:,} by {basis}" for basis, count in Counter(bases).most_common())
-    return f"0 leaks: below {bound(opportunities):.2g} a delivery at 95 %; judged {how}"
+    return f"0 leaks: below {upper_bound(opportunities):.2g} a delivery at 95 %; judged {how}"
 
 
 def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
@@ -106,7 +100,7 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
         attempts=sum(f.attempts for f in figures),
         failures=total([f.failures for f in figures]),
         faults=sum(f.faults for f in figures),
-        bound=bound(sum(bases.values())),
+        bound=upper_bound(sum(bases.values())),
         latency=worst([f.latency for f in figures]),
         connecting=worst([f.connecting for f in figures]),
         lag=worst([f.lag for f in figures]),

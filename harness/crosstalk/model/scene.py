@@ -110,7 +110,8 @@ class Scene(msgspec.Struct, frozen=True, omit_defaults=True):
 class Exhibit(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a violation is shown with. `passing` is the nearest run that keeps the rule, where one was found.
 
-    `still_broken` names the other checks that that run breaks all the same; `place` is the line to look at.
+    `still_broken` names the other checks that that run breaks all the same; `place` is the line to look at, `code` that
+    line and those around it, with their numbers.
     """
 
     scene: Scene
@@ -120,3 +121,4 @@ class Exhibit(msgspec.Struct, frozen=True, omit_defaults=True):
     decision: Decision | None = None
     place: Place | None = None
     still_broken: tuple[str, ...] = ()
+    code: tuple[tuple[int, str], ...] = ()

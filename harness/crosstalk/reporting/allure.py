@@ -21,6 +21,7 @@ import msgspec
 
 from crosstalk.model.scene import Scene
 from crosstalk.model.verdict import FoundViolation, Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
@@ -67,7 +68,7 @@ def attach(verdict: Verdict) -> None:
                 allure.attach(history[:HISTORY_BYTES], f"{check.name}: history", kinds.JSON)
             text = kinds.TEXT
             allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
-            allure.attach(f"crosstalk replay {violation.replay}\n", f"{check.name}: replay", text)
+            allure.attach(f"{again(violation)}\n", f"{check.name}: replay", text)
             allure.attach(_program(violation), f"{check.name}: program and tape", text)
     pretty = msgspec.json.format(msgspec.json.encode(verdict), indent=1).decode()
     allure.attach(pretty, "verdict.json", kinds.JSON)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Outcome, Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible
 
 _RANK = ("pass", "unknown", "fail")
@@ -55,8 +56,8 @@ def lines(found: Difference) -> list[str]:
     for word, defects in (("new", found.appeared), ("gone", found.gone), ("still there", found.remaining)):
         for check, violation in defects:
             told.append(f"{word:12}{legible(check, 60)}: {legible(violation.message, 300)}")
-            if word == "new":
-                told.append(f"            replay: crosstalk replay {legible(violation.replay, 20_000)}")
+            if word == "new" and again(violation):
+                told.append(f"            replay: {legible(again(violation), 20_000)}")
     for check, was, now in found.changed:
         opportunities = f" ({now.opportunities:,} opportunities)" if now is not None else ""
         told.append(f"{'changed':12}{legible(check, 60)}: {_outcome(was)} -> {_outcome(now)}{opportunities}")

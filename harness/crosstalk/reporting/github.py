@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crosstalk.model.verdict import Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.page import lead
 from crosstalk.reporting.rules import rule
@@ -34,7 +35,9 @@ def workflow_commands(verdict: Verdict) -> list[str]:
             place = violation.exhibit.place if violation.exhibit is not None else None
             if place is not None and place.line > 0 and is_inside(place):
                 where = f"file={_property(place.path)},line={place.line},"
-            message = f"{violation.message}\nRule: {rule(check.name)}\nReplay: crosstalk replay {violation.replay}"
+            message = f"{violation.message}\nRule: {rule(check.name)}"
+            if again(violation):
+                message += f"\nReplay: {again(violation)}"
             lines.append(f"::error {where}title={_property(f'crosstalk: {check.name}')}::{_data(message)}")
     if verdict.verdict == "unknown":
         lines.append(f"::warning title=crosstalk: unknown::{_data(' '.join(lead(verdict)))}")
@@ -59,7 +62,7 @@ def markdown(verdict: Verdict) -> str:
                 "",
                 "</details>",
                 "",
-                _fenced(f"crosstalk replay {printable(violation.replay)}"),
+                _fenced(printable(again(violation))),
                 "",
             ]
     lines += ["| check | verdict | opportunities | |", "| --- | --- | ---: | --- |"]

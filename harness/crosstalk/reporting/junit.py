@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crosstalk.model.verdict import Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import printable
 
 
@@ -22,7 +23,7 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
             place = violation.exhibit.place if violation.exhibit is not None else None
             told += [
                 (f"crosstalk.{check.name}.violation", printable(violation.message)),
-                (f"crosstalk.{check.name}.replay", f"crosstalk replay {printable(violation.replay)}"),
+                (f"crosstalk.{check.name}.replay", printable(again(violation))),
             ]
             if place is not None:
                 told.append((f"crosstalk.{check.name}.place", printable(str(place))))

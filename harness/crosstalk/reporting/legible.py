@@ -27,6 +27,12 @@ def legible(text: str, most: int = 4_000, *, lines: bool = False) -> str:
     return shown + (f"... ({len(text) - most:,} more characters)" if len(text) > most else "")
 
 
+def short(text: str, most: int) -> str:
+    """As `legible`, on one line and at most `most` characters wide, for places that have no more room."""
+    shown = legible(text, 4 * most)
+    return shown if len(shown) <= most else shown[: most - 3].rstrip() + "..."
+
+
 def _spelled(character: str) -> str:
     if character == "\t":
         return "\\t"

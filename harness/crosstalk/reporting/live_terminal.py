@@ -46,13 +46,14 @@ def live_judgement(verdict: Verdict) -> list[str]:
     caught = sum(control.caught for control in verdict.controls)
     lines.append(f"controls: {caught} of {len(verdict.controls)} sabotages caught on what this system sent")
     if verdict.live is not None:
-        lines += _figures(verdict.live, verdict.explored.seconds, verdict.seed)
+        lines += figures(verdict.live, verdict.explored.seconds, verdict.seed)
     interrupted = " (interrupted)" * verdict.interrupted
     lines.append(f"verdict: {verdict.verdict} for {printable(verdict.target)}{interrupted}")
     return lines
 
 
-def _figures(live: LiveFigures, seconds: float, seed: int) -> list[str]:
+def figures(live: LiveFigures, seconds: float, seed: int) -> list[str]:
+    """How much was done, how fast, and how much of it succeeded, in sentences."""
     lines = [
         f"live: {live.users:,} users, {live.connections:,} connections, {live.runs:,} runs, {live.deliveries:,} "
         f"deliveries in {live.rounds:,} rounds, {seconds:.1f} s (seed {seed})"

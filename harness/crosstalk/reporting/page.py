@@ -20,8 +20,10 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.model.bound import upper_bound
+from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import bars, growth
@@ -30,10 +32,10 @@ from crosstalk.reporting.sentences import event_words, story
 
 MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
 DRAWN = 100
-"""Findings that get a card; the first PASSING of them with their nearest passing run."""
-PASSING = 40
-LEAN = 25
-"""With more findings than this, only the first of each check bring their text timeline along."""
+"""Findings that get a card."""
+RICH, ROOM = 350_000, 700_000
+"""Characters of cards. Up to RICH a card has all there is; up to ROOM one picture and a short story; then none."""
+SHORT = 12
 NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
@@ -41,12 +43,12 @@ _PACKAGE = "crosstalk.reporting"
 def page(verdict: Verdict) -> str:
     style, script = _text("page.css") + STYLE, _text("page.js")
     found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
-    lean = len(found) > LEAN
-    firsts: set[str] = set()
-    cards = []
+    cards: list[dict[str, Any]] = []
+    spent = 0
     for number, (check, violation) in enumerate(found[:DRAWN]):
-        cards.append(_card(check, violation, number < PASSING, not lean or check not in firsts, number < 3))
-        firsts.add(check)
+        card = _card(check, violation, rich=spent < RICH, drawn=spent < ROOM, open_=number < 3)
+        cards.append(card)
+        spent += sum(len(part) for part in map(str, card.values()))
     users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
     return _template().render(
         verdict=verdict,
@@ -54,15 +56,16 @@ def page(verdict: Verdict) -> str:
         mark=MARKS[verdict.verdict],
         lead=[legible(sentence, 600) for sentence in lead(verdict)],
         cards=cards,
+        drawn=any(card["picture"] for card in cards),
         omitted=len(found) - len(cards),
         by_check=Counter(check for check, _ in found[:DRAWN]),
         users=users,
         checks=[_row(check) for check in verdict.checks],
         caught=sum(control.caught for control in verdict.controls),
-        explored=_explored(verdict),
+        explored=_explored(verdict) if verdict.live is None else "",
         strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
         coverage=_coverage(verdict),
-        more=[],
+        more=_live(verdict),
         notes=[legible(note, 1_000) for note in verdict.notes[:200]],
         style=Markup(style),
         script=Markup(script),
@@ -80,7 +83,12 @@ def lead(verdict: Verdict) -> list[str]:
         told.append(
             f"{len(broken)} of {len(verdict.checks)} checks failed ({names})"
             + (f", with {others} more findings" if others > 1 else ", with one more finding" if others else "")
-            + "; each was confirmed by playing it again, and each can be played again by you."
+            + "; each was "
+            + (
+                "confirmed by playing it again, and each can be played again by you."
+                if all(again(v).startswith("crosstalk replay ") for check in broken for v in check.violations)
+                else "seen as it is shown."
+            )
         )
         return told
     leaks = next((check for check in verdict.checks if check.name == "isolation"), None)
@@ -98,33 +106,44 @@ def lead(verdict: Verdict) -> list[str]:
     ]
 
 
-def _card(check: str, violation: FoundViolation, with_passing: bool, with_text: bool, open_: bool) -> dict[str, Any]:
+def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, open_: bool) -> dict[str, Any]:
     shown = violation.exhibit
     card: dict[str, Any] = {
         "check": check,
         "message": legible(violation.message, 500),
         "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
-        "replay": legible(violation.replay, 20_000),
-        "timeline": legible(violation.timeline, 6_000, lines=True) if with_text or shown is None else "",
+        "again": legible(again(violation), 20_000),
+        "timeline": legible(violation.timeline, 6_000, lines=True) if rich or shown is None else "",
+        "exact": bool(violation.replay),
         "open": open_,
+        "undrawn": not drawn and shown is not None,
+        "enough": shown is not None and shown.decision is None and not violation.cause.startswith("growth"),
         "picture": None,
         "story": [],
         "payload": "",
         "program": "",
+        "code": [],
         "decision": None,
         "passing": None,
     }
     if shown is None:
         return card
-    decision = shown.decision if with_passing else None
+    decision = shown.decision if rich else None
     failing = decision.failing if decision is not None else ""
     growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
-    if not growing:
+    if drawn and not growing:
         card["picture"] = picture(shown.scene, check, violation.message, decision, choice=failing, standalone=False)
-        card["story"] = [legible(line, 600) for line in story(shown.scene, check, violation.message)]
+        told = (
+            story(shown.scene, check, violation.message)
+            if rich
+            else story(shown.scene, check, violation.message, SHORT)
+        )
+        card["story"] = [legible(line, 600) for line in told]
         card["payload"] = _payload(shown.scene)
-    card["program"] = legible("\n".join(shown.program), 4_000, lines=True)
+    if shown.place is not None and rich:
+        card["code"] = [(number, legible(line, 200), number == shown.place.line) for number, line in shown.code[:20]]
+    card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
     if decision is not None and shown.passing is not None:
         card["decision"] = {
             "number": decision.number + 1,
@@ -145,14 +164,55 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
     shown = violation.exhibit
     if shown is not None:
         told += _concerned(shown)
+    if violation.sighting is not None:
+        return [*told, *_sighted(violation, violation.sighting)]
     if violation.users and not any(what in ("received by", "missing on") for what, _ in told):
         told.insert(1, ("concerns", ", ".join(name(user) for user in violation.users[:8])))
+    if violation.schedule.strategy == "live":
+        return told  # nobody chose a schedule
     deviations = violation.schedule.deviations
     how = "in plain order: no unusual timing is needed"
     if deviations:
         how = f"with {deviations} answer{'s' * (deviations > 1)} of the outside world out of plain order"
     told.append(("it takes", how + f" (found by {legible(violation.schedule.strategy, 60)})"))
     return told
+
+
+def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, str]]:
+    """Of a live run: when and how often it was seen, and in how many replays of that round."""
+    told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
+    told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
+    if sighting.repeats:
+        told.append(("seen again", f"in {sighting.again} of {sighting.repeats} replays of that round"))
+    if sighting.excerpt:
+        told.append(("the frame", legible(sighting.excerpt, 600)))
+    return told
+
+
+def _live(verdict: Verdict) -> list[dict[str, Any]]:
+    """What a live run measured; nothing of a run in process."""
+    live = verdict.live
+    if live is None:
+        return []
+    texts = [
+        f"{live.users:,} users, {live.connections:,} connections, {live.runs:,} runs and {live.deliveries:,} "
+        f"deliveries in {live.rounds:,} rounds. Of {live.attempts:,} connections and runs {live.success:.2%} succeeded."
+    ]
+    if live.bases:
+        texts.append(
+            "Whose a delivery is was told by "
+            + ", ".join(f"{legible(basis, 40)} ({count:,})" for basis, count in live.bases.items())
+            + f"; {sum(live.unattributed.values()):,} could not be told."
+        )
+    if live.failures:
+        failures = ", ".join(f"{legible(what, 80)} ({count:,})" for what, count in list(live.failures.items())[:20])
+        texts.append(f"What failed: {failures}.")
+    plots = []
+    for what, times in (("first event of a run", live.latency), ("opening of a connection", live.connecting)):
+        if times.count:
+            shown = {f"{mark}": getattr(times, mark) * 1e3 for mark in ("p50", "p95", "p99", "max")}
+            plots.append((f"Time to the {what}, of {times.count:,}", bars(shown, what, "{:,.1f} ms")))
+    return [{"title": "The live run", "texts": texts, "plots": plots}]
 
 
 def _concerned(shown: Exhibit) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from crosstalk.model.scene import Act, Arrival, Decision, Scene
-from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import remark_words, story
 from crosstalk.reporting.svg import element, joined
@@ -189,7 +189,7 @@ def _planned(scene: Scene, decision: Decision | None) -> _Plan:
             if connection.user == user and connection.device in names:
                 plan.column[number] = x + CALLS + 12 + DEVICE * names.index(connection.device)
         x += plan.width[user] + GAP
-    plan.end = max(x, 420.0)
+    plan.end = max(x, 340.0)
     return plan
 
 
@@ -228,8 +228,8 @@ def _lanes(plan: _Plan, height: float) -> Iterable[Markup]:
         yield element("text", name(plan.scene.users[user], 22), class_="who", x=x + 10, y=28.0)
         yield element("text", "events for", class_="soft", x=x + 8, y=48.0)
         for place, device in enumerate(plan.names[user]):
-            short = f"device {device.rpartition('/')[2]}" if "/" in device else device
-            yield element("text", legible(short, 18), class_="soft", x=x + CALLS + 2 + DEVICE * place, y=48.0)
+            named = f"device {device.rpartition('/')[2]}" if "/" in device else device
+            yield element("text", short(named, 16), class_="soft", x=x + CALLS + 2 + DEVICE * place, y=48.0)
     if plan.cut:
         y = TOP + ROW * (plan.cut_at + 0.5)
         yield element("text", f"... {plan.cut} rows are left out here ...", class_="soft", x=20.0, y=y + 4)
@@ -242,7 +242,7 @@ def _remarks(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
             yield element("line", class_="rule", x1=GAP, x2=plan.end - GAP, y1=y + 7, y2=y + 7)
             if remark.text.startswith("time moves"):  # as a broken axis
                 yield element("line", class_="jump", x1=GAP, x2=plan.end - GAP, y1=y + 10, y2=y + 10)
-            text = legible(remark_words(plan.scene, remark), 90)
+            text = short(remark_words(plan.scene, remark), int((plan.end - GAP) / 6.4))
             labels.append(element("text", text, class_="soft halo", x=GAP + 8, y=y + 3))
 
 
@@ -251,8 +251,8 @@ def _decision(plan: _Plan, decision: Decision | None, choice: str, labels: list[
         return
     y = plan.y(decision.time + 0.5) + 8
     yield element("line", class_="decide", x1=4, x2=plan.end - 4, y1=y, y2=y)
-    most = int(plan.end / 6.6)
-    labels.append(element("text", f"◆ here: {legible(choice, most - 12)}", class_="halo", x=GAP + 8, y=y - 4))
+    most = int((plan.end - GAP) / 6.8) - 8
+    labels.append(element("text", f"◆ here: {short(choice, most)}", class_="halo", x=GAP + 8, y=y - 4))
 
 
 def _lives(plan: _Plan) -> Iterable[Markup]:
@@ -442,7 +442,7 @@ def _footer(plan: _Plan, height: float) -> list[Markup]:
 
 
 def _label(text: str, x: float, y: float, *, soft: bool = False) -> Markup:
-    return element("text", legible(text, 19), class_="soft halo" if soft else "halo", x=x, y=y)
+    return element("text", short(text, 19), class_="soft halo" if soft else "halo", x=x, y=y)
 
 
 def _arrow(

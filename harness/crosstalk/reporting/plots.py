@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from crosstalk.reporting.legible import legible
+from crosstalk.reporting.legible import short
 from crosstalk.reporting.svg import element
 
 
@@ -57,7 +57,7 @@ def bars(counts: Mapping[str, float], what: str, form: str = "{:,.0f}") -> Marku
         y = 6 + row * number
         long = (width - left - 96) * count / most
         drawn += [
-            element("text", legible(label, 18), x=left - 8, y=y + 14, text_anchor="end"),
+            element("text", short(label, 18), x=left - 8, y=y + 14, text_anchor="end"),
             element("rect", class_="bar", x=left, y=y + 2, width=max(long, 1.0), height=row - 8),
             element("text", form.format(count), x=left + long + 6, y=y + 14),
         ]

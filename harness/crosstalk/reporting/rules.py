@@ -15,6 +15,10 @@ RULES = {
     "truthful_count": "A count of deliveries that is returned is true.",
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
+    "authentication": "A connection without valid credentials is refused.",
+    "protocol": "What the server sends is WebSocket, and can be read.",
+    "success": "Enough of the log-ins, connections and runs that are tried succeed.",
+    "latency": "The first event of a run comes within the declared time, for 95 % of them.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -29,6 +33,10 @@ CATEGORIES = {
     "truthful_count": "untruth",
     "crash": "crash",
     "cleanup": "remains",
+    "authentication": "leak",
+    "protocol": "crash",
+    "success": "loss",
+    "latency": "held up",
 }
 SEVERITIES = {
     "isolation": "blocker",
@@ -43,6 +51,10 @@ SEVERITIES = {
     "truthful_count": "minor",
     "crash": "critical",
     "cleanup": "normal",
+    "authentication": "blocker",
+    "protocol": "critical",
+    "success": "critical",
+    "latency": "normal",
 }
 """In Allure's words."""
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from crosstalk.model.scene import Place
 from crosstalk.model.verdict import FoundViolation, Verdict
+from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.rules import RULES, SEVERITIES, rule
 
@@ -82,7 +83,9 @@ def _rule(check: str) -> dict[str, Any]:
 
 
 def _result(target: str, check: str, index: int, violation: FoundViolation) -> dict[str, Any]:
-    text = f"{legible(violation.message, 1_000)}. Play it again: crosstalk replay {legible(violation.replay, 20_000)}"
+    text = f"{legible(violation.message, 1_000)}."
+    if again(violation):
+        text += f" Play it again: {legible(again(violation), 20_000)}"
     result: dict[str, Any] = {
         "ruleId": legible(check, 80),
         "ruleIndex": index,

@@ -90,6 +90,8 @@ def _arrival_told(scene: Scene, arrival: Arrival, until: int, blamed: bool) -> l
     if not arrival.events and arrival.quoted:
         what = f"a frame that quotes {what}"
     wrong = f", which is {name(scene.users[connection.user])}'s connection" if arrival.owner >= 0 else ""
+    if arrival.owner >= 0 and not _is_connected(scene, arrival.owner, arrival.started):
+        wrong += f"; {name(scene.users[arrival.owner])} has no open connection then"
     late = " although its disconnect had returned" if 0 <= connection.left < arrival.started else ""
     mark = "HERE: " if blamed else ""
     told = [
@@ -107,6 +109,14 @@ def _arrival_told(scene: Scene, arrival: Arrival, until: int, blamed: bool) -> l
         if between:
             told.append((arrival.ended, _sentence("", f"the send of {what} to {to} is answered")))
     return told
+
+
+def _is_connected(scene: Scene, user: int, at: int) -> bool:
+    """Whether a connection of the user's was being opened, or open, at that time."""
+    return any(
+        c.user == user and c.connecting <= at and not (0 <= c.leaving <= at or 0 <= c.left <= at)
+        for c in scene.connections
+    )
 
 
 def remark_words(scene: Scene, remark: Remark) -> str:

@@ -71,6 +71,7 @@ def run_world(
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
         loop.settle(SETTLE + longest + patience)
+        _settle_while_steps_go_on(world, tracks)
         world.finish(longest)
         if adapter.ending is not None:
             world.phase = "shutting down"
@@ -78,6 +79,20 @@ def run_world(
             loop.settle(SETTLE)
     tracks.clear()
     return world
+
+
+def _settle_while_steps_go_on(world: World, tracks: list[Track]) -> None:
+    """A program whose calls take their time is not cut short while its steps still follow one another."""
+    loop = world.loop
+    while world.tracks_left:
+        latest = max((t.opened for t in tracks if t.calls or t.index < len(t.steps)), default=-SETTLE)
+        waits = [timer.when() for _, timer, _ in world.waits if timer.when() > loop.now and not timer.cancelled()]
+        if loop.now - latest >= SETTLE and not waits:
+            break
+        before = loop.now, sum(track.index for track in tracks)
+        loop.settle(max(waits, default=loop.now) - loop.now + SETTLE)
+        if before == (loop.now, sum(track.index for track in tracks)):
+            break
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ anywhere in the bytes, also inside a text within a text.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -82,11 +83,8 @@ def reader(pointers: Pointers) -> Read:
         if decode is not None and data[:1] == b"{":
             try:
                 return [_found(decode(data), steps)]
-            except msgspec.ValidationError:
-                pass
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                if b"\n" not in data:
-                    return None
+                pass
         return _walked(data, ways)
 
     return read
@@ -141,13 +139,20 @@ def _found(event: Any, steps: list[list[tuple[str, ...]]]) -> Reading:
     return _reading(values)
 
 
+def _decoded(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(data)  # takes NaN and Infinity, which are no JSON, and which servers in Python send
+
+
 def _walked(data: bytes, ways: list[list[tuple[str, ...]]]) -> list[Reading] | None:
     try:
-        whole = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        whole = _decoded(data)
+    except (ValueError, RecursionError):
         try:
-            whole = [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            whole = [_decoded(line) for line in data.splitlines() if line.strip()] or None
+        except (ValueError, RecursionError):
             return None
     if isinstance(whole, list) and whole and all(isinstance(event, dict) for event in whole):
         return [_reading(_values(event, ways)) for event in whole]

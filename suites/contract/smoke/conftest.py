@@ -5,40 +5,54 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from crosstalk.model.verdict import Verdict
+    from crosstalk.profile import Profile
 
 Promise = Callable[[str], None]
+
+
+def _live() -> ModuleType:
+    module: ModuleType = pytest.importorskip(
+        "crosstalk.live", reason="needs pip install 'pytest-crosstalk[live]'", exc_type=ImportError
+    )
+    return module
+
+
+def _profile(config: pytest.Config) -> Profile:
+    """What the settings and their profile say. Raises ValueError."""
+    from crosstalk.plugin import read_settings
+    from crosstalk.profile import load, profile
+
+    settings = read_settings(config)
+    table = load(settings.profile, config.rootpath) if settings.profile else {}
+    given: dict[str, object] = {"url": settings.broadcaster or None, "grammar": settings.grammar or None}
+    if "duration" not in table:
+        given["duration"] = settings.budget
+    if settings.seed:
+        given["seed"] = settings.seed
+    if settings.broadcaster:
+        given["allow_hosts"] = ()
+    return profile(table, given, f"profile {settings.profile}")
 
 
 @pytest.fixture(scope="session")
 def live_verdict(request: pytest.FixtureRequest) -> Verdict:
     """The verdict on the live system: --broadcaster, or the profile's url, or the demonstration application."""
-    live = pytest.importorskip(
-        "crosstalk.live", reason="needs pip install 'pytest-crosstalk[live]'", exc_type=ImportError
-    )
+    live = _live()
     from crosstalk.live_examination import Unreachable
     from crosstalk.plugin import read_settings, record
-    from crosstalk.profile import load, profile
 
-    settings = read_settings(request.config)
     sentence = ""
     try:
-        table = load(settings.profile, request.config.rootpath) if settings.profile else {}
-        given: dict[str, object] = {"url": settings.broadcaster or None, "grammar": settings.grammar or None}
-        if "duration" not in table:
-            given["duration"] = settings.budget
-        if settings.seed:
-            given["seed"] = settings.seed
-        if settings.broadcaster:
-            given["allow_hosts"] = ()
-        made = profile(table, given, f"profile {settings.profile}")
+        made = _profile(request.config)
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        folder = Path(request.config.rootpath, settings.reports)
+        folder = Path(request.config.rootpath, read_settings(request.config).reports)
         folder.mkdir(parents=True, exist_ok=True)
         with live.demonstration(not made.url) as demo:
             planned = live.shard(live.plan(made, demo), worker, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -52,6 +66,30 @@ def live_verdict(request: pytest.FixtureRequest) -> Verdict:
     record(request.config, verdict)
     if verdict.interrupted:
         raise KeyboardInterrupt
+    return verdict
+
+
+@pytest.fixture
+def refusals_verdict(request: pytest.FixtureRequest) -> Verdict:
+    """The verdict on who gets into that system, by the profile's `refusals` and `must`."""
+    live = _live()
+    from crosstalk import live_refusals
+    from crosstalk.auth.refusal_run import Unexaminable
+    from crosstalk.plugin import record
+
+    sentence = ""
+    try:
+        made = _profile(request.config)
+        if made.refusals == "none" and not made.must:
+            pytest.skip("the profile demands no refusals")
+        with live.demonstration(not made.url) as demo:
+            target = live.DEMO if demo is not None else ""
+            verdict = live_refusals.examine(live.plan(made, demo), target=target)
+    except (Unexaminable, ValueError) as error:
+        sentence = str(error)
+    if sentence:
+        pytest.fail(f"crosstalk: {sentence}", pytrace=False)
+    record(request.config, verdict)
     return verdict
 
 

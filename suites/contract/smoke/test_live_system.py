@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from crosstalk.model.verdict import Verdict
 
 pytestmark = pytest.mark.crosstalk
 
@@ -45,3 +49,13 @@ def test_users_can_log_in_connect_and_complete_their_runs(promise: Promise) -> N
 
 def test_the_first_event_of_a_run_comes_in_time(promise: Promise) -> None:
     promise("latency")
+
+
+def test_who_must_not_get_in_does_not(refusals_verdict: Verdict) -> None:
+    from crosstalk.reporting.live_terminal import live_findings, live_judgement
+
+    __tracebackhide__ = True
+    if refusals_verdict.verdict == "fail":
+        pytest.fail("\n".join(live_findings(refusals_verdict)), pytrace=False)
+    if refusals_verdict.verdict == "unknown":
+        pytest.fail("crosstalk cannot tell:\n" + "\n".join(live_judgement(refusals_verdict)), pytrace=False)

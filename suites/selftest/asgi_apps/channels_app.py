@@ -26,7 +26,7 @@ if not settings.configured:
     )
     django.setup()
 
-from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer, WebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
@@ -86,5 +86,21 @@ def application(consumer):
     )
 
 
+class Synchronous(WebsocketConsumer):
+    """As `Chat`, written without async: Channels runs it in threads."""
+
+    def connect(self):
+        self.group = group(self.scope["url_route"]["kwargs"]["user"])
+        async_to_sync(self.channel_layer.group_add)(self.group, self.channel_name)
+        self.accept()
+
+    def disconnect(self, code):
+        async_to_sync(self.channel_layer.group_discard)(self.group, self.channel_name)
+
+    def user_event(self, message):
+        self.send(text_data=message["text"])
+
+
 right = application(Chat)
+synchronous = application(Synchronous)
 wrong = application(Shortened)

@@ -105,14 +105,13 @@ class Restarts(Dies):
 
 
 class GoesDeaf(Chat):
-    """After a while it takes messages and connections, and does nothing about them."""
+    """After six messages it takes all others, and connections too, and does nothing about them."""
 
-    began = None
+    count = 0
 
     def received(self, device, message):
-        loop = asyncio.get_running_loop()
-        self.began = self.began or loop.time()
-        if loop.time() < self.began + 0.8:
+        self.count += 1
+        if self.count <= 6:
             super().received(device, message)
 
 
@@ -148,7 +147,10 @@ class Refuses(Chat):
 async def saying(answer, wait=0.0):
     """A TCP server that answers every connection with the same bytes, after `wait` seconds, and ends it."""
 
+    speaking = set()
+
     async def speak(reader, writer):
+        speaking.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await asyncio.sleep(wait)
             writer.write(answer)
@@ -159,6 +161,8 @@ async def saying(answer, wait=0.0):
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+        for task in speaking:
+            task.cancel()  # leaving waits for every connection to be closed
 
 
 def self_signed(folder):

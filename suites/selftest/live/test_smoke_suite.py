@@ -25,7 +25,7 @@ def run(cwd, *arguments):
 def test_without_a_broadcaster_the_demonstration_passes_on_two_workers(tmp_path):
     done = run(tmp_path, "crosstalk.suites.smoke", "--crosstalk-budget", "3", "-n", "2")
     assert done.returncode == 0, done.stdout
-    assert "6 passed, 3 skipped" in done.stdout
+    assert "7 passed, 3 skipped" in done.stdout
     verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
     assert verdict["verdict"] == "pass"
     assert verdict["live"]["users"] == 20, "each worker had its share"
@@ -48,7 +48,7 @@ def test_a_leak_fails_its_own_test_with_the_picture(tmp_path):
 def test_a_broadcaster_in_process_is_not_disturbed(tmp_path):
     done = run(tmp_path, "crosstalk.suites", "--broadcaster", "crosstalk.reference.hub:Hub", "--collect-only", "-q")
     assert done.returncode == 0, done.stdout
-    assert "9 deselected" in done.stdout
+    assert "10 deselected" in done.stdout
     assert "test_live_system" not in done.stdout
 
 

@@ -1,8 +1,9 @@
 """What one connection of a user is sent, every other one is sent too, live.
 
 Judged for runs that were owed to several connections (see `arrived`): fails when one of them lacks events of the run
-that arrived at another. A system that answers only the connection that asked is told by never having sent an event to
-any other; there this check has no opportunity. One opportunity an event and a further connection it was owed to.
+that arrived at another. Only event types of the grammar count: what else a system sends may well be for one connection,
+such as a receipt for who asked. A system that answers only the connection that asked is told by never having sent an
+event to any other; there this check has no opportunity. One opportunity an event and a further connection.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ def check(history: LiveHistory) -> Result:
     runs = {number: places for number, places in owed(history).items() if len(places) > 1}
     if not any((number, place) in arrived for number, places in runs.items() for place in places[1:]):
         return result
+    counted = {number for number, type_ in enumerate(history.types) if type_ in history.grammar.alphabet}
     for number, places in runs.items():
-        counts = [Counter(arrived.get((number, place), ())) for place in places]
+        counts = [Counter(type_ for type_ in arrived.get((number, place), ()) if type_ in counted) for place in places]
         whole: Counter[int] = Counter()
         for count in counts:
             whole |= count

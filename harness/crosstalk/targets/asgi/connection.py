@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from crosstalk.model.canary import TOKEN
 from crosstalk.scenarios.library_types import is_end
 from crosstalk.schedule.watchdog import ThreadBlocked
 
@@ -44,7 +45,8 @@ class Connection:
         self._when = ready
         self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._hello = hello
-        self._accepted = self._closed = self._told = self._left = False
+        self._accepted = self._closed = self._told = False
+        self._left = 0
         self._denial = ""
         self._timer: asyncio.TimerHandle | None = None
         self._ready: asyncio.Future[None] = loop.create_future()
@@ -76,7 +78,7 @@ class Connection:
             await asyncio.wait([self._task], timeout=UNASKED)
             if not self._task.done() and self._told:
                 await asyncio.wait([self._task])
-        self._left = True
+        self._left = self._world.history.tick()
         if self._task.done() and not self._task.cancelled():
             error = self._task.exception()
             if error is not None and not self._is_the_end(error):
@@ -113,8 +115,9 @@ class Connection:
             text, data = message.get("text"), message.get("bytes")
             if text is None and data is None:
                 raise RuntimeError("websocket.send has neither text nor bytes")
-            if self._left and not self._told:
-                # it has not asked since, and can't know: no send to somebody who has left, as it would be once it knows
+            if self._left and not (self._told and self._is_new(text.encode() if text is not None else data)):
+                # The server lets it go nowhere. It is no send to somebody who has left where the application can't know
+                # of that, having not asked since, or had begun to hand this event round before.
                 raise ConnectionResetError("the client has gone") from self._wire.dead
             try:
                 await (self.socket.send_text(text) if text is not None else self.socket.send_bytes(data))
@@ -164,6 +167,14 @@ class Connection:
                 "Expected ASGI message 'websocket.accept', 'websocket.close', or 'websocket.http.response.start' "
                 f"but got '{kind}'."
             )
+
+    def _is_new(self, data: bytes) -> bool:
+        """Whether `data` carries an event that was published only after the client's disconnect had returned."""
+        history = self._world.history
+        quoted = {token.decode().lower() for token in TOKEN.findall(data)}
+        contents = {number for number, content in enumerate(history.contents) if content.token in quoted}
+        began = [call.started for call in history.calls if call.content in contents]
+        return bool(began) and min(began) > self._left
 
     # -- how it becomes open, and ends -----------------------------------------------------------------------
 

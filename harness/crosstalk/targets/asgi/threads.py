@@ -129,6 +129,7 @@ def threads_inline() -> Iterator[None]:
         asgiref = _loaded("asgiref", "asgiref.sync")
         if asgiref is not None:
             replace(asgiref.AsyncToSync, "__call__", _async_to_sync(asgiref.AsyncToSync.__call__))
+            replace(asgiref, "ThreadPoolExecutor", _Unused)
             _restored(undo, vars(asgiref.SyncToAsync.threadlocal))
         anyio = _loaded("anyio", "anyio._backends._asyncio")
         if anyio is not None:
@@ -181,6 +182,13 @@ def _async_to_sync(before: Callable[..., Any]) -> Callable[..., Any]:
         return wait_for(make)
 
     return call
+
+
+class _Unused(concurrent.futures.ThreadPoolExecutor):
+    """The executor of one of asgiref's contexts: given no work, so that nobody starts a thread to wait for its end."""
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class _SameThread:

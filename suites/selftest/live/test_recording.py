@@ -1,0 +1,315 @@
+"""What a frame is laid to, and what the checks make of small rounds: cases that break them, and that nearly do."""
+
+import json
+import sys
+
+import pytest
+
+from crosstalk.checks.live import LIVE_CHECKS
+from crosstalk.checks.live.success import tried
+from crosstalk.model.live_figures import bound
+from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, RUN, STARTED, THREAD, LiveHistory
+from crosstalk.model.live_records import histories
+from crosstalk.scenarios.live.journal import Journal, records
+from crosstalk.scenarios.live.known import Known
+from crosstalk.scenarios.live.record import Recorder
+from crosstalk.targets.reading import Pointers, reader
+
+WHOLE = ("agent_started", "agent_thinking", "agent_completed")
+KEY = b"another key of16"
+
+
+class Round:
+    """Alice on devices 0 and 1, Bob on one; each has asked for a run on the first."""
+
+    def __init__(self, journal=None, **pointers):
+        self.known = Known(KEY, ("alice", "bob"))
+        self.history = LiveHistory(("alice", "bob"), 3)
+        self.recorder = Recorder(self.known, reader(Pointers(**pointers)), self.history, journal)
+        self.told = []
+        for number, (user, device) in enumerate(((0, 0), (0, 1), (1, 0))):
+            self.recorder.apply("connecting", user, device, 0.0)
+            self.recorder.apply("connected", number, 0.1)
+        self.time = 1.0
+        for user, episode in ((0, 0), (1, 2)):
+            self.ask(user, episode)
+
+    def ask(self, user, episode):
+        run = len(self.history.runs)
+        canary = self.known.canary(3, user, 1, run)
+        self.told.append((canary, self.known.run_id(canary, user, 3, run), self.known.thread_id(user, 0)))
+        self.recorder.apply("run", user, 1 + run // 2, episode, self.time)
+        self.recorder.apply("asked", run, self.time, STARTED, "")
+
+    def frame(self, episode, type_, **fields):
+        self.time += 0.1
+        self.recorder.receive(episode, self.time, json.dumps({"type": type_, **fields}).encode())
+
+    def run(self, run, *episodes, types=WHOLE):
+        for type_ in types:
+            for episode in episodes:
+                self.frame(episode, type_, run_id=self.told[run][1], text=self.told[run][0])
+
+    def end(self):
+        self.recorder.settle()
+        for episode in range(3):
+            self.recorder.apply("answered", episode)
+        self.recorder.apply("quiet", self.time + 1)
+        return self.history
+
+    def broken(self):
+        return {name for name, check in LIVE_CHECKS.items() if check(self.end()).violations}
+
+    @property
+    def last(self):
+        h = self.history
+        return h.at_owner[-1], h.at_basis[-1], h.at_run[-1]
+
+
+def test_a_round_in_which_all_is_well():
+    round_ = Round()
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    counts = {
+        name: LIVE_CHECKS[name](round_.history).opportunities for name in ("isolation", "golden_path", "delivery")
+    }
+    assert counts == {"isolation": 9, "golden_path": 2, "delivery": 3}
+
+
+def test_each_basis_in_turn():
+    round_ = Round()
+    canary, run_id, thread = round_.told[0]
+    round_.frame(0, "agent_started", text=f"about {canary}")
+    assert round_.last == (0, CANARY, 0)
+    round_.frame(0, "agent_started", run_id=run_id)
+    assert round_.last == (0, RUN, 0)
+    round_.frame(0, "agent_started", thread_id=thread)
+    assert round_.last == (0, THREAD, 0), "the only run under way"
+    round_.frame(0, "agent_started", user_id="alice")
+    assert round_.last == (0, ENVELOPE, 0)
+    round_.frame(0, "presence", user_id="bob")
+    assert round_.last == (-1, NO_BASIS, -1), "that bob is there may be known to alice"
+    round_.frame(0, "agent_started")
+    assert round_.last[:2] == (-1, NO_BASIS)
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda r: {"text": r.told[1][0]},
+        lambda r: {"text": r.told[1][0].upper()},
+        lambda r: {"deep": [{"in": json.dumps({"a": r.told[1][0]})}], "run_id": r.told[0][1], "more": r.told[0][0]},
+        lambda r: {"run_id": r.told[1][1]},
+        lambda r: {"run_id": r.told[1][1], "text": r.told[0][0]},
+        lambda r: {"thread_id": r.told[1][2]},
+        lambda r: {"user_id": "bob"},
+    ],
+    ids=["canary", "another case", "deep inside her own", "run id", "run id beside her canary", "thread", "envelope"],
+)
+def test_what_is_bobs_and_comes_to_alice_is_a_leak(leak):
+    round_ = Round()
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    round_.frame(1, "agent_thinking", **leak(round_))
+    assert "isolation" in round_.broken()
+    (violation,) = LIVE_CHECKS["isolation"](round_.history).violations
+    assert violation.users == ("bob", "alice")
+    assert violation.send == round_.history.deliveries - 1
+    assert violation.send in round_.history.excerpts
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "ctk_" + "0" * 44},
+        {"user_id": "carol"},
+        {"run_id": "9c5b94b1-35ad-49bb-b118-8e8fc24abf80"},
+        {"thread_id": "general"},
+    ],
+    ids=["canary of another key", "somebody unknown", "an unknown run", "an unknown thread"],
+)
+def test_what_cannot_be_traced_accuses_nobody(fields):
+    round_ = Round()
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    round_.frame(0, "agent_summary", **fields)
+    assert round_.broken() == set()
+
+
+def test_an_envelope_that_names_another_is_ownership_and_no_leak():
+    round_ = Round()
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    round_.frame(0, "agent_summary", text=round_.told[0][0], user_id="bob")
+    assert round_.broken() == {"ownership"}
+
+
+@pytest.mark.parametrize(
+    ("types", "broken"),
+    [
+        (WHOLE[:2], {"golden_path"}),
+        (WHOLE[1:], {"golden_path"}),
+        ((*WHOLE, "agent_completed"), {"golden_path"}),
+        (("agent_started", "agent_thinking", "tool_completed", "agent_completed"), {"golden_path"}),
+        ((), {"golden_path"}),
+        (("agent_started", "ping", "agent_thinking", "partial_result", "agent_completed"), set()),
+    ],
+)
+def test_golden_path_on_the_connection_that_asked(types, broken):
+    round_ = Round()
+    round_.run(0, 0, 1, types=types)
+    round_.run(1, 2)
+    assert round_.broken() == broken
+
+
+def test_a_run_whose_connection_was_lost_or_reset_is_owed_nothing():
+    round_ = Round()
+    round_.run(0, 0, 1, types=WHOLE[:1])
+    round_.run(1, 2)
+    round_.recorder.apply("excused", 0, round_.time, "it was reset by its user")
+    assert round_.broken() == set()
+
+
+def test_a_connection_that_left_its_ping_unanswered_proves_nothing():
+    round_ = Round()
+    round_.run(0, 0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    round_.end()
+    round_.history.episodes[0].answered = False
+    assert LIVE_CHECKS["golden_path"](round_.history).violations == []
+
+
+def test_a_device_that_lacks_an_event_another_has():
+    round_ = Round()
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    assert round_.broken() == {"delivery"}
+    (violation,) = LIVE_CHECKS["delivery"](round_.history).violations
+    assert "device 1 of 'alice' lacks 1 of 3 events of run 1 (agent_completed)" in violation.message
+
+
+def test_a_device_that_came_just_before_the_run_is_owed_nothing():
+    """The server need not have taken note of it: its handshake was over, and nothing had been heard of it."""
+    round_ = Round()
+    round_.history.episodes[1].connected = 0.9
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[1:])
+    round_.run(1, 2)
+    assert round_.broken() == set()
+
+
+def test_a_receipt_for_who_asked_is_owed_to_nobody_else():
+    round_ = Round()
+    round_.frame(0, "run_accepted", run_id=round_.told[0][1])
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+
+
+def test_a_system_that_answers_only_who_asked_lacks_nothing():
+    round_ = Round()
+    round_.run(0, 0)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    assert LIVE_CHECKS["delivery"](round_.history).opportunities == 0
+
+
+def test_sequence_numbers_tell_repeats_from_reorderings():
+    for numbers, broken in (([1, 2, 3], set()), ([1, 3, 5], set()), ([1, 2, 2], {"duplicate"}), ([1, 3, 2], {"order"})):
+        round_ = Round(sequence=("/seq",))
+        round_.run(1, 2)
+        for type_, number in zip(WHOLE, numbers, strict=True):
+            round_.frame(0, type_, run_id=round_.told[0][1], seq=number)
+        assert round_.broken() == broken, numbers
+
+
+def test_an_id_of_the_servers_is_learned_and_traced_backwards():
+    round_ = Round()
+    made = "7d3f0f2e-8d55-4c43-9fcd-5d1f6cb0a4f1"
+    round_.frame(2, "agent_started", run_id=made)
+    round_.frame(0, "agent_started", run_id=made)
+    assert round_.last == (-1, NO_BASIS, -1), "whose it is, is not known yet"
+    round_.frame(2, "agent_thinking", run_id=made, text=round_.told[1][0])
+    assert round_.history.at_owner[0] == 1 and round_.history.at_run[0] == 1
+    assert "isolation" in round_.broken(), "alice was sent an event of bob's run"
+
+
+def test_an_id_that_two_users_are_given_blames_nobody():
+    round_ = Round()
+    room = "7d3f0f2e-8d55-4c43-9fcd-5d1f6cb0a4f1"
+    round_.frame(2, "agent_thinking", run_id=room, text=round_.told[1][0])
+    round_.frame(0, "agent_started", run_id=room)
+    round_.frame(0, "agent_thinking", run_id=room, text=round_.told[0][0])
+    assert LIVE_CHECKS["isolation"](round_.end()).violations == []
+
+
+def test_what_a_server_with_a_memory_shows_again_of_earlier_rounds_is_no_part_of_this_one():
+    round_ = Round()
+    earlier = round_.known.canary(2, 0, 1, 0)
+    round_.frame(0, "agent_completed", text=earlier)
+    assert round_.last == (0, CANARY, -1)
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+
+
+def test_failures_are_counted_by_reason():
+    round_ = Round()
+    round_.run(0, 0, 1)
+    round_.recorder.apply("connecting", 1, 1, 2.0)
+    round_.recorder.apply("failed", 3, 2.1, "nobody listens there")
+    attempts, failures = tried(round_.end())
+    assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
+    assert attempts == 4 + 3 + 2
+
+
+def test_the_journal_holds_the_same_history(tmp_path):
+    with Journal(tmp_path / "j", "here") as journal:
+        round_ = Round(journal)
+        made = "7d3f0f2e-8d55-4c43-9fcd-5d1f6cb0a4f1"
+        round_.frame(2, "agent_started", run_id=made)
+        round_.run(0, 0, 1)
+        round_.frame(2, "agent_thinking", run_id=made, text=round_.told[1][0])
+        round_.frame(0, "agent_thinking", text=round_.told[1][0])
+        round_.recorder.receive(0, 5.0, b"garbage")
+        round_.recorder.apply("left", 2, 5.1, "network", "it was reset")
+        written = round_.end()
+    (read,) = histories(records(tmp_path / "j"))
+    assert read == written
+    for name, check in LIVE_CHECKS.items():
+        assert check(read) == check(written), name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "is no journal"),
+        (b"[]\n", "is no journal"),
+        (b'["crosstalk-live",99,"t"]\n', "another version"),
+        (b'["crosstalk-live",1,"t"]\nnonsense\n["quiet",1]\n', "line 2 of .* is damaged"),
+        (b'["crosstalk-live",1,"t"]\n["quiet",1]\n', "is no record of a live run"),
+    ],
+)
+def test_a_damaged_journal_is_said_to_be_damaged(text, words, tmp_path):
+    (tmp_path / "j").write_bytes(text)
+    with pytest.raises(ValueError, match=words):
+        list(histories(records(tmp_path / "j")))
+
+
+def test_a_delivery_takes_at_most_64_bytes():
+    round_ = Round()
+    frames = [json.dumps({"type": t, "run_id": round_.told[0][1], "text": round_.told[0][0]}).encode() for t in WHOLE]
+    for number in range(30_000):
+        round_.recorder.receive(0, 2.0 + number / 1e3, frames[number % 3])
+    history = round_.history
+    columns = [getattr(history, name) for name in history.__dataclass_fields__ if name.startswith("at_")]
+    assert sum(map(sys.getsizeof, columns)) / history.deliveries < 64
+
+
+def test_the_bound_is_the_exact_binomial_one():
+    assert bound(0) == 1.0
+    for count in (1, 10, 1_000):
+        assert (1 - bound(count)) ** count == pytest.approx(0.05)
+    assert bound(10_000) == pytest.approx(3 / 10_000, rel=0.01)

@@ -1,0 +1,76 @@
+"""Real systems, in several languages and processes: the leak is found, and the correct form accused of nothing.
+
+Each leak needs two users at the same time. Both forms of a system are examined at the same time.
+"""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from live_servers.starting import SECRET, django_channels, node_ws, redis_fan_out
+
+from crosstalk.auth.configured import configured
+
+SYSTEMS = {"Node ws": node_ws, "Redis fan-out": redis_fan_out, "Django Channels": django_channels}
+LOG_IN = {"CROSSTALK_JWT_SECRET": SECRET}
+
+
+def judged(url):
+    from crosstalk.live import Plan, examine, plan
+    from crosstalk.profile import Profile
+
+    made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0))
+    return examine(
+        Plan(made.profile, made.url, made.users, configured("jwt", environ=LOG_IN), made.cause, made.grammar)
+    )
+
+
+def refused(url):
+    from crosstalk.auth.examination import examine_refusals
+    from crosstalk.auth.ground import Site
+    from crosstalk.auth.redaction import Redactor
+    from crosstalk.auth.refusals import demanded
+
+    found = configured("jwt", environ=LOG_IN)
+    site, demands, redactor = Site(url, patience=0.6), demanded("default"), Redactor(found.secrets)
+    verdict, _ = asyncio.run(examine_refusals(site, found.authenticator, demands, redactor=redactor, at_once=10))
+    return verdict
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def verdicts(request, tmp_path_factory):
+    """Both forms of a system, and who gets into the correct one: all at the same time."""
+    folder = tmp_path_factory.mktemp("system")
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(3) as threads:
+        correct, leaky = (stack.enter_context(SYSTEMS[request.param](folder, v)) for v in ("correct", "leaky"))
+        jobs = {
+            "correct": threads.submit(judged, correct),
+            "leaky": threads.submit(judged, leaky),
+            "refusals": threads.submit(refused, correct),
+        }
+        yield {name: job.result() for name, job in jobs.items()}
+
+
+def check(verdict, name):
+    return next(check for check in verdict.checks if check.name == name)
+
+
+def test_the_correct_form_is_accused_of_nothing(verdicts):
+    verdict = verdicts["correct"]
+    assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
+    assert check(verdict, "isolation").opportunities > 100
+    assert check(verdict, "golden_path").opportunities > 8
+    assert all(control.caught for control in verdict.controls)
+
+
+def test_the_leak_is_found(verdicts):
+    isolation = check(verdicts["leaky"], "isolation")
+    assert verdicts["leaky"].verdict == isolation.verdict == "fail"
+    assert any(len(set(violation.users)) == 2 for violation in isolation.violations)
+
+
+def test_who_must_not_get_in_does_not(verdicts):
+    verdict = verdicts["refusals"]
+    assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
+    assert verdict.checks[0].opportunities >= 14
