@@ -336,6 +336,10 @@ def mix(source: random.Random) -> tuple[tuple[str, Strategy], ...]:
     )
 
 
+FRESH = 256
+"""So many programs are drawn before any is bred: most defects need no more than one of them, and few a descendant."""
+
+
 def explore(
     examination: Examination,
     seed: int = 0,
@@ -351,7 +355,7 @@ def explore(
     number = 0
     while True:
         drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
-        bred = feedback.breed() if number % 2 == 1 and family in ("any", drawn) else None
+        bred = feedback.breed() if number % 2 and number >= FRESH and family in ("any", drawn) else None
         genome = source.randbytes(GENOME)
         if bred is not None:
             drawn, genome, _ = bred
