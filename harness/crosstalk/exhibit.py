@@ -268,10 +268,9 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
             continue
         if call.kind == "publish" and violation.check in ("delivery", "blocking"):
             at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
-            for owing, episode, arrived in owed(history, at):
-                if owing is call and not arrived:
-                    connection = next(n for n, e in enumerate(history.episodes) if e is episode)
-                    return Culprit("missing", at, place, connection)
+            for missing in owed(history, at)[1]:
+                if missing.call is call:
+                    return Culprit("missing", at, place, missing.number)
         late = call.returned if call.returned != NEVER else history.now
         return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
     return Culprit("end", violation.time)
