@@ -50,7 +50,8 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
-from crosstalk.scenarios.world import SETTLE, World
+from crosstalk.scenarios.track import SETTLE
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
