@@ -33,7 +33,8 @@ from crosstalk.targets.cause import Cause
 from crosstalk.targets.reading import Pointers, reader
 from crosstalk.targets.websocket import Connection, Limits, NotConnected, connect
 
-KEPT_FRAMES = 20_000
+KEPT_USERS = 20
+"""Of so many users the first round's frames are kept, for the controls."""
 REPEATS = 3
 LAG_SECONDS = 0.05
 FLUSH_SECONDS = 0.2
@@ -286,7 +287,7 @@ class _Live:
     async def _round(self, number: int, program: LiveProgram, journal: Journal | None) -> None:
         history = LiveHistory(self.settings.users, number, self.settings.grammar)
         recorder = Recorder(
-            self.known, self.read, history, journal, self.redactor.text, keep=0 if self.tally.controls else KEPT_FRAMES
+            self.known, self.read, history, journal, self.redactor.text, keep=0 if self.tally.controls else KEPT_USERS
         )
         recorder.first = self.tally.latency.record
         self.recorder = recorder

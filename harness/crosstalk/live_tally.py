@@ -32,7 +32,7 @@ from crosstalk.model.verdict import (
     worst,
 )
 from crosstalk.reporting.live_timeline import live_timeline
-from crosstalk.scenarios.live.record import Recorder
+from crosstalk.scenarios.live.record import Recorder, again
 
 CHECK_NAMES = (*LIVE_CHECKS, "success", "latency")
 SHOWN = 5
@@ -145,9 +145,13 @@ class Tally:
             history.excerpts.get(violation.send, ""),
         )
 
+    def found_of(self, check: str) -> list[Found]:
+        return [found for (name, _), found in self.found.items() if name == check]
+
     def control(self, recorder: Recorder) -> None:
         """Each check against its own sabotage, on what this very system sent in this round."""
         frames = tuple(recorder.kept)
+        true = again(recorder, frames).history
         for check, sabotage in LIVE_SABOTAGE:
             falsified = sabotage(recorder, frames)
             if falsified is None:
@@ -156,10 +160,8 @@ class Tally:
                 attempts, failures = tried(falsified)
                 caught = self._too_many(sum(failures.values()), attempts)
             else:
-                before = {v.cause for v in LIVE_CHECKS[check](recorder.history).violations}
-                caught = any(v.cause not in before for v in LIVE_CHECKS[check](falsified).violations) or bool(
-                    before and LIVE_CHECKS[check](falsified).violations
-                )
+                before, after = (len(LIVE_CHECKS[check](history).violations) for history in (true, falsified))
+                caught = after > before or bool(self.found_of(check))
             self.controls.append(Control(check, sabotage.__name__, caught))
         if self.demands.latency_limit and self.latency.count:
             late = Times()
@@ -207,7 +209,7 @@ class Tally:
         )
 
     def _check(self, name: str) -> CheckVerdict:
-        mine = [found for (check, _), found in self.found.items() if check == name]
+        mine = self.found_of(name)
         if name in self.crashed and not mine:
             why = "it raised " + self.crashed[name]
             return CheckVerdict(name, "unknown", self.opportunities[name], (), self.redact(why))

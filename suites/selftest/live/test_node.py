@@ -31,7 +31,7 @@ def node_path():
         pytest.skip("Node.js is not installed")
     found = modules()
     if found is None:
-        pytest.skip("the npm package ws is not installed: npm install --no-save --prefix .ci ws")
+        pytest.skip("the npm package ws is not installed: npm install --no-save --prefix .ci/node ws")
     return str(found)
 
 

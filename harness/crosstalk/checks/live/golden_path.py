@@ -16,6 +16,7 @@ from crosstalk.model.live_history import LiveHistory
 def check(history: LiveHistory) -> Result:
     result = Result()
     arrived = received(history)
+    last: dict[tuple[int, int], int] = {}
     for number, connections in owed(history).items():
         run = history.runs[number]
         for episode in connections[:1] if run.episode >= 0 else connections:
@@ -31,13 +32,9 @@ def check(history: LiveHistory) -> Result:
             if departure.rpartition("came ")[2].startswith("nothing"):
                 message += f", in {waited:.1f} s on a connection that answered a ping afterwards"
             cause = "incomplete" if "nothing more" in departure else "grammar"
-            result.violations.append(Violation("golden_path", message, (user,), _last(history, number, episode), cause))
+            if not last:
+                places = zip(history.at_run, history.at_episode, strict=True)
+                last = {place: row for row, place in enumerate(places)}
+            row = last.get((number, episode), -1)
+            result.violations.append(Violation("golden_path", message, (user,), row, cause))
     return result
-
-
-def _last(history: LiveHistory, run: int, episode: int) -> int:
-    """The row at which the run was last heard of there."""
-    for row in range(len(history.at_run) - 1, -1, -1):
-        if history.at_run[row] == run and history.at_episode[row] == episode:
-            return row
-    return -1

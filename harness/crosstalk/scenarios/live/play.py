@@ -77,6 +77,8 @@ class Playing:
         self.devices: dict[tuple[int, int], Connection] = {}
         self.all: set[Connection] = set()
         self.waiting: dict[int, asyncio.Future[None]] = {}
+        self.runs_of: dict[int, list[int]] = defaultdict(list)
+        self.runs_on: dict[int, list[int]] = defaultdict(list)
         self.numbers: dict[int, int] = defaultdict(int)
         self.exhausted: set[int] = set()
         self.expected: dict[int, int] = defaultdict(int)
@@ -254,6 +256,8 @@ class Playing:
             means.credentials[user].headers if not means.cause.on_connection else (),
         )
         self.waiting[run] = asyncio.get_running_loop().create_future()
+        self.runs_of[user].append(run)
+        self.runs_on[connection.number].append(run)
         recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
         try:
             async with asyncio.timeout(means.run_seconds):
@@ -279,10 +283,11 @@ class Playing:
         return None
 
     async def _await(self, user: int) -> None:
-        waits = [future for run, future in self.waiting.items() if self._is_owed(run, user) and not future.done()]
+        mine = self.runs_of[user]
+        waits = [self.waiting[run] for run in mine if self._is_owed(run) and not self.waiting[run].done()]
         if not waits:
             return
-        latest = max(run.started for run in self.history.runs if run.user == user)
+        latest = max(self.history.runs[run].started for run in mine)
         left = latest + self.means.run_seconds - self.means.clock()
         _, late = await asyncio.wait(waits, timeout=max(0.0, left))
         if late:
@@ -290,9 +295,9 @@ class Playing:
 
     # ----------------------------------------------------------------------------------------- runs under way
 
-    def _is_owed(self, run: int, user: int = -1) -> bool:
+    def _is_owed(self, run: int) -> bool:
         known = self.history.runs[run]
-        if known.status == NOT_STARTED or (user >= 0 and known.user != user):
+        if known.status == NOT_STARTED:
             return False
         return known.episode < 0 or self._stands(known.episode)
 
@@ -312,9 +317,9 @@ class Playing:
 
     def _release(self, episode: int) -> None:
         """Nobody waits any more for runs that were asked for on a connection that has ended."""
-        for run, future in self.waiting.items():
-            if self.history.runs[run].episode == episode and not future.done():
-                future.set_result(None)
+        for run in self.runs_on[episode]:
+            if self.history.runs[run].episode == episode and not self.waiting[run].done():
+                self.waiting[run].set_result(None)
 
     # ----------------------------------------------------------------------------------------- the end of the round
 

@@ -44,7 +44,7 @@ class Recorder:
     """Writes one round's history and, where there is one, the journal; `settle` when all has come.
 
     `completed` is called with run and connection when a run's last event arrives, `first` with the seconds from asking
-    for a run to its first event on a connection. `kept` holds the first `keep` frames, an event each.
+    for a run to its first event on a connection. `kept` holds the frames of the first `keep` users, an event each.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Recorder:
             for piece in split(data):
                 self.receive(episode, time, piece)
             return
-        if len(self.kept) < self._keep:
+        if self._keep and self.history.episodes[episode].user < self._keep:
             self.kept.append(Kept(episode, time, data))
         if readings is None:
             self._unread(episode, time, data)
@@ -270,8 +270,8 @@ def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
         before.users,
         before.number,
         before.grammar,
-        copy.deepcopy(before.runs),
-        copy.deepcopy(before.episodes),
+        [copy.copy(run) for run in before.runs],
+        [copy.copy(episode) for episode in before.episodes],
         final_quiet=before.final_quiet,
     )
     for run in history.runs:
