@@ -74,6 +74,15 @@ def django_channels(folder: Path, variant: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def socket_io(folder: Path, variant: str) -> Iterator[str]:
+    """Two processes of python-socketio with its Redis manager between them; the URL is that of its WebSocket."""
+    for module in ("socketio", "redis", "uvicorn"):
+        _needs(module)
+    with _two_processes(folder, "socketio_chat.py", variant) as url:
+        yield url.removesuffix("/ws") + "/socket.io/?EIO=4&transport=websocket"
+
+
+@contextlib.contextmanager
 def _two_processes(folder: Path, script: str, variant: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         redis = stack.enter_context(redis_server(folder))
