@@ -12,6 +12,7 @@ goes through the library's parser. Nothing follows redirects or uses a proxy: wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -412,6 +413,24 @@ def verified_tls(authority: str = "") -> ssl.SSLContext:
     return context
 
 
+def _engine_io(receive: Receive) -> Receive:
+    """`receive`, and the answer to Engine.IO's pings: a frame `2`, after which a silent connection is closed."""
+    answers: set[asyncio.Task[None]] = set()
+
+    async def answer(connection: Connection) -> None:
+        with contextlib.suppress(ConnectionError):
+            await connection.send("3")
+
+    def received(connection: Connection, message: bytes) -> None:
+        if message == b"2":
+            answers.add(task := asyncio.ensure_future(answer(connection)))
+            task.add_done_callback(answers.discard)
+        else:
+            receive(connection, message)
+
+    return received
+
+
 async def connect(
     url: str,
     credential: Credential,
@@ -437,7 +456,7 @@ async def connect(
         max_size=limits.message_bytes,
         logger=_SILENT,
     )
-    made = Connection(protocol, receive, ended, limits)
+    made = Connection(protocol, _engine_io(receive) if "EIO=" in uri.query else receive, ended, limits)
     loop = asyncio.get_running_loop()
     context = (tls or verified_tls()) if uri.secure else None
     try:
