@@ -7,7 +7,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from live_servers.starting import SECRET, django_channels, node_ws, redis_fan_out, socket_io
+from live_servers.starting import SECRET, django_channels, node_socketio, node_ws, redis_fan_out, socket_io
 
 from crosstalk.auth.configured import configured
 from crosstalk.targets.reading import Pointers
@@ -17,6 +17,7 @@ SYSTEMS = {
     "Redis fan-out": redis_fan_out,
     "Django Channels": django_channels,
     "python-socketio": socket_io,
+    "Node socket.io": node_socketio,
 }
 # Socket.IO is spoken as it goes over the wire: its log-in, its events
 SOCKET_IO = {

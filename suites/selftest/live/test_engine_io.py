@@ -43,3 +43,26 @@ def test_pings_of_engine_io_are_answered():
 
 def test_elsewhere_a_two_is_a_message():
     assert answers("/ws") == ([None], [b"2", b'42["agent_started",{}]'])
+
+
+def test_nothing_is_said_before_the_log_in_is_answered():
+    order = []
+
+    async def handler(connection):
+        order.append(await connection.recv())
+        await asyncio.sleep(0.2)
+        order.append("answered")
+        await connection.send('40{"sid":"x"}')
+        order.append(await connection.recv())
+
+    async def play():
+        async with serve(handler, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/socket.io/?EIO=4&transport=websocket"
+            credential = Credential("alice", first_message='40{"token":"t"}')
+            made = await connect(url, credential, lambda *_: None, lambda *_: None)
+            await made.send('42["ask"]')
+            await asyncio.sleep(0.1)
+            made.abort()
+
+    asyncio.run(play())
+    assert order == ['40{"token":"t"}', "answered", '42["ask"]']
