@@ -82,12 +82,12 @@ async def balancer(ports):
 
 def test_the_correct_form_passes(redis_port):
     with two_processes(redis_port, "correct") as url:
-        verdict = judged(url, users=10, duration=6.0)
+        verdict = judged(url, users=10, duration=4.0)
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
     assert check(verdict, "delivery").opportunities > 100, "devices of one user are on both processes"
 
 
 def test_the_leak_is_found(redis_port):
     with two_processes(redis_port, "leak") as url:
-        verdict = judged(url, users=10, duration=6.0)
+        verdict = judged(url, users=10, duration=3.0, run_seconds=1.5)
     assert "isolation" in failed(verdict)
