@@ -54,6 +54,7 @@ def open_asgi(target: str, names: Mapping[str, str], guarantees: Guarantees | No
         declared,
         around=application.setting,
         exempt=exempt(options),
+        remarks=lambda: (application.note,) if application.note else (),
     )
     history = _probed(examination)
     if not any(frame.owner for frame in history.frames):

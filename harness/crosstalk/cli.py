@@ -21,6 +21,7 @@ COMMANDS = {
     "equivalent": "crosstalk.commands.equivalent:equivalent",
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
+    "compare": "crosstalk.commands.compare:compare",
     "evidence": "crosstalk.commands.evidence:evidence",
     "smoke": "crosstalk.commands.smoke:smoke",
 }

@@ -50,6 +50,7 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.runner import many_runs, run_world
 from crosstalk.scenarios.shrink import Enough, shrink
 from crosstalk.scenarios.token import Counterexample, write
+from crosstalk.scenarios.track import SETTLE
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import Strategy, VirtualLoop
 from crosstalk.schedule.strategies.feedback import Feedback
@@ -99,7 +100,7 @@ class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
     `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
-    run; `exempt` says which checks can't be judged on this target, and why.
+    run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own.
     """
 
     target: str
@@ -111,8 +112,10 @@ class Examination:
     declared: Guarantees = LENIENT
     delays: set[float] = field(default_factory=set)
     workers: Mapping[str, int] = field(default_factory=dict)
+    patience: float = 0.0
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
+    remarks: Callable[[], tuple[str, ...]] = tuple
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -148,6 +151,7 @@ class Examination:
                 run_id=run_id,
                 sabotage=sabotage,
                 guarantees=self.guarantees,
+                patience=self.patience,
             )
 
 
@@ -218,6 +222,7 @@ def calibrated(examination: Examination) -> Examination:
         # a disconnect that names no connection: does a second connection of a user replace the first?
         devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
         adapter.replaces = len(devices) < 2
+    timers = frozenset(examination.delays)
     mistaken = ("TypeError", "AttributeError")
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
@@ -238,7 +243,13 @@ def calibrated(examination: Examination) -> Examination:
         counts = all(0 <= number <= len(history.episodes) for number in numbers)
         guarantees = msgspec.structs.replace(guarantees, counts="yes" if counts else "no")
     workers = _workers(examination) if history.leftover_tasks else {}
-    return replace(examination, guarantees=guarantees, workers=workers)
+    # of its timers those that are set in plain order, so that a replay elsewhere finds the same
+    own = [delay for delay in timers if SETTLE < delay <= LONGEST]
+    return replace(examination, guarantees=guarantees, workers=workers, patience=1.01 * max(own, default=0.0))
+
+
+LONGEST = 3_600.0
+"""The schedule lets the broadcaster's own timers pass that are no longer than this, in seconds."""
 
 
 POOL = 24
@@ -607,7 +618,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 

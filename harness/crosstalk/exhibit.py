@@ -42,6 +42,7 @@ AROUND = 4
 """So many lines of code before and after the one to look at."""
 TRIES = 160
 _WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
+_RUN = re.compile(r"run (\d+) of ")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
 
 
@@ -259,19 +260,61 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
     if violation.send >= 0 and violation.send in rows:
         row = violation.send
         return Culprit("arrival", history.send_start[row], rows.index(row), history.send_episode[row])
+    if violation.check == "golden_path":
+        return _departure(history, violation, calls, rows)
     for place, number in enumerate(calls):
         call = history.calls[number]
         if violation.time not in (call.started, call.returned) or history.users[call.user] not in violation.users:
             continue
         if call.kind == "publish" and violation.check in ("delivery", "blocking"):
             at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
-            for owing, episode, arrived in owed(history, at):
-                if owing is call and not arrived:
-                    connection = next(n for n, e in enumerate(history.episodes) if e is episode)
-                    return Culprit("missing", at, place, connection)
+            for missing in owed(history, at)[1]:
+                if missing.call is call:
+                    return Culprit("missing", at, place, missing.number)
         late = call.returned if call.returned != NEVER else history.now
         return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
     return Culprit("end", violation.time)
+
+
+def _departure(history: History, violation: Violation, calls: list[int], rows: list[int]) -> Culprit:
+    """Of a run that left the Golden Path: the first event that a connection never got, got too late, or again."""
+    end = Culprit("end", violation.time)
+    told = _RUN.match(violation.message)
+    if told is None or not violation.users:
+        return end
+    publishes = [
+        place
+        for place, number in enumerate(calls)
+        if history.calls[number].content >= 0
+        and history.contents[history.calls[number].content].run == int(told[1])
+        and history.users[history.calls[number].user] == violation.users[0]
+    ]
+    if not publishes:
+        return end
+    started = history.calls[calls[publishes[0]]].started
+    turn = {history.calls[calls[place]].content: at for at, place in enumerate(publishes)}
+    for number, episode in enumerate(history.episodes):
+        if history.users[episode.user] != violation.users[0] or episode.connected >= started:
+            continue
+        if episode.excused <= history.final_quiet or episode.leaving < history.final_quiet:
+            continue
+        latest, seen = -1, set()
+        late: Culprit | None = None
+        for place, row in enumerate(rows):
+            if history.send_episode[row] != number or history.send_status[row] != ACCEPTED:
+                continue
+            for content in history.frames[history.send_frame[row]].carried:
+                if content in turn:
+                    if late is None and (turn[content] < latest or content in seen):
+                        late = Culprit("arrival", history.send_start[row], place, number)
+                    seen.add(content)
+                    latest = max(latest, turn[content])
+        missing = [place for content, place in zip(turn, publishes, strict=False) if content not in seen]
+        if missing:
+            return Culprit("missing", violation.time, missing[0], number)
+        if late is not None:
+            return late
+    return end
 
 
 def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:

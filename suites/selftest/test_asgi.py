@@ -319,6 +319,12 @@ def test_an_answer_that_is_an_error_is_a_violation_unless_the_user_is_absent(ope
     assert ("was answered 503" in probe.error, probe.excused) == (True, False)
 
 
+def test_where_nothing_asked_for_can_be_judged_nothing_is_run(opened):
+    verdict = judged(opened(), checks=("truthful_count",))
+    assert verdict.explored.schedules == 0
+    assert verdict.checks[0].reason == "not applicable: an HTTP answer is no count of connections"
+
+
 def test_events_may_be_caused_by_a_callable(opened):
     assert_passes(judged(opened(publish="chat:tell"), 250))
     own = "async def told(user, event, app):\n    assert app.__name__ == 'app'\n    await tell(user, event)\n"

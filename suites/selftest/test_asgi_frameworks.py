@@ -47,7 +47,7 @@ def test_a_correct_application_passes(framework, schedules):
 
 @pytest.mark.parametrize("framework", REACHED)
 def test_a_leak_that_needs_two_users_is_found_and_replays_from_its_token(framework):
-    verdict = examine(opened(framework, "wrong"), seed=3, schedules=600, seconds=12, checks=("isolation",))
+    verdict = examine(opened(framework, "wrong"), seed=3, schedules=600, seconds=8, checks=("isolation",))
     (check,) = verdict.checks
     assert check.verdict == "fail", check.reason
     for leak in check.violations:

@@ -222,6 +222,6 @@ def test_one_defect_is_listed_once():
     check_verdict, _ = judged(Attempts("ws://server/", (attempt(SERVED), attempt(SERVED))))
     assert len(check_verdict.violations) == 1
     assert check_verdict.violations[0].timeline == (
-        "   GET / HTTP/1.1\n   -> open after 1.0 s and sent frames of 3 kinds\n"
-        "   good credentials, just before: open after 1.0 s and sent frames of 3 kinds"
+        "   GET / HTTP/1.1\n   -> open after 1.0 s and answered with frames of 3 kinds\n"
+        "   good credentials, just before: open after 1.0 s and answered with frames of 3 kinds"
     )

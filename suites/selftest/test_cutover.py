@@ -48,7 +48,7 @@ def test_the_zoo_is_as_large_as_promised():
 
 @pytest.mark.parametrize("path", WRONG, ids=[path.stem for path in WRONG])
 def test_what_goes_wrong_at_a_switch_point_is_found(path):
-    result = cut_over(rehearsal(*sides(path), f"{path}:Switch"), seconds=2, programs=260)
+    result = cut_over(rehearsal(*sides(path), f"{path}:Switch"), seconds=2, programs=200)
     assert result.verdict == "fail"
     if CHECK[path] == "downtime":
         assert result.down_time == {"alice": 1.0, "bob": 1.0}
@@ -62,7 +62,7 @@ def test_what_goes_wrong_at_a_switch_point_is_found(path):
 
 @pytest.mark.parametrize("path", RIGHT, ids=[path.stem for path in RIGHT])
 def test_right_migrations_pass(path):
-    result = cut_over(rehearsal(*sides(path), f"{path}:Switch"), seconds=60, programs=300)
+    result = cut_over(rehearsal(*sides(path), f"{path}:Switch"), seconds=60, programs=150)
     assert [(loss.check, loss.found.timeline) for loss in result.losses] == []
     assert result.verdict == "pass"
 
@@ -78,7 +78,7 @@ def test_right_migrations_pass(path):
     ],
 )
 def test_the_switches_given_keep_every_promise(old, new, switch):
-    result = cut_over(rehearsal(correct(old), correct(new), switch), seconds=60, programs=150)
+    result = cut_over(rehearsal(correct(old), correct(new), switch), seconds=60, programs=90)
     assert [(loss.check, loss.found.timeline) for loss in result.losses] == []
     assert result.verdict == "pass"
     assert set(result.down_time.values()) == {0.0}

@@ -65,20 +65,20 @@ def test_a_planted_difference_is_told_and_nothing_else(path):
 
 @pytest.mark.parametrize("path", RACING, ids=names(RACING))
 def test_a_guarantee_that_only_one_keeps(path):
-    result = compare(*pair(path), seconds=60, programs=500)
+    result = compare(*pair(path), seconds=60, programs=300)
     assert {difference.kind for difference in result.differences} == {"guarantee"}
-    first = result.differences[0]
-    assert (first.situation, first.old, first.new) == (BREAKS[path.stem], "keeps it", "breaks it")
+    first = next(difference for difference in result.differences if difference.situation == BREAKS[path.stem])
+    assert (first.old, first.new) == ("keeps it", "breaks it")
     assert not first.old_breaks
-    assert first.new_breaks[0].startswith(f"{BREAKS[path.stem]}: ") or BREAKS[path.stem] in str(first.new_breaks)
+    assert any(broken.startswith(f"{BREAKS[path.stem]}: ") for broken in first.new_breaks)
 
 
 @pytest.mark.parametrize("path", SAME, ids=names(SAME))
 def test_no_alarm_on_equivalent_pairs(path):
-    result = compare(*pair(path), seconds=60, programs=300)
+    result = compare(*pair(path), seconds=60, programs=150)
     assert result.differences == ()
     assert result.verdict == "pass"
-    assert result.facts > 5_000
+    assert result.facts > 3_000
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_no_alarm_on_equivalent_pairs(path):
 )
 def test_no_alarm_on_correct_broadcasters_of_other_designs(old, new):
     first, second = (open_target(f"{ZOO / 'correct' / name}.py:create") for name in (old, new))
-    result = compare(first, second, seconds=60, programs=120)
+    result = compare(first, second, seconds=60, programs=60)
     assert [difference.sentence for difference in result.differences] == []
     assert result.verdict == "pass"
 

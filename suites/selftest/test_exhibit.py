@@ -86,6 +86,23 @@ def test_what_does_not_fail_has_no_exhibit():
     assert exhibit(right, example.check, example.cause, example.program, example.tape) is None
 
 
+@pytest.mark.parametrize(
+    ("member", "kind"), [("newest_first", "arrival"), ("last_device_only", "missing"), ("optimistic_round", "arrival")]
+)
+def test_a_run_that_left_the_golden_path_shows_the_event_that_was_late_or_missing(member, kind):
+    violation = found(member, "golden_path")
+    scene = violation.exhibit.scene
+    assert scene.culprit.kind == kind
+    device = scene.connections[scene.culprit.connection]
+    assert scene.users[device.user] in violation.users
+    got = [e for a in scene.arrivals if a.connection == scene.culprit.connection and a.ending == "ok" for e in a.events]
+    if kind == "missing":
+        assert scene.acts[scene.culprit.number].event not in got
+    else:
+        (late,) = scene.arrivals[scene.culprit.number].events
+        assert any(earlier > late for earlier in got[: got.index(late)]) or got.count(late) > 1
+
+
 def test_watching_changes_nothing_of_the_run():
     from crosstalk.exhibit import witnessed
 

@@ -5,6 +5,7 @@ import contextlib
 import http
 import json
 import time
+from typing import ClassVar
 
 import jwt as pyjwt
 import pytest
@@ -12,6 +13,7 @@ from joserfc import jwk
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+from crosstalk.auth.base import Credential
 from crosstalk.auth.called import Called
 from crosstalk.auth.carried import Carried
 from crosstalk.auth.examination import examine_refusals
@@ -185,6 +187,19 @@ class Ticks:
             task.cancel()
 
 
+class SpeaksStrangely:
+    """Answers good users, and says all kinds of things beside."""
+
+    async def handler(self, connection):
+        user = user_of(connection)
+        if user is None:
+            # not even a close frame
+            return connection.transport.abort()
+        for frame in ("", "[" * 100_000, b"\xff\xfe", '{"type": 1e999}', "null", '"text"', "[]", "9" * 5000):
+            await connection.send(frame)
+        await echo(connection, user)
+
+
 class OpenDoor:
     """Lets everybody in, and sends everything to everybody."""
 
@@ -213,6 +228,30 @@ class LetsInWhoWaits:
                 await say(connection, type="agent_started", request=raw)
 
 
+class AnswersSlowly:
+    """Greets everybody at once, and takes longer to answer good users than we are patient at first."""
+
+    async def handler(self, connection):
+        await say(connection, type="welcome")
+        user = user_of(connection)
+        async for raw in connection:
+            await asyncio.sleep(0.8)
+            if user is not None:
+                await say(connection, type="agent_started", request=raw)
+
+
+class AnswersWithoutEcho:
+    """Greets everybody, closes on bad tokens when they ask for something, and repeats nothing."""
+
+    async def handler(self, connection):
+        await say(connection, type="welcome")
+        user = user_of(connection)
+        async for _ in connection:
+            if user is None:
+                return await connection.close(4401)
+            await say(connection, type="agent_started")
+
+
 @contextlib.asynccontextmanager
 async def running(kind):
     server = kind()
@@ -221,13 +260,13 @@ async def running(kind):
         yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
 
 
-async def examine(kind, preset="default", changes=None, authenticator=None, patience=0.5, **site):
+async def examine(kind, preset="default", changes=None, authenticator=None, patience=0.5, demand=None, **site):
     async with running(kind) as url:
         key = jwk.OctKey.import_key(SECRET)
         verdict, attempts = await examine_refusals(
             Site(url, patience=patience, **site),
             authenticator or Carried(Minted(key)),
-            demanded(preset, changes),
+            demand or demanded(preset, changes),
             redactor=Redactor(),
             at_once=20,
         )
@@ -241,12 +280,13 @@ def found():
     async def play():
         kinds = [GreetsThenLooks, StaysOpen, SaysNoInTheSameFrame, PlainText, OneSessionEach, Falls, Redirects]
         kinds += [SaysNoInTheSameFrameAndOtherWords, LosesPatience, Silent, Ticks, OpenDoor, LetsInWhoWaits]
+        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho]
         return dict(zip(kinds, await asyncio.gather(*map(examine, kinds)), strict=True))
 
     return asyncio.run(play())
 
 
-@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks])
+@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely])
 def test_a_right_server_of_another_kind_passes(kind, found):
     verdict, attempts = found[kind]
     assert verdict.verdict == "pass", (verdict.notes, verdict.checks)
@@ -254,7 +294,8 @@ def test_a_right_server_of_another_kind_passes(kind, found):
 
 
 @pytest.mark.parametrize(
-    "kind", [StaysOpen, SaysNoInTheSameFrame, SaysNoInTheSameFrameAndOtherWords, PlainText, LetsInWhoWaits]
+    "kind",
+    [StaysOpen, SaysNoInTheSameFrame, SaysNoInTheSameFrameAndOtherWords, PlainText, LetsInWhoWaits, AnswersSlowly],
 )
 def test_who_is_left_unserved_is_not_let_in(kind, found):
     verdict, _ = found[kind]
@@ -279,6 +320,14 @@ def test_a_server_that_loses_patience_is_not_accused_and_does_not_pass(found):
     verdict, _ = found[LosesPatience]
     assert verdict.verdict == "unknown" and not verdict.checks[0].violations
     assert "429" in " ".join(verdict.notes)
+
+
+def test_without_an_echo_it_is_known_who_gets_in_but_not_who_hears(found):
+    verdict, attempts = found[AnswersWithoutEcho]
+    assert not verdict.checks[0].violations and verdict.verdict == "unknown"
+    entries = [attempt for attempt in attempts.attempts if not attempt.owner]
+    assert verdict.checks[0].opportunities == len(entries) >= 9
+    assert "say what the server echoes" in verdict.checks[0].reason
 
 
 def test_of_a_silent_server_nothing_is_known(found):
@@ -308,9 +357,53 @@ def test_users_without_credentials_can_only_be_overheard():
     assert attempts.skipped["no token"] == "users here have no credentials"
 
 
-def test_a_callable_that_names_no_secret_is_not_tried_with_garbage():
-    from crosstalk.auth.base import Credential
+class Sessions:
+    """Knows users by a session cookie, and which pages are its own."""
 
+    sessions: ClassVar[dict[str, str]] = {}
+    any_cookie = any_origin = False
+
+    async def handler(self, connection):
+        request = connection.request
+        cookies = dict(pair.strip().partition("=")[::2] for pair in request.headers.get("Cookie", "").split(";"))
+        user = self.sessions.get(cookies.get("session"), "somebody" if self.any_cookie and "session" in cookies else "")
+        host = request.headers["Host"]
+        if not user or (request.headers.get("Origin", f"http://{host}") != f"http://{host}" and not self.any_origin):
+            return await connection.close(4401)
+        await echo(connection, user)
+
+
+class AnyCookie(Sessions):
+    any_cookie = True
+
+
+class AnyOrigin(Sessions):
+    any_origin = True
+
+
+def session_of(user_id):
+    session = f"session-{len(Sessions.sessions):08}"
+    Sessions.sessions[session] = user_id
+    return Credential(user_id, cookies=(("theme", "dark"), ("session", session)), secrets=(session,))
+
+
+def test_session_cookies():
+    expected = {Sessions: set(), AnyCookie: {"garbage"}, AnyOrigin: {"foreign site"}}
+    demand = demanded("default", carrier="cookie")
+
+    async def play():
+        given = {"demand": demand, "authenticator": Called(session_of)}
+        return await asyncio.gather(*(examine(kind, **given) for kind in expected))
+
+    for (kind, causes), (verdict, attempts) in zip(expected.items(), asyncio.run(play()), strict=True):
+        found = {violation.cause.partition(":")[0] for violation in verdict.checks[0].violations}
+        assert found == causes, kind
+        assert verdict.verdict == ("fail" if causes else "pass"), (verdict.checks, verdict.notes)
+        assert {"no token", "garbage", "foreign site"} <= {attempt.refusal for attempt in attempts.attempts}
+        assert attempts.skipped["alg none"] == "the credential is no JWT"
+
+
+def test_a_callable_that_names_no_secret_is_not_tried_with_garbage():
     key = jwk.OctKey.import_key(SECRET)
 
     def log_in(user_id):

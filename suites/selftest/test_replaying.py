@@ -72,6 +72,7 @@ def test_in_steps_with_where_everybody_stands(tmp_path):
     owner, receiver = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users
     assert re.search(rf"{receiver}: {receiver}/\d open on socket 0, waiting for the answer to #\d", done.stdout)
     assert re.search(rf"{owner}: (publish|probe) of #\d not returned", done.stdout)
+    assert re.search(rf"1\. {receiver} connects on .*\n(?:.*\n)??       {receiver}: {receiver}/\d open", done.stdout)
     assert ">> The frame was sent at" in done.stdout
 
 

@@ -15,7 +15,7 @@ ZOO = Path(__file__).parents[1] / "zoo" / "defective"
 
 
 @functools.cache
-def examined(member: str, schedules: int = 150) -> Verdict:
+def examined(member: str, schedules: int = 400) -> Verdict:
     """The verdict on a member of the zoo."""
     return examine(open_target(f"{ZOO / member}.py:create"), schedules=schedules, seconds=20)
 

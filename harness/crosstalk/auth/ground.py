@@ -79,8 +79,7 @@ class Ground:
     """One refusal's ground: `user` tries, `other` is the user that it tries to be.
 
     `proof` are the shapes that came each time with good credentials, `echoes` those in which their own words
-    came back each time; `greeting` those that come before anybody has
-    said who it is.
+    came back; `greeting` those that come unasked.
     """
 
     site: Site
@@ -160,7 +159,7 @@ class Ground:
         )
 
     def counted(self, answer: Answer) -> Answer:
-        """The answer without what every connection is sent before it has said who it is."""
+        """The answer without what comes unasked, maybe to anybody."""
         if not self.greeting:
             return answer
         return changed(answer, frames=tuple(frame for frame in answer.frames if frame not in self.greeting))
@@ -187,11 +186,16 @@ class Ground:
             await visit.leave()
 
 
-async def calibrate(ground: Ground) -> None:
-    """Find out what good users are sent, and what their credentials are. Raises AuthenticationFailed.
+SLOWER = 3.0
+"""How much longer is listened when nothing came in answer: the server, or this machine, may be slow."""
 
-    Both users connect with good credentials, twice one after the other: what came each time, and was no denial, is
-    the proof.
+
+async def calibrate(ground: Ground) -> None:
+    """Find out how good users are answered, and what their credentials are. Raises AuthenticationFailed.
+
+    What comes unasked, a greeting or the time of day, may come to anybody, so it proves nothing: good users first say
+    nothing at all. Then both say something, twice one after the other. In `echoes` are the frames that brought their
+    own words back, in `proof` all that came each time in answer and were no denial.
     """
     first = await ground.good(ground.user)
     token = ground.token(first)
@@ -200,32 +204,43 @@ async def calibrate(ground: Ground) -> None:
     ground.jwt = found is not None
     ground.claims = found[1] if found is not None else {}
     ground.public_pem = await _public_pem(ground, token)
-    if ground.says_who_first:
-        visit = await ground.visit(Credential(ground.user))
-        await visit.listen(ground.site.patience)
-        ground.greeting = frozenset(visit.answer().frames)
-        await visit.leave()
-    shapes: set[str] | None = None
-    echoes: set[str] | None = None
+    await _listen_and_ask(ground)
+    if not ground.proof and not ground.echoes and ground.site.message:
+        ground.site = replace(ground.site, patience=ground.site.patience * SLOWER)
+        await _listen_and_ask(ground)
+
+
+async def _listen_and_ask(ground: Ground) -> None:
+    users = tuple(dict.fromkeys((ground.user, ground.other)))
+    nobody = [Credential(ground.user)] if ground.says_who_first else []
+    silent = await asyncio.gather(
+        *(_unasked(ground, credential) for credential in [*nobody, *[await ground.good(user) for user in users]])
+    )
+    ground.greeting = frozenset().union(*silent)
+    answers: list[Answer] = []
     for _ in range(2):
-        users = dict.fromkeys((ground.user, ground.other))
         credentials = [await ground.good(user) for user in users]
-        answers = await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
-        for answer in answers:
-            if answer.kind != "open":
-                denied = answer.status in (401, 403) or answer.code == 1008
-                hint = (
-                    "; is the key right, the carrier the one it reads, and does it ask for an aud or iss?"
-                    if denied
-                    else ""
-                )
-                raise AuthenticationFailed(
-                    f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
-                )
-            echoes = set(answer.echoed) if echoes is None else echoes & set(answer.echoed)
-            shapes = set(answer.frames) if shapes is None else shapes & set(answer.frames)
-    ground.proof = tuple(sorted((shapes or set()) - {DENIAL}))
-    ground.echoes = tuple(sorted(echoes or ()))
+        answers += await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
+    for answer in answers:
+        if answer.kind != "open":
+            denied = answer.status in (401, 403) or answer.code == 1008
+            hint = "; is the key right, the carrier the one it reads, and does it ask for an aud or iss?" * denied
+            raise AuthenticationFailed(
+                f"with good credentials {ground.user!r} was {answer}, so nothing can be said of bad ones{hint}"
+            )
+    ground.proof = tuple(sorted(set.intersection(*(set(answer.frames) for answer in answers)) - {DENIAL}))
+    echoed = [set(answer.echoed) for answer in answers]
+    ground.echoes = tuple(sorted(set.intersection(*echoed) or set.union(*echoed)))
+
+
+async def _unasked(ground: Ground, credential: Credential) -> set[str]:
+    """What comes to somebody who says nothing (but who it is)."""
+    visit = await ground.visit(credential)
+    try:
+        await visit.listen(ground.site.patience)
+        return set(visit.frames)
+    finally:
+        await visit.leave()
 
 
 async def _public_pem(ground: Ground, token: str) -> bytes:

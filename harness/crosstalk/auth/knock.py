@@ -38,6 +38,7 @@ _NO = re.compile(
     rf"|{_THING}[ _-]*(?:is |has |was )?(?:been )?(?:invalid|expired|missing|required|failed|rejected|revoked|error)",
     re.IGNORECASE,
 )
+_DENIALS_ARE_SHORT = 2_000
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
@@ -140,7 +141,7 @@ class Visit:
                 if owner == self.user_id:
                     self.echoed[kind] = None
         self.frames[kind] = None
-        words = _NO.search(text)
+        words = _NO.search(text[:_DENIALS_ARE_SHORT])
         if words is not None and not any(mark in text for mark in self.marks):
             self.frames[DENIAL] = None
             self.excerpt = self.excerpt or words[0]
@@ -152,8 +153,8 @@ def shape(frame: str | bytes, names: tuple[str, ...] = ()) -> str:
         return "binary"
     try:
         value = json.loads(frame)
-    except ValueError:
-        return "text " + _without(frame, names)[:80]
+    except (ValueError, RecursionError):  # JSON may be nested deeper than we can follow
+        return "text " + _without(frame[:400], names)[:80]
     if isinstance(value, dict):
         kinds = [f"{key}={_without(str(value[key]), names)[:40]}" for key in _KIND_KEYS if _is_plain(value.get(key))]
         return "{" + ", ".join([*kinds, *sorted(key for key in value if key not in _KIND_KEYS)]) + "}"
@@ -221,6 +222,7 @@ async def knock(
             proxy=None if is_loopback(whole) else True,
             open_timeout=timeout,
             close_timeout=2,
+            max_size=16 << 20,
             **more,
         )
     except InvalidStatus as error:

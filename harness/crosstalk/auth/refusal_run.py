@@ -15,7 +15,7 @@ from crosstalk.auth.base import AuthenticationFailed, Authenticator
 from crosstalk.auth.ground import Ground, Site, calibrate
 from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
-from crosstalk.auth.refusals import REFUSALS, Refusal
+from crosstalk.auth.refusals import REFUSALS, Refusal, prepare
 from crosstalk.model.attempt import Answer, Attempt, Attempts, Must
 
 
@@ -49,6 +49,7 @@ async def attempt_refusals(
         await calibrate(ground)
     except AuthenticationFailed as error:
         raise Unexaminable(redactor.text(str(error))) from None
+    await asyncio.to_thread(prepare, ground)
     wanted = [refusal for refusal in REFUSALS if demanded.get(refusal.name, "allowed") != "allowed"]
     skipped = {refusal.name: reason for refusal in wanted if (reason := refusal.needs(ground))}
     tried = [refusal for refusal in wanted if refusal.name not in skipped]

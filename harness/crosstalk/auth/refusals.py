@@ -180,6 +180,14 @@ def _strange(kind: str, curve: str) -> jwk.Key:
     return jwk.OctKey.generate_key(512)
 
 
+def prepare(ground: Ground) -> None:
+    """Make the keys that nobody has: that takes too long to be done while answers are waited for."""
+    if ground.jwt:
+        _strange("RSA", "")
+        if ground.minted is not None:
+            _other_key(ground, ground.minted.mint(ground.user).value)
+
+
 def _other_subject(ground: Ground, good: Credential) -> list[Forged]:
     """The other user's id in the claims, under one's own signature."""
     found = parts(ground.token(good))

@@ -6,7 +6,7 @@ delivery owed to them (see `owed`) is missing there but has arrived by final qui
 
 from __future__ import annotations
 
-from crosstalk.checks.owed import owed
+from crosstalk.checks.owed import accepted, is_open, owed
 from crosstalk.checks.result import Result
 from crosstalk.model.history import NEVER, History, Violation
 
@@ -20,16 +20,12 @@ def check(history: History) -> Result:
         user = history.users[call.user]
         message = f"a {call.kind} of {user!r} waits for another user's stalled connection"
         result.violations.append(Violation("blocking", message, (user,), call.started, f"{call.kind} waits"))
-    late = []
-    for call, episode, arrived in owed(history, history.stalled_quiet):
-        if call.user in history.unstalled:
-            result.opportunities += 1
-            if not arrived:
-                late.append((id(call), id(episode)))
+    result.opportunities, late = owed(history, history.stalled_quiet, history.unstalled)
     if late:
-        waited = set(late)
-        for call, episode, arrived in owed(history, history.final_quiet):
-            if arrived and (id(call), id(episode)) in waited:
+        in_the_end = accepted(history, history.final_quiet)
+        for call, episode, number in late:
+            key = number * len(history.contents) + call.content
+            if is_open(episode, history.final_quiet) and key in in_the_end:
                 user = history.users[call.user]
                 message = f"an event for {user!r} waits for another user's stalled connection"
                 result.violations.append(Violation("blocking", message, (user,), call.started, "event waits"))

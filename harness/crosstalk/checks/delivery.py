@@ -11,12 +11,9 @@ def check(history: History) -> Result:
     result = Result()
     if history.final_quiet == NEVER:
         return result
-    opportunities = 0
-    for call, episode, arrived in owed(history, history.final_quiet):
-        opportunities += 1
-        if not arrived:
-            user = history.users[call.user]
-            message = f"{user!r} never received an event on {episode.device}, though its publish returned"
-            result.violations.append(Violation("delivery", message, (user,), call.started, "lost"))
-    result.opportunities = opportunities
+    result.opportunities, missing = owed(history, history.final_quiet)
+    for call, episode, _ in missing:
+        user = history.users[call.user]
+        message = f"{user!r} never received an event on {episode.device}, though its publish returned"
+        result.violations.append(Violation("delivery", message, (user,), call.started, "lost"))
     return result

@@ -8,26 +8,30 @@ socket's own error.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container
+from typing import NamedTuple
 
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, Call, Episode, History
 
 
-def owed(history: History, at: int) -> Iterator[tuple[Call, Episode, bool]]:
-    """Each owed delivery at logical time `at`: the publish, the episode, and whether it had been accepted by then."""
-    # one number for an episode and a content takes half the memory of a pair
-    accepted: set[int] = set()
+class Missing(NamedTuple):
+    """An owed delivery that had not been accepted: the publish, and the episode with its number."""
+
+    call: Call
+    episode: Episode
+    number: int
+
+
+def owed(history: History, at: int, users: Container[int] | None = None) -> tuple[int, list[Missing]]:
+    """How many deliveries are owed at logical time `at`, to `users` or everybody, and which of them are missing."""
+    arrived = accepted(history, at)
     size = len(history.contents)
-    contents = [frame.carried + frame.others for frame in history.frames]
-    rows = zip(history.send_episode, history.send_frame, history.send_status, history.send_end, strict=True)
-    for number, frame, status, end in rows:
-        if status == ACCEPTED and end <= at:
-            for content in contents[frame]:
-                accepted.add(number * size + content)
     episodes: dict[int, list[tuple[int, int, Episode]]] = defaultdict(list)
     for number, episode in enumerate(history.episodes):
-        if episode.connected != NEVER and episode.excused > at and episode.leaving > at:
+        if is_open(episode, at) and (users is None or episode.user in users):
             episodes[episode.user].append((number, episode.connected, episode))
+    count = 0
+    missing = []
     for call in history.calls:
         if call.kind != "publish" or call.returned > at:
             continue
@@ -36,4 +40,25 @@ def owed(history: History, at: int) -> Iterator[tuple[Call, Episode, bool]]:
         started, content = call.started, call.content
         for number, connected, episode in episodes.get(call.user, ()):
             if connected < started:
-                yield call, episode, number * size + content in accepted
+                count += 1
+                if number * size + content not in arrived:
+                    missing.append(Missing(call, episode, number))
+    return count, missing
+
+
+def is_open(episode: Episode, at: int) -> bool:
+    """Whether the episode is connected and without excuse at `at`."""
+    return episode.connected != NEVER and episode.excused > at and episode.leaving > at
+
+
+def accepted(history: History, at: int) -> set[int]:
+    """What had been accepted by `at`: for each episode and content one number, episode * contents + content."""
+    size = len(history.contents)
+    carried = [frame.carried + frame.others for frame in history.frames]
+    rows = zip(history.send_episode, history.send_frame, history.send_status, history.send_end, strict=True)
+    return {
+        number * size + content
+        for number, frame, status, end in rows
+        if status == ACCEPTED and end <= at
+        for content in carried[frame]
+    }

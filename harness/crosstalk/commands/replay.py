@@ -54,7 +54,8 @@ def _steps(examination: Examination, example: Counterexample, violation: Violati
     told = moments(scene)
     for count, (time, sentence) in enumerate(told, 1):
         click.echo(f"{count:3}. {sentence}")
-        now = states(scene, time)
+        # what a sentence tells as one, a connect say, takes until the next begins
+        now = states(scene, max(time, told[count][0] - 1) if count < len(told) else time)
         if count == len(told) or told[count][0] > time:
             for user, state in now.items():
                 if state != before.get(user):

@@ -38,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True):
     """How a server answered one connection.
 
     `refused` has the HTTP `status` of the upgrade, `closed` the close `code` (1006: none came). `open` means still open
-    when we had listened for `seconds`. `frames` are the shapes of what was delivered (see auth/knock.py), `echoed` of
+    when we had listened for `seconds`. `frames` are the shapes of what was sent in answer (see auth/knock.py), `echoed`
     those in which the connection got its own words back.
     """
 
@@ -60,7 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
         if self.kind == "open":
             count = len(self.frames)
             sent = "nothing" if not count else f"frames of {count} kind{'s' * (count != 1)}"
-            return f"open after {self.seconds:.1f} s and sent {sent}"
+            return f"open after {self.seconds:.1f} s and answered with {sent}"
         return f"{self.kind}{': ' * bool(self.reason)}{self.reason}"
 
 

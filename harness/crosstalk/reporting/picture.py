@@ -189,7 +189,7 @@ def _planned(scene: Scene, decision: Decision | None) -> _Plan:
             if connection.user == user and connection.device in names:
                 plan.column[number] = x + CALLS + 12 + DEVICE * names.index(connection.device)
         x += plan.width[user] + GAP
-    plan.end = max(x, 420.0)
+    plan.end = max(x, 340.0)
     return plan
 
 

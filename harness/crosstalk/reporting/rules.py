@@ -35,7 +35,7 @@ CATEGORIES = {
     "cleanup": "remains",
     "authentication": "leak",
     "protocol": "crash",
-    "success": "crash",
+    "success": "loss",
     "latency": "held up",
 }
 SEVERITIES = {

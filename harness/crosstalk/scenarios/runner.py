@@ -53,8 +53,13 @@ def run_world(
     run_id: int,
     sabotage: Callable[[World], None] | None = None,
     guarantees: Guarantees | None = None,
+    patience: float = 0.0,
 ) -> World:
-    """As `play`, and hands back the whole world of the run."""
+    """As `play`, and hands back the whole world of the run.
+
+    `patience` is how many more seconds of virtual time the schedule may let pass while the program is played, for the
+    broadcaster's own timers.
+    """
     strategy.begin()
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
@@ -65,7 +70,7 @@ def run_world(
         for steps in program.tracks:
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
-        loop.settle(SETTLE + longest)
+        loop.settle(SETTLE + longest + patience)
         _settle_while_steps_go_on(world, tracks)
         world.finish(longest)
         if adapter.ending is not None:

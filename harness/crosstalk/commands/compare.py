@@ -1,0 +1,120 @@
+"""`crosstalk compare OLD NEW`: latency, throughput, processor time and memory of two broadcasters, and goals."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from crosstalk.commands.equivalent import method_names
+from crosstalk.commands.exit_codes import EXIT
+from crosstalk.consolidation.comparison import MEASURES, Comparison
+from crosstalk.consolidation.comparison import compare as measure
+from crosstalk.consolidation.ratio import LEVEL
+from crosstalk.examination import open_target
+from crosstalk.reporting.timeline import printable
+from crosstalk.targets.loader import TargetError
+
+
+def report(result: Comparison) -> str:
+    """The result for a terminal."""
+    lines = [f"{'':36}{'users':>7}{'OLD':>12}{'NEW':>12}  {'NEW / OLD':>9}  {LEVEL:.0%} interval"]
+    for name, (words, factor, unit) in MEASURES.items():
+        for one in (m for m in result.measured if m.measure == name):
+            heading = f"{words}{f', {unit}' if unit else ''}"
+            lines.append(
+                f"{heading:36}{one.users:>7,}{one.old * factor:>12,.1f}{one.new * factor:>12,.1f}  "
+                f"{one.ratio:>9.3f}  {one.low:.3f} to {one.high:.3f}  {one.word}"
+            )
+    lines.append("")
+    for goal in result.goals:
+        words = f"{MEASURES[goal.measure][0]}: {goal.share:.0%} less is {goal.outcome}"
+        more = f"; about {goal.more:,} more rounds would tell" if goal.outcome == "cannot tell" else ""
+        lines.append(words + more + ", this machine is too noisy for less" * (goal.more > 200))
+    lines += [f"note: {printable(note)}" for note in result.notes]
+    lines.append(
+        f"verdict: {result.verdict} for {printable(result.new)} against {printable(result.old)}, "
+        f"{result.rounds} pairs of fresh processes in {result.seconds:g} s"
+    )
+    return "\n".join(lines)
+
+
+def _share(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        share = float(value.rstrip("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise click.BadParameter(f"{value!r}: give a percentage from 0 to 99, such as 20%")
+    return share
+
+
+def _counts(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1:
+        raise click.BadParameter(f"{value!r}: give numbers of users, such as 1,10,100")
+    return counts
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--faster", callback=_share, metavar="20%", help="How much sooner events must arrive with NEW.")
+@click.option("--leaner", callback=_share, metavar="30%", help="How much less memory NEW must keep for a connection.")
+@click.option("--users", callback=_counts, default="1,10,100,1000", help="Numbers of users to measure with.")
+@click.option("--events", type=click.IntRange(min=20), default=300, help="Events a measurement.")
+@click.option("--rounds", type=click.IntRange(min=4), default=12, help="Pairs of processes.")
+@click.option("--seed", type=int, default=0, help="Decides the order within pairs.")
+@click.option(
+    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
+)
+@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of NEW.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+def compare(
+    old: str,
+    new: str,
+    faster: float | None,
+    leaner: float | None,
+    users: tuple[int, ...],
+    events: int,
+    rounds: int,
+    seed: int,
+    old_names: tuple[str, ...],
+    new_names: tuple[str, ...],
+    reports: Path,
+) -> None:
+    """Measure OLD and NEW against each other, fairly, and judge goals."""
+    watched = sys.stderr.isatty() and not os.environ.get("CI")
+
+    def progress(done: int) -> None:
+        click.echo(f"\rround {done} of {rounds}" + "\n" * (done == rounds), err=True, nl=False)
+
+    try:
+        first = open_target(old, names=method_names(old_names, "--old-name"))
+        second = open_target(new, names=method_names(new_names, "--new-name"))
+        result = measure(
+            first,
+            second,
+            users=users,
+            events=events,
+            rounds=rounds,
+            faster=faster,
+            leaner=leaner,
+            seed=seed,
+            progress=progress if watched else None,
+        )
+        click.echo(report(result))
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / "compare.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    except (TargetError, ValueError, OSError) as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    raise SystemExit(EXIT[result.verdict])
