@@ -391,7 +391,10 @@ class Connection(asyncio.Protocol):
 
 def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
     """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f"{url.partition('?')[0].rpartition('@')[2]!r} is no WebSocket address") from None
     shown = urlunsplit(parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]))
     if parts.scheme not in ("ws", "wss"):
         raise ValueError(f"{shown!r} is no WebSocket address: it begins with neither ws:// nor wss://")
