@@ -250,6 +250,8 @@ class Tally:
     def _success(self, caught: bool | None) -> CheckVerdict:
         failed = sum(self.failures.values())
         said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
+        if self.demands.devices > 1 and "the server closed it with 4" in said:
+            said += " (if it allows a user one connection only: --devices 1)"
         if self._too_many(failed, self.attempts):
             share = f"{1 - failed / self.attempts:.1%} of {self.attempts:,} succeeded, {self.demands.success:.1%} must"
             seen = Found(

@@ -203,6 +203,15 @@ class SenderOnly(Chat):
         return [device for device in super().audience(user) if device is ASKING.get()]
 
 
+class OneSession(Chat):
+    """Correct; a user has one connection, and a new one takes the place of the old."""
+
+    def enter(self, device):
+        for old in self.devices.pop(device.user, ()):
+            self.closing = asyncio.ensure_future(old.connection.close(4001, "replaced"))
+        super().enter(device)
+
+
 class Remembers(Chat):
     """Correct; whoever connects is shown all of its own events so far, also of long ago."""
 

@@ -59,16 +59,16 @@ def judged(url, seconds):
 
 def test_the_correct_chat_passes(node_path):
     with chat(node_path) as url:
-        verdict = judged(url, 6.0)
+        verdict = judged(url, 4.0)
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
     assert verdict.controls and all(control.caught for control in verdict.controls)
-    assert check(verdict, "isolation").opportunities > 500
+    assert check(verdict, "isolation").opportunities > 300
     assert set(verdict.live.bases) <= {"canary", "run id", "thread id"}
 
 
 def test_the_leak_is_found(node_path):
     with chat(node_path, "leak") as url:
-        verdict = judged(url, 4.0)
+        verdict = judged(url, 2.0)
     assert "isolation" in failed(verdict)
     leak = check(verdict, "isolation").violations[0]
     assert len(set(leak.users)) == 2

@@ -43,8 +43,11 @@ def case(kind, **changes):
 @pytest.fixture(scope="module")
 def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
+    one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0, devices=1)}
     defective = {kind: case(kind, run_seconds=2.0, duration=6.0) for kind in DEFECTS}
-    return all_judged({**defective, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}})
+    return all_judged(
+        {**defective, **one, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}}
+    )
 
 
 @pytest.mark.parametrize("kind", DEFECTS, ids=lambda kind: kind.__name__)
@@ -63,6 +66,11 @@ def test_a_correct_system_is_accused_of_nothing(kind, verdicts):
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
     assert verdict.controls and all(control.caught for control in verdict.controls)
     assert check(verdict, "isolation").opportunities > 50
+
+
+def test_a_system_that_allows_one_connection_a_user_passes_with_one_device(verdicts):
+    verdict = verdicts[planted.OneSession]
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
 
 
 def test_where_nothing_tells_whose_events_are_the_verdict_is_unknown(verdicts):

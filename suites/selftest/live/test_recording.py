@@ -7,7 +7,7 @@ import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
-from crosstalk.model.live_figures import bound
+from crosstalk.model.bound import upper_bound as bound
 from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, RUN, STARTED, THREAD, LiveHistory
 from crosstalk.model.live_records import histories
 from crosstalk.scenarios.live.journal import Journal, records

@@ -90,6 +90,9 @@ def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):
 USAGE = {
     "a foreign host": (["ws://example.com/ws"], "example.com is not among the hosts that may be tested"),
     "a look-alike of loopback": (["ws://localhost.example.com/ws"], "may be tested"),
+    "half an address": (["ws://[::1/ws"], "is no WebSocket address"),
+    "no such port": (["ws://localhost:99999/ws"], "is no WebSocket address"),
+    "a space in the host": (["ws://local host/ws"], "may be tested"),
     "no WebSocket": (["http://localhost/"], "begins with neither ws:// nor wss://"),
     "a password in the address": (["ws://me:hunter22@localhost/"], "give credentials by --auth"),
     "one user": (["--users", "1"], "give 2 users or more"),

@@ -23,7 +23,7 @@ def tried(history: LiveHistory) -> tuple[int, Counter[str]]:
                 failures[f"could not connect: {episode.failed}"] += 1
             continue
         attempts += 1
-        if episode.lost:
+        if episode.lost and episode.excused >= episode.left:
             failures[f"a connection was lost: {episode.lost}"] += 1
         elif episode.why == UNANSWERED:
             failures[f"a connection {UNANSWERED}"] += 1

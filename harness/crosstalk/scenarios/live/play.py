@@ -164,8 +164,12 @@ class Playing:
     async def _open(self, user: int, step: Open) -> None:
         place = (user, step.device)
         old = self.devices.get(place)
-        if old is not None and old.is_open and not step.anew:
-            return
+        if old is not None and old.is_open:
+            if not step.anew:
+                return
+            # where a user may have one connection, the server rightly ends the old one
+            self._excuse(old, "a new connection of the same device took its place")
+            self._release(old.number)
         for attempt in range(ATTEMPTS):
             if self.means.ending:
                 return
