@@ -22,6 +22,7 @@ COMMANDS = {
     "cutover": "crosstalk.commands.cutover:cutover",
     "audit": "crosstalk.commands.audit:audit",
     "compare": "crosstalk.commands.compare:compare",
+    "soak": "crosstalk.commands.soak:soak",
     "evidence": "crosstalk.commands.evidence:evidence",
     "smoke": "crosstalk.commands.smoke:smoke",
 }

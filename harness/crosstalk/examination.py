@@ -61,7 +61,7 @@ from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.settings import REACHING
 from crosstalk.targets.in_process import Adapter, NotABroadcaster
-from crosstalk.targets.loader import StartAgain, TargetError, load, reloaded
+from crosstalk.targets.loader import StartAgain, TargetError, load, looks_like_asgi, reloaded
 from crosstalk.targets.loader import digest as loader_digest
 
 LENIENT = Guarantees()
@@ -192,6 +192,10 @@ def open_target(
             sample = asyncio.run(_await(sample))
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
+        if looks_like_asgi(sample):
+            raise TargetError(
+                f"{spec} is an ASGI application: give asgi:{spec} with --open PATH, where users connect, and --publish"
+            ) from error
         raise TargetError(f"{spec}: {error}") from error
     except KeyboardInterrupt:
         raise

@@ -74,6 +74,11 @@ SETTINGS = (
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
     Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
+    Setting(
+        "against", "--crosstalk-against", "text", "", "The OLD broadcaster that --broadcaster is to replace: its SPEC."
+    ),
+    Setting("switch", "--crosstalk-switch", "text", "drain", "How users move from OLD to it: drain, sticky, or SPEC."),
+    Setting("allow", "--crosstalk-allow", "list", (), "A kind of difference from OLD that is meant."),
 )
 
 
@@ -109,6 +114,9 @@ class Settings:
     body: str = ""
     publish_header: tuple[str, ...] = ()
     profile: str = ""
+    against: str = ""
+    switch: str = "drain"
+    allow: tuple[str, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:

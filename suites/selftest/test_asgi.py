@@ -302,10 +302,16 @@ def test_publishing_that_never_works(refusal, own, words):
 
 
 def test_an_application_that_blocks_the_thread_is_a_violation(opened):
-    examination = opened("async def take(user, body, receive):\n    while True: pass\n")
-    blocked = find(play(examination, Publish(0)), "crash", "kept the thread")
+    own = """
+async def take(user, body, receive):
+    while user == "mallory": pass
+    await tell(user, json.loads(body))
+    return 204
+"""
+    history = play(opened(own), Publish(0), users=("mallory", "bob"))
+    blocked = find(history, "crash", "kept the thread")
     assert blocked is not None
-    assert "publish of 'alice' kept the thread for 3 s without awaiting" in blocked.message
+    assert blocked.message == "publish of 'mallory' kept the thread for 3 s without awaiting"
 
 
 def test_an_answer_that_is_an_error_is_a_violation_unless_the_user_is_absent(opened):

@@ -27,7 +27,7 @@ REACHED = {
 def opened(framework, which):
     names = REACHED[framework]
     if (framework, which) == ("channels", "wrong"):
-        names = {**names, "publish": "POST /shortened/{user}/events"}
+        names = {**names, "publish": "POST /shared/{user}/events"}
     return open_target(f"asgi:{APPS}/{framework}_app.py:{which}", names=names)
 
 

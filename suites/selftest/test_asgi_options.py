@@ -191,6 +191,14 @@ def test_options_of_applications_are_refused_for_other_targets():
         open_target("crosstalk.reference.hub:Hub", names={"open": "/ws", "publish_header": "A: b"})
 
 
+def test_an_application_given_as_a_broadcaster_is_recognised(tmp_path):
+    (tmp_path / "main.py").write_text("from starlette.applications import Starlette\napp = Starlette()\n")
+    with pytest.raises(
+        TargetError, match=r"main\.py:app is an ASGI application: give asgi:\S*main\.py:app with --open"
+    ):
+        open_target(f"{tmp_path}/main.py:app")
+
+
 def test_a_missing_greenlet_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "greenlet", None)
     for name in [name for name in sys.modules if name in ("crosstalk.asgi", "crosstalk.targets.asgi.threads")]:

@@ -3,18 +3,14 @@
 import linecache
 
 import pytest
-from verdicts import ZOO, examined
+from verdicts import ZOO
+from verdicts import violation as first
 
 from crosstalk.checks import CHECKS
 from crosstalk.examination import open_target
 from crosstalk.exhibit import exhibit
 from crosstalk.model.scene import Scene
 from crosstalk.scenarios.token import read
-
-
-def found(member, check):
-    verdict = examined(member)
-    return next(v for c in verdict.checks if c.name == check for v in c.violations)
 
 
 @pytest.mark.parametrize(
@@ -28,17 +24,17 @@ def found(member, check):
     ],
 )
 def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(member, check, code):
-    place = found(member, check).exhibit.place
+    place = first(member, check).exhibit.place
     line = linecache.getline(str(ZOO / f"{member}.py"), place.line)
     assert code in line, line
     assert place.path.endswith(f"{member}.py")
     assert not place.path.startswith("/")
-    shown = dict(found(member, check).exhibit.code)
+    shown = dict(first(member, check).exhibit.code)
     assert shown[place.line] == line.rstrip() and len(shown) == 9
 
 
 def test_a_leak_names_its_arrival_owner_and_receiver():
-    violation = found("everybody_when_absent", "isolation")
+    violation = first("everybody_when_absent", "isolation")
     scene = violation.exhibit.scene
     assert scene.culprit.kind == "arrival"
     arrival = scene.arrivals[scene.culprit.number]
@@ -48,7 +44,7 @@ def test_a_leak_names_its_arrival_owner_and_receiver():
 
 
 def test_a_loss_names_the_publish_and_the_connection_that_it_is_owed_to():
-    violation = found("tab_close", "delivery")
+    violation = first("tab_close", "delivery")
     scene = violation.exhibit.scene
     assert scene.culprit.kind == "missing"
     act, connection = scene.acts[scene.culprit.number], scene.connections[scene.culprit.connection]
@@ -63,7 +59,7 @@ def test_a_loss_names_the_publish_and_the_connection_that_it_is_owed_to():
     [("impatient_sender", "duplicate"), ("manual_lock", "crash"), ("bare_except", "delivery")],
 )
 def test_the_nearest_passing_run_passes_and_differs_in_that_one_decision(member, check):
-    violation = found(member, check)
+    violation = first(member, check)
     example = read(violation.replay)
     target = open_target(f"{ZOO / member}.py:create", names=example.names)
     shown = exhibit(target, check, example.cause, example.program, example.tape)  # without a limit of time
@@ -81,7 +77,7 @@ def test_the_nearest_passing_run_passes_and_differs_in_that_one_decision(member,
 
 
 def test_what_does_not_fail_has_no_exhibit():
-    example = read(found("everybody_when_absent", "isolation").replay)
+    example = read(first("everybody_when_absent", "isolation").replay)
     right = open_target("crosstalk.reference.hub:Hub")
     assert exhibit(right, example.check, example.cause, example.program, example.tape) is None
 
@@ -90,7 +86,7 @@ def test_what_does_not_fail_has_no_exhibit():
     ("member", "kind"), [("newest_first", "arrival"), ("last_device_only", "missing"), ("optimistic_round", "arrival")]
 )
 def test_a_run_that_left_the_golden_path_shows_the_event_that_was_late_or_missing(member, kind):
-    violation = found(member, "golden_path")
+    violation = first(member, "golden_path")
     scene = violation.exhibit.scene
     assert scene.culprit.kind == kind
     device = scene.connections[scene.culprit.connection]
@@ -106,7 +102,7 @@ def test_a_run_that_left_the_golden_path_shows_the_event_that_was_late_or_missin
 def test_watching_changes_nothing_of_the_run():
     from crosstalk.exhibit import witnessed
 
-    example = read(found("held_current_user", "isolation").replay)
+    example = read(first("held_current_user", "isolation").replay)
     target = open_target(f"{ZOO / 'held_current_user'}.py:create")
     plain = target.play(example.program, example.tape)
     witness, watched = witnessed(target, example.program, example.tape)

@@ -3,39 +3,51 @@
 Each leak needs two users at the same time. Both forms of a system are examined at the same time.
 """
 
-import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from live_servers.starting import SECRET, django_channels, node_ws, redis_fan_out
+from live_servers.starting import SECRET, django_channels, node_socketio, node_ws, redis_fan_out, socket_io
 
 from crosstalk.auth.configured import configured
+from crosstalk.targets.reading import Pointers
 
-SYSTEMS = {"Node ws": node_ws, "Redis fan-out": redis_fan_out, "Django Channels": django_channels}
+SYSTEMS = {
+    "Node ws": node_ws,
+    "Redis fan-out": redis_fan_out,
+    "Django Channels": django_channels,
+    "python-socketio": socket_io,
+    "Node socket.io": node_socketio,
+}
+# Socket.IO is spoken as it goes over the wire: its log-in, its events
+SOCKET_IO = {
+    "auth": {"kind": "jwt", "carrier": 'message:40{"token":"{token}"}'},
+    "cause": '42["start_agent",{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}]',
+    "read": Pointers(type=("/0",), owner=("/1/user_id",), run=("/1/run_id",)),
+}
 LOG_IN = {"CROSSTALK_JWT_SECRET": SECRET}
 
 
-def judged(url):
-    from crosstalk.live import Plan, examine, plan
+def planned(url):
+    from crosstalk.live import Plan, plan
     from crosstalk.profile import Profile
 
-    made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0))
-    return examine(
-        Plan(made.profile, made.url, made.users, configured("jwt", environ=LOG_IN), made.cause, made.grammar)
-    )
+    given = dict(SOCKET_IO) if "socket.io" in url else {}
+    log_in = configured(given.pop("auth", "jwt"), environ=LOG_IN)
+    made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0, patience=0.6, **given))
+    return Plan(made.profile, made.url, made.users, log_in, made.cause, made.grammar)
+
+
+def judged(url):
+    from crosstalk.live import examine
+
+    return examine(planned(url))
 
 
 def refused(url):
-    from crosstalk.auth.examination import examine_refusals
-    from crosstalk.auth.ground import Site
-    from crosstalk.auth.redaction import Redactor
-    from crosstalk.auth.refusals import demanded
+    from crosstalk.live_refusals import examine
 
-    found = configured("jwt", environ=LOG_IN)
-    site, demands, redactor = Site(url, patience=0.6), demanded("default"), Redactor(found.secrets)
-    verdict, _ = asyncio.run(examine_refusals(site, found.authenticator, demands, redactor=redactor, at_once=10))
-    return verdict
+    return examine(planned(url))
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)

@@ -66,7 +66,8 @@ def test_every_option_for_pytest_is_there(line):
 
 def test_the_workflows_are_yaml():
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    github, gitlab = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.S))
+    whole = {text.partition("\n")[0]: yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.S)}
+    github, gitlab = whole["# .github/workflows/crosstalk.yml"], whole["# .gitlab-ci.yml"]
     assert len(github["jobs"]["crosstalk"]["steps"]) == 6
     assert gitlab["crosstalk"]["artifacts"]["reports"] == {"junit": "junit.xml"}
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from click.testing import CliRunner
-from verdicts import ZOO, examined, made
+from verdicts import ZOO, examined, made, violation
 
 from crosstalk.cli import cli
 from crosstalk.model.live_figures import Sighting
@@ -34,7 +34,7 @@ def debugged(token, cwd, typed):
 
 
 def token(member, check):
-    return next(v for c in examined(member).checks if c.name == check for v in c.violations).replay
+    return violation(member, check).replay
 
 
 LEAK = ("everybody_when_absent", "isolation")
@@ -69,7 +69,7 @@ def test_in_steps_with_where_everybody_stands(tmp_path):
     assert done.returncode == 1
     numbers = [int(n) for n in re.findall(r"^ *(\d+)\. ", done.stdout, re.M)]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 3
-    owner, receiver = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users
+    owner, receiver = violation(*LEAK).users
     assert re.search(rf"{receiver}: {receiver}/\d open on socket 0, waiting for the answer to #\d", done.stdout)
     assert re.search(rf"{owner}: (publish|probe) of #\d not returned", done.stdout)
     assert re.search(rf"1\. {receiver} connects on .*\n(?:.*\n)??       {receiver}: {receiver}/\d open", done.stdout)
@@ -79,7 +79,7 @@ def test_in_steps_with_where_everybody_stands(tmp_path):
 def test_the_debugger_stops_in_the_frame_that_sends_the_wrong_frame(tmp_path):
     typed = "p ('here', user_id, event['user_id'])\nw\nc\n"
     done = debugged(token(*LEAK), tmp_path, typed)
-    owner = next(v for c in examined(LEAK[0]).checks if c.name == LEAK[1] for v in c.violations).users[0]
+    owner = violation(*LEAK).users[0]
     assert done.stdout.count("is about to send this") == 1
     assert f"('here', '{owner}', '{owner}')" in done.stdout
     assert re.search(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 
 import msgspec
 
-from crosstalk.examination import examine, open_target
+from crosstalk.examination import examine, explore, open_target, violation_of
 from crosstalk.model.scene import Act, Arrival, Connection, Culprit, Decision, Exhibit, Place, Remark, Scene
 from crosstalk.model.verdict import CheckVerdict, Control, Explored, FoundViolation, Schedule, Verdict
 
@@ -18,6 +19,18 @@ ZOO = Path(__file__).parents[1] / "zoo" / "defective"
 def examined(member: str, schedules: int = 400) -> Verdict:
     """The verdict on a member of the zoo."""
     return examine(open_target(f"{ZOO / member}.py:create"), schedules=schedules, seconds=20)
+
+
+@functools.cache
+def violation(member: str, check: str) -> FoundViolation:
+    """The minimal counterexample of the first violation of `check` that a member of the zoo shows."""
+    examination = open_target(f"{ZOO / member}.py:create")
+    for run in itertools.islice(explore(examination, checks=(check,)), 6_000):
+        for found in run.results[check].violations:
+            shown = violation_of(examination, check, found.cause, run.strategy, run.program, run.tape)
+            assert shown is not None
+            return shown
+    raise AssertionError(f"{member} showed no violation of {check}")
 
 
 def scene(users: tuple[str, ...] = ("alice", "bob"), arrivals: int = 1, sample: str = '{"payload":{}}') -> Scene:

@@ -148,7 +148,7 @@ class Ground:
 
     async def visit(self, credential: Credential, **given: Any) -> Visit:
         await self.rate.permit()
-        return await knock(
+        visit = await knock(
             self.site.url,
             credential,
             redactor=self.redactor,
@@ -157,6 +157,10 @@ class Ground:
             verify=self.site.tls,
             **given,
         )
+        if credential.first_message is not None:
+            # as clients do: servers such as Socket.IO's close on what is said before they know who says it
+            await visit.listen(min(SETTLE, self.site.patience))
+        return visit
 
     def counted(self, answer: Answer) -> Answer:
         """The answer without what comes unasked, maybe to anybody."""
@@ -185,6 +189,9 @@ class Ground:
         finally:
             await visit.leave()
 
+
+SETTLE = 0.3
+"""Seconds that a server is given to take the first message in."""
 
 SLOWER = 3.0
 """How much longer is listened when nothing came in answer: the server, or this machine, may be slow."""

@@ -22,7 +22,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -196,6 +196,12 @@ def _family(class_: Class) -> Class:
     return kind, situation, old, new
 
 
+def _with_snapshots(side: Examination) -> Examination:
+    """`side` with publishers who change an event after the call, whether or not it promises to have copied it: a
+    caller for whom OLD did would notice that NEW does not."""
+    return replace(side, guarantees=msgspec.structs.replace(side.guarantees, snapshot=True))
+
+
 @dataclass(slots=True)
 class _Pair:
     """The two under comparison, and what is known so far."""
@@ -252,7 +258,7 @@ def compare(
     """
     began = time.monotonic()
     counts = "no" not in (old.guarantees.counts, new.guarantees.counts)
-    pair = _Pair(old, new, allow, counts)
+    pair = _Pair(_with_snapshots(old), _with_snapshots(new), allow, counts)
     notes: list[str] = []
     told: list[Difference] = []
     shown: set[Class] = set()
@@ -563,6 +569,7 @@ def replay(old: Examination, new: Examination, token: str) -> tuple[str, bool]:
     """The side-by-side timeline of a difference's token, and whether the two still differ there."""
     example = read(token)
     mode, tape = example.strategy, example.tape
+    old, new = _with_snapshots(old), _with_snapshots(new)
     first, second = (side.run(example.program, _strategy(mode, tape))[0] for side in (old, new))
     if example.check == "guarantee":
         check: Any = CHECKS[example.cause]

@@ -260,12 +260,17 @@ def _churn(genome: bytes, waits: Sequence[float]) -> Program:
             coming_and_going.append(Cancel(take(3)))
         elif kind == 3:
             coming_and_going.append(Drop(device))
+        elif kind == 4:
+            # everybody leaves: what is counted or kept starts anew with the next who come
+            for other in [other for other, is_open in state.items() if is_open]:
+                coming_and_going.append(Disconnect(other))
+                state[other] = False
         elif state.get(device):
             coming_and_going.append(Disconnect(device, gone=take(6) == 5))
             state[device] = False
         else:
             closed = [other for other, is_open in state.items() if not is_open]
-            taken_over = closed[take(len(closed))] if closed and take(3) == 2 else -1
+            taken_over = closed[take(len(closed))] if closed and take(2) else -1
             coming_and_going.append(Connect(device, taken_over))
             state[device] = True
     tracks = [(*opening, *publishing), tuple(coming_and_going)]

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
+from crosstalk.targets.reading import SOCKET_IO
+
 PRESETS = {
     "start_agent": '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
     "user_message": '{"type":"user_message","payload":{"message":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
@@ -135,7 +137,7 @@ class Call:
 
 
 def cause(spec: str = "start_agent", body: str = "") -> Cause:
-    """The cause that `spec` names: a preset, a JSON template, an http(s) URL, or module:callable.
+    """The cause that `spec` names: a preset, a JSON template (also as a Socket.IO event), http(s) URL, module:callable.
 
     `body` is the template of an HTTP call's body. Raises ValueError with one sentence.
     """
@@ -145,7 +147,7 @@ def cause(spec: str = "start_agent", body: str = "") -> Cause:
         if not urlsplit(spec).hostname:
             raise ValueError(f"{spec!r} is no HTTP address to cause events by")
         return HttpCall(spec, _checked(body or '{"user_id":"{user}","message":"{text}","run_id":"{run}"}'))
-    if spec.lstrip().startswith(("{", "[")):
+    if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()):
         return Message(_checked(spec))
     module, colon, attribute = spec.partition(":")
     if not colon or not all(part.isidentifier() for part in (*module.split("."), attribute)):
@@ -166,7 +168,8 @@ def _checked(template: str) -> str:
     if not {"canary", "run", "text", "thread"} & set(_PLACE.findall(template)):
         raise ValueError(f"the template {template[:80]!r} has none of {{canary}}, {{text}}, {{run}} and {{thread}}")
     try:
-        json.loads(filled(template, Asked("user", "canary", "run", "thread"), _in_json))
+        text = filled(template, Asked("user", "canary", "run", "thread"), _in_json)
+        json.loads(SOCKET_IO.sub(b"", text.encode(), count=1))
     except ValueError as error:
         raise ValueError(f"the template {template[:80]!r} is no JSON once it is filled: {error}") from None
     return template

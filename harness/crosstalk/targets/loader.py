@@ -135,3 +135,11 @@ def _single(spec: str, attribute: str) -> Any:
         return fresh
     finally:
         sys.modules[name] = module
+
+
+def looks_like_asgi(thing: object) -> bool:
+    """Whether `thing` is called with scope, receive and send."""
+    try:
+        return callable(thing) and [*inspect.signature(thing).parameters][-3:] == ["scope", "receive", "send"]
+    except (TypeError, ValueError):
+        return False

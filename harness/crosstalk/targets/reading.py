@@ -3,12 +3,13 @@
 Each of the five has a list of pointers, of which the first that leads to a text or a number counts. The pointers are
 compiled once into msgspec structs that decode only what they name; a frame that doesn't fit those (an array of events,
 lines of JSON, a text where an object was expected) is walked as it is. Canaries need no pointer: they are found
-anywhere in the bytes, also inside a text within a text.
+anywhere in the bytes, also inside a text within a text. Of a Socket.IO event, `42["name",{...}]`, the array is read.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ import msgspec
 from crosstalk.model.canary import TOKEN
 
 PARTS = ("type", "owner", "run", "thread", "sequence")
+SOCKET_IO = re.compile(rb"42(?:/[^,\[]*,)?\d*(?=\[)|4?0(?:/[^,{]*,)?(?=\{)")
+"""What stands before the JSON of a Socket.IO event (Engine.IO message, event, namespace, number of the answer) or
+handshake."""
 _UNDER = ("", "/payload", "/data")
 
 
@@ -147,6 +151,9 @@ def _decoded(data: bytes) -> Any:
 
 
 def _walked(data: bytes, ways: list[list[tuple[str, ...]]]) -> list[Reading] | None:
+    event = SOCKET_IO.match(data)
+    if event is not None:
+        data = data[event.end() :]
     try:
         whole = _decoded(data)
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ goes through the library's parser. Nothing follows redirects or uses a proxy: wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -415,6 +416,38 @@ def verified_tls(authority: str = "") -> ssl.SSLContext:
     return context
 
 
+class _EngineIo:
+    """What Socket.IO asks of a connection besides WebSocket: pings (`2`) answered, nothing said before it is admitted.
+
+    `admitted` is set by the server's answer to the log-in: `40`, or `44` for a refusal.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._answers: set[asyncio.Task[None]] = set()
+        self.admitted = asyncio.Event()
+
+    def received(self, connection: Connection, message: bytes) -> None:
+        if message == b"2":
+            self._answers.add(task := asyncio.ensure_future(_pong(connection)))
+            task.add_done_callback(self._answers.discard)
+            return
+        if message[:2] in (b"40", b"44"):
+            self.admitted.set()
+        self._receive(connection, message)
+
+    async def wait(self, connection: Connection) -> None:
+        """Until the server has answered the log-in, or closed."""
+        while connection.is_open and not self.admitted.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.admitted.wait(), 0.1)
+
+
+async def _pong(connection: Connection) -> None:
+    with contextlib.suppress(ConnectionError):
+        await connection.send("3")
+
+
 async def connect(
     url: str,
     credential: Credential,
@@ -440,7 +473,8 @@ async def connect(
         max_size=limits.message_bytes,
         logger=_SILENT,
     )
-    made = Connection(protocol, receive, ended, limits)
+    engine_io = _EngineIo(receive) if "EIO=" in uri.query else None
+    made = Connection(protocol, receive if engine_io is None else engine_io.received, ended, limits)
     loop = asyncio.get_running_loop()
     context = (tls or verified_tls()) if uri.secure else None
     try:
@@ -455,6 +489,8 @@ async def connect(
             await made.opened
             if credential.first_message is not None:
                 await made.send(credential.first_message)
+                if engine_io is not None:
+                    await engine_io.wait(made)
     except TimeoutError:
         made.abort()
         raise NotConnected("timeout", f"no connection within {limits.open_seconds:g} s") from None

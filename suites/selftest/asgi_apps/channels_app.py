@@ -1,7 +1,7 @@
 """Django with Channels: a consumer a connection, a group a user, the in-memory layer; a synchronous Django view
 publishes with `async_to_sync(layer.group_send)`, as Channels' documentation shows.
 
-In `wrong` the group's name is made of the id's first character. Memberships of a group last for ten years: unless told
+In `wrong` users whose ids are of odd length share a group. Memberships of a group last for ten years: unless told
 so Channels ends them after a day, and connections that stay for longer lose their events (documented, and found).
 """
 
@@ -40,8 +40,8 @@ def group(user: str) -> str:
     return "user." + hashlib.sha256(user.encode()).hexdigest()[:40]
 
 
-def shortened(user: str) -> str:
-    return "user." + hashlib.sha256(user[:1].encode()).hexdigest()[:40]
+def shared(user: str) -> str:
+    return "user.odd" if len(user) % 2 else group(user)
 
 
 class Chat(AsyncWebsocketConsumer):
@@ -59,8 +59,8 @@ class Chat(AsyncWebsocketConsumer):
         await self.send(text_data=message["text"])
 
 
-class Shortened(Chat):
-    name = staticmethod(shortened)
+class Shared(Chat):
+    name = staticmethod(shared)
 
 
 def publish(name):
@@ -75,7 +75,7 @@ def publish(name):
 
 urlpatterns = [
     path("users/<user>/events", publish(group)),
-    path("shortened/<user>/events", publish(shortened)),
+    path("shared/<user>/events", publish(shared)),
 ]
 
 
@@ -103,4 +103,4 @@ class Synchronous(WebsocketConsumer):
 
 right = application(Chat)
 synchronous = application(Synchronous)
-wrong = application(Shortened)
+wrong = application(Shared)

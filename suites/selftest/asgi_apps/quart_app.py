@@ -1,6 +1,6 @@
 """Quart, as its documentation's chat: a broker with a queue a connection, the token in a cookie.
 
-In `wrong` the broker reuses the queue of the connection that left last, and what was still in it goes to whoever comes.
+In `wrong` the broker reuses the queue of the connection that left last, and forgets to take it from its former user.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ class Broker:
     def take(self) -> asyncio.Queue:
         return asyncio.Queue()
 
-    def give_back(self, queue: asyncio.Queue) -> None:
-        pass
+    def give_back(self, user: str, queue: asyncio.Queue) -> None:
+        self.connections[user].discard(queue)
+        if not self.connections[user]:
+            del self.connections[user]
 
     async def publish(self, user: str, event: dict) -> None:
         for queue in self.connections.get(user, ()):
@@ -29,10 +31,7 @@ class Broker:
             while True:
                 yield await queue.get()
         finally:
-            self.connections[user].discard(queue)
-            if not self.connections[user]:
-                del self.connections[user]
-            self.give_back(queue)
+            self.give_back(user, queue)
 
 
 class Pooled(Broker):
@@ -43,9 +42,8 @@ class Pooled(Broker):
     def take(self) -> asyncio.Queue:
         return self.spare.pop() if self.spare else asyncio.Queue()
 
-    def give_back(self, queue: asyncio.Queue) -> None:
-        if not self.spare:
-            self.spare.append(queue)
+    def give_back(self, user: str, queue: asyncio.Queue) -> None:
+        self.spare.append(queue)
 
 
 def create(broker_type) -> Quart:

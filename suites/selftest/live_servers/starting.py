@@ -43,17 +43,30 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def node_ws(folder: Path, variant: str) -> Iterator[str]:
+    with _node(folder, "node_ws.js", "ws", variant) as port:
+        yield f"ws://127.0.0.1:{port}/ws"
+
+
+@contextlib.contextmanager
+def node_socketio(folder: Path, variant: str) -> Iterator[str]:
+    """The URL is that of its WebSocket."""
+    with _node(folder, "node_socketio.js", "socket.io", variant) as port:
+        yield f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
+
+
+@contextlib.contextmanager
+def _node(folder: Path, script: str, package: str, variant: str) -> Iterator[int]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node is not installed")
     paths = os.pathsep.join(filter(None, (str(NODE_MODULES), os.environ.get("NODE_PATH", ""))))
-    found = subprocess.run([node, "-e", "require('ws')"], env={**os.environ, "NODE_PATH": paths}, capture_output=True)
-    if found.returncode:
-        pytest.skip("the npm package ws is not installed (npm install --prefix .ci/node ws)")
+    asked = [node, "-e", f"require('{package}')"]
+    if subprocess.run(asked, env={**os.environ, "NODE_PATH": paths}, capture_output=True).returncode:
+        pytest.skip(f"the npm package {package} is not installed (npm install --prefix .ci/node {package})")
     port = free_port()
-    command = [str(HERE / "node_ws.js"), str(port), SECRET, variant]
+    command = [str(HERE / script), str(port), SECRET, variant]
     with listening(command, port, folder, program=node, NODE_PATH=paths):
-        yield f"ws://127.0.0.1:{port}/ws"
+        yield port
 
 
 @contextlib.contextmanager
@@ -71,6 +84,15 @@ def django_channels(folder: Path, variant: str) -> Iterator[str]:
         _needs(module)
     with _two_processes(folder, "channels_chat.py", variant) as url:
         yield url
+
+
+@contextlib.contextmanager
+def socket_io(folder: Path, variant: str) -> Iterator[str]:
+    """Two processes of python-socketio with its Redis manager between them; the URL is that of its WebSocket."""
+    for module in ("socketio", "redis", "uvicorn"):
+        _needs(module)
+    with _two_processes(folder, "socketio_chat.py", variant) as url:
+        yield url.removesuffix("/ws") + "/socket.io/?EIO=4&transport=websocket"
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ class Hub:
 
     async def broadcast_to_user(self, user_id, event):
         for websocket in list(self.connections.get(user_id.lower(), ())):
+            if websocket not in self.connections[user_id.lower()]:
+                continue
             try:
                 await websocket.send_json(event)
             except (RuntimeError, ConnectionError):
