@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -51,11 +50,13 @@ def live_verdict(request: pytest.FixtureRequest) -> Verdict:
     sentence = ""
     try:
         made = _profile(request.config)
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        # of this very pytest run: its variables would also be those of a run around this one
+        share = getattr(request.config, "workerinput", {})
+        worker = str(share.get("workerid", ""))
         folder = Path(request.config.rootpath, read_settings(request.config).reports)
         folder.mkdir(parents=True, exist_ok=True)
         with live.demonstration(not made.url) as demo:
-            planned = live.shard(live.plan(made, demo), worker, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+            planned = live.shard(live.plan(made, demo), worker, int(share.get("workercount", 1)))
             target = live.DEMO if demo is not None else ""
             journal = folder / f"live{'-' * bool(worker)}{worker}.jsonl"
             verdict: Verdict = live.examine(planned, journal=journal, target=target)

@@ -44,7 +44,7 @@ def case(kind, **changes):
 def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
     one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0, devices=1)}
-    defective = {kind: case(kind, run_seconds=2.0, duration=6.0) for kind in DEFECTS}
+    defective = {kind: case(kind, run_seconds=2.0, duration=9.0) for kind in DEFECTS}
     return all_judged(
         {**defective, **one, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}}
     )

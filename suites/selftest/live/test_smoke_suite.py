@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -51,7 +52,7 @@ def test_a_leak_fails_its_own_test_with_the_picture(tmp_path):
 def test_a_broadcaster_in_process_is_not_disturbed(tmp_path):
     done = run(tmp_path, "crosstalk.suites", "--broadcaster", "crosstalk.reference.hub:Hub", "--collect-only", "-q")
     assert done.returncode == 0, done.stdout
-    assert "10 deselected" in done.stdout
+    assert re.search(r"\b[1-9]\d* deselected", done.stdout)
     assert "test_live_system" not in done.stdout
 
 
