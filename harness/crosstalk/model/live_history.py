@@ -23,7 +23,7 @@ BASES = ("nothing", "envelope", "thread id", "run id", "canary")
 STARTING, STARTED, NOT_STARTED = range(3)
 NO_SEQUENCE = -1 << 62
 UNANSWERED = "left a ping unanswered"
-READY = 0.4
+READY = 1.0
 """Seconds that a server may take to note a connection whose opening handshake it has completed."""
 
 

@@ -111,7 +111,7 @@ def draw(seed: int, round_: int, users: int, devices: int = 2, faults: bool = Tr
     return LiveProgram(tuple(_track(source, kind, barriers, devices) for _ in range(users)))
 
 
-READY = Rest(0.5)
+READY = Rest(1.1)
 """Time for the server to take note of new connections, before anything is owed to them."""
 
 
