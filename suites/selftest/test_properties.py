@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n# (\S+\.py)\n(.*?)```", README, re.S)
+OWN = README[README.index("## Your own properties") :].partition("\n## ")[0]
+BLOCKS = re.findall(r"```python\n# (\S+\.py)\n(.*?)```", OWN, re.S)
 LEAKY = re.search(r"```python\n(class Hub.*?)```", README, re.S)
 
 

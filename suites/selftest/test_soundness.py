@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from itertools import islice
 
 import pytest
@@ -305,3 +306,58 @@ def test_each_librarys_name_for_sending(method):
     history = open_target(Sender).play(program)
     assert len(history.send_start) == 2  # the publish, and the probe that fails
     assert history.frames[history.send_frame[0]].content == 0
+
+
+LOGGING = """
+import logging
+
+log = logging.getLogger(__name__)
+KEPT = []
+
+
+class Hub:
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+        KEEP
+
+    async def publish(self, user_id, event):
+        log.error("for %s: %s", user_id, event)
+        for websocket in list(self.sockets.get(user_id, ())):
+            try:
+                await websocket.send_json(event)
+            except (RuntimeError, ConnectionError):
+                log.exception("a connection of %s is gone", user_id)
+"""
+
+
+class Keeping(logging.Handler):
+    """As pytest's own handler keeps what a test logs."""
+
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+@pytest.mark.parametrize(("keep", "verdict"), [("pass", "pass"), ("KEPT.append([user_id])", "fail")])
+def test_what_a_handler_of_the_process_keeps_of_the_log_is_not_the_broadcaster_s(tmp_path, keep, verdict):
+    path = tmp_path / "logging_hub.py"
+    path.write_text(LOGGING.replace("KEEP", keep))
+    handler = Keeping()
+    logging.getLogger().addHandler(handler)
+    try:
+        judged = examine(open_target(f"{path}:Hub"), seed=1, seconds=6, schedules=30, checks=("cleanup",))
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert len(handler.records) > 500
+    assert judged.verdict == verdict

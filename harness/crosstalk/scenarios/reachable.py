@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import logging
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -13,7 +14,10 @@ from typing import Any
 
 from crosstalk.scenarios.socket import Socket
 
-_NEITHER = (ModuleType, type, BuiltinFunctionType, CodeType, FrameType, asyncio.AbstractEventLoop, contextvars.Context)
+_NEITHER = (
+    *(ModuleType, type, BuiltinFunctionType, CodeType, FrameType, asyncio.AbstractEventLoop, contextvars.Context),
+    logging.Filterer,  # a module's logger leads to every handler of the process, and to what those keep
+)
 _CONTAINERS = (dict, list, set, frozenset, tuple, deque)
 _NOT_INTO = (Socket, asyncio.Task, asyncio.Handle)
 
@@ -21,8 +25,8 @@ _NOT_INTO = (Socket, asyncio.Task, asyncio.Handle)
 def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
     """(objects, bytes): containers count as objects, bytes are of everything.
 
-    Code, classes, other modules and what belongs to the harness are left out; so are empty containers, for a registry
-    that keeps an empty set for each user it has ever known holds nothing of theirs.
+    Code, classes, other modules, loggers and what belongs to the harness are left out; so are empty containers, for a
+    registry that keeps an empty set for each user it has ever known holds nothing of theirs.
     """
     stack: list[Any] = []
     for root in roots:

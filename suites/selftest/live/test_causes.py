@@ -66,7 +66,7 @@ def test_messages(preset):
 
 def test_an_http_call():
     verdict = examined(ByHttp(SECRET, 0.01), duration=2.0)
-    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert verdict.verdict == "pass", [v.message for c in verdict.checks for v in c.violations]
     assert check(verdict, "golden_path").opportunities > 4
 
 

@@ -30,7 +30,7 @@ class Round:
         for number, (user, device) in enumerate(((0, 0), (0, 1), (1, 0))):
             self.recorder.apply("connecting", user, device, 0.0)
             self.recorder.apply("connected", number, 0.1)
-        self.time = 1.0
+        self.time = 2.0
         for user, episode in ((0, 0), (1, 2)):
             self.ask(user, episode)
 
@@ -193,7 +193,7 @@ def test_a_device_that_lacks_an_event_another_has():
 def test_a_device_that_came_just_before_the_run_is_owed_nothing():
     """The server need not have taken note of it: its handshake was over, and nothing had been heard of it."""
     round_ = Round()
-    round_.history.episodes[1].connected = 0.9
+    round_.history.episodes[1].connected = 1.9
     round_.run(0, 0)
     round_.run(0, 1, types=WHOLE[1:])
     round_.run(1, 2)
