@@ -81,6 +81,7 @@ class World:
         self.pending: dict[int, tuple[asyncio.Task[Any] | None, Call]] = {}
         self.cancelling: set[int] = set()
         self.own: list[asyncio.Task[Any]] = []
+        self._first_steps: tuple[int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, ())
         self.healed = False
         self.over = False
         self.closing = False
@@ -489,15 +490,21 @@ class World:
         return self.loop.jumps * 1_000_000 + self.loop.iterations
 
     def _not_begun(self) -> tuple[weakref.ref[asyncio.Task[Any]], ...]:
-        """The tasks that wait for their first step."""
-        tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
-        return tuple(
-            weakref.ref(task)
-            for task in tasks
-            if isinstance(task, asyncio.Task)
-            and inspect.iscoroutine(coroutine := task.get_coro())
-            and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
-        )
+        """The tasks that wait for their first step; looked for once in an iteration, since many may leave in one."""
+        moment = self._moment()
+        if self._first_steps[0] != moment:
+            tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
+            self._first_steps = (
+                moment,
+                tuple(
+                    weakref.ref(task)
+                    for task in tasks
+                    if isinstance(task, asyncio.Task)
+                    and inspect.iscoroutine(coroutine := task.get_coro())
+                    and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+                ),
+            )
+        return self._first_steps[1]
 
     def _was_scheduled(self, wire: Wire) -> bool:
         """Whether the task that is running had not begun, or was not there yet, when the wire's user left."""
