@@ -85,9 +85,10 @@ def share_of_hypothesis(factory: Callable[[], Any], seed: int, examples: int) ->
     return 1 - body.seconds / (process_time() - began)
 
 
-def row(what: str, shares: list[float]) -> Row:
+def row(what: str, shares: list[float], goal: bool = True) -> Row:
     low, middle, high = quartiles(shares)
-    return Row(what, f"{middle:.3f} ({low:.3f} to {high:.3f})", f"at most {GOAL:.2f}", middle <= GOAL)
+    measured = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+    return Row(what, measured, f"at most {GOAL:.2f}", middle <= GOAL) if goal else Row(what, measured)
 
 
 def rows(quick: bool) -> list[Row]:
@@ -106,6 +107,7 @@ def rows(quick: bool) -> list[Row]:
             row(
                 f"share of a user's property spent in Hypothesis and decoding, {name}",
                 [share_of_hypothesis(factory, seed, runs) for seed in range(repeats)],
+                goal=False,  # the goal is exploration's
             )
         )
     return found
