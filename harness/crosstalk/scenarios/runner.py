@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import History
 from crosstalk.scenarios.program import Program, Wait
 from crosstalk.scenarios.track import SETTLE, Track
 from crosstalk.scenarios.world import World
@@ -22,25 +21,7 @@ from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
 
-__all__ = ["WALL", "World", "guarded", "many_runs", "play", "run_world"]
-
-
-def play(
-    program: Program,
-    factory: Callable[[], Any],
-    adapter: Adapter,
-    strategy: Strategy,
-    *,
-    key: bytes,
-    run_id: int,
-    sabotage: Callable[[World], None] | None = None,
-    guarantees: Guarantees | None = None,
-) -> tuple[History, tuple[int, ...]]:
-    """Play `program` once; returns the history and the tape of choices that replays it exactly."""
-    world = run_world(
-        program, factory, adapter, strategy, key=key, run_id=run_id, sabotage=sabotage, guarantees=guarantees
-    )
-    return world.history, tuple(world.loop.tape)
+__all__ = ["WALL", "World", "guarded", "many_runs", "run_world"]
 
 
 def run_world(
@@ -55,7 +36,7 @@ def run_world(
     guarantees: Guarantees | None = None,
     patience: float = 0.0,
 ) -> World:
-    """As `play`, and hands back the whole world of the run.
+    """Play `program` once, and hand back the whole world of the run.
 
     `patience` is how many more seconds of virtual time the schedule may let pass while the program is played, for the
     broadcaster's own timers.
