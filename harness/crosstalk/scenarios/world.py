@@ -81,7 +81,7 @@ class World:
         self.pending: dict[int, tuple[asyncio.Task[Any] | None, Call]] = {}
         self.cancelling: set[int] = set()
         self.own: list[asyncio.Task[Any]] = []
-        self._first_steps: tuple[int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, ())
+        self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
         self.healed = False
         self.over = False
         self.closing = False
@@ -478,8 +478,7 @@ class World:
         if call.status == ACCEPTED:
             episode.left = call.returned
             wire.left = self._moment()
-            wire.scheduled = self._not_begun()
-            wire.tasks = len(self.loop._weak_tasks)
+            wire.tasks, wire.scheduled = self._not_begun()
             self._mark(1)
         elif wire.dead is None:
             self.do_drop_socket(wire)
@@ -489,22 +488,23 @@ class World:
         """Grows by one with each iteration of the loop, and by much with each move of the clock."""
         return self.loop.jumps * 1_000_000 + self.loop.iterations
 
-    def _not_begun(self) -> tuple[weakref.ref[asyncio.Task[Any]], ...]:
-        """The tasks that wait for their first step; looked for once in an iteration, since many may leave in one."""
+    def _not_begun(self) -> tuple[int, tuple[weakref.ref[asyncio.Task[Any]], ...]]:
+        """How many tasks there were, and which of them waited for their first step.
+
+        Looked for once in an iteration, since many may leave in one: a task made later in it begins in the next.
+        """
         moment = self._moment()
         if self._first_steps[0] != moment:
             tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
-            self._first_steps = (
-                moment,
-                tuple(
-                    weakref.ref(task)
-                    for task in tasks
-                    if isinstance(task, asyncio.Task)
-                    and inspect.iscoroutine(coroutine := task.get_coro())
-                    and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
-                ),
+            waiting = tuple(
+                weakref.ref(task)
+                for task in tasks
+                if isinstance(task, asyncio.Task)
+                and inspect.iscoroutine(coroutine := task.get_coro())
+                and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
             )
-        return self._first_steps[1]
+            self._first_steps = (moment, len(self.loop._weak_tasks), waiting)
+        return self._first_steps[1:]
 
     def _was_scheduled(self, wire: Wire) -> bool:
         """Whether the task that is running had not begun, or was not there yet, when the wire's user left."""
