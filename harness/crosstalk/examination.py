@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import msgspec
 
-from crosstalk.checks import CHECKS, Result
+from crosstalk.checks import CHECKS, Result, check_all
 from crosstalk.controls.sabotage import SABOTAGE, hoard
 from crosstalk.exhibit import exhibit
 from crosstalk.model.guarantees import Guarantees
@@ -372,7 +372,7 @@ def explore(
         history, tape = world.history, tuple(world.loop.tape)
         if small and world.cells:
             feedback.learn((drawn, genome, tape), world.cells)
-        results = {check: CHECKS[check](history) for check in checks}
+        results = check_all(history, checks)
         yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:

@@ -6,6 +6,9 @@ each user and in between those of others; each event sent to both connections, e
 end ten users stall, the others are probed, then everybody is, and all depart. Nothing is shared that a run would not
 share.
 
+"All checks" is `check_all`, as an examination asks it. It proves a clean history clean in one walk; how long the checks
+take one by one, as where the history is not clean, is a row of its own.
+
 Each measurement has a process of its own. Memory is resident memory as the system counts it, with garbage collection
 off as in an examination: what the history takes, and by how much the checks' peak exceeds it.
 """
@@ -23,7 +26,7 @@ from time import process_time
 import msgspec
 from sidebyside import Row, quartiles, table
 
-from crosstalk.checks import CHECKS
+from crosstalk.checks import CHECKS, check_all
 from crosstalk.examination import KEY
 from crosstalk.model import canary
 from crosstalk.model.history import ACCEPTED, Call, Content, Episode, Frame, History
@@ -168,6 +171,7 @@ class Measured(msgspec.Struct):
     deliveries: int
     history: int
     peak: int
+    together: float
     seconds: dict[str, float]
     opportunities: dict[str, int]
     violations: int
@@ -180,16 +184,22 @@ def measure(deliveries: int) -> Measured:
     history = write(deliveries)
     rows = len(history.send_start)
     written = resident()
+    began = process_time()
+    results = check_all(history)
+    together = process_time() - began
+    opportunities = {name: result.opportunities for name, result in results.items()}
+    violations = sum(len(result.violations) for result in results.values())
     seconds: dict[str, float] = {}
-    opportunities: dict[str, int] = {}
-    violations = 0
     for name, check in CHECKS.items():
         began = process_time()
-        result = check(history)
+        alone = check(history)
         seconds[name] = process_time() - began
-        opportunities[name] = result.opportunities
-        violations += len(result.violations)
-    return Measured(rows, written - before, resident(peak=True) - written, seconds, opportunities, violations)
+        if alone != results[name]:
+            raise AssertionError(
+                f"{name} finds {alone.opportunities} opportunities alone, {opportunities[name]} together"
+            )
+    peak = resident(peak=True) - written
+    return Measured(rows, written - before, peak, together, seconds, opportunities, violations)
 
 
 def measured_apart(deliveries: int) -> Measured:
@@ -203,7 +213,8 @@ def rows(quick: bool) -> list[Row]:
     found = [measured_apart(DELIVERIES) for _ in range(1 if quick else 5)]
     if any(one.violations for one in found):
         raise AssertionError(f"{found[0].violations} violations in a correct history")
-    low, middle, high = quartiles([sum(one.seconds.values()) for one in found])
+    low, middle, high = quartiles([one.together for one in found])
+    alone = quartiles([sum(one.seconds.values()) for one in found])[1]
     peak = max(one.peak / one.deliveries for one in found)
     history = max(one.history / one.deliveries for one in found)
     each = {name: quartiles([one.seconds[name] for one in found])[1] for name in found[0].seconds}
@@ -217,6 +228,7 @@ def rows(quick: bool) -> list[Row]:
             f"under {SECONDS:g}",
             middle < SECONDS,
         ),
+        Row("… one by one, seconds", f"{alone:.2f}"),
         Row("… by check, the slowest", slowest),
         Row("… checks without an opportunity in it", ", ".join(idle) or "none"),
         Row(f"{what}, the checks' own memory at peak, bytes a delivery", f"{peak:.0f}", f"under {BYTES}", peak < BYTES),

@@ -16,7 +16,7 @@ from typing import Any
 import work
 from sidebyside import Row, compare, main
 
-from crosstalk.checks import CHECKS
+from crosstalk.checks import check_all
 from crosstalk.examination import mix, open_target
 from crosstalk.reference.hub import Hub as Reference
 from crosstalk.scenarios.runner import many_runs
@@ -32,9 +32,9 @@ def ours(factory: Callable[[], Any], strategies: tuple[Strategy, ...] | None = N
 
     def once() -> None:
         history, _ = examination.run(played, next(turns))
-        for check in CHECKS.values():
-            if check(history).violations:
-                raise AssertionError(f"a violation on a correct broadcaster: {check(history).violations[0]}")
+        for result in check_all(history).values():
+            if result.violations:
+                raise AssertionError(f"a violation on a correct broadcaster: {result.violations[0]}")
         if len(history.send_start) != work.USERS * work.CONNECTIONS * (work.EVENTS + 1):
             raise AssertionError("this is not the work that was meant")
 

@@ -5,7 +5,7 @@ A `Result` counts the opportunities (how often the check could have failed) besi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crosstalk.checks import (
     blocking,
@@ -21,6 +21,7 @@ from crosstalk.checks import (
     ownership,
     truthful_count,
 )
+from crosstalk.checks.clean import clean
 from crosstalk.checks.result import Result
 from crosstalk.model.history import History
 
@@ -40,4 +41,11 @@ CHECKS: dict[str, Callable[[History], Result]] = {
     "cleanup": cleanup.check,
 }
 
-__all__ = ["CHECKS", "Result"]
+
+def check_all(history: History, checks: Sequence[str] = tuple(CHECKS)) -> dict[str, Result]:
+    """What each of `checks` says of the history: the same as asked one by one, and sooner where it is clean."""
+    counts = clean(history) or {}
+    return {name: Result(counts[name]) if name in counts else CHECKS[name](history) for name in checks}
+
+
+__all__ = ["CHECKS", "Result", "check_all"]

@@ -7,34 +7,23 @@ after another, all returned, and are themselves a word of the grammar. One oppor
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import pairwise
 
+from crosstalk.checks.owed import is_open
 from crosstalk.checks.result import Result
 from crosstalk.model.history import ACCEPTED, NEVER, Call, History, Violation
 
 
 def check(history: History) -> Result:
     result = Result()
-    runs: dict[tuple[int, int], list[Call]] = defaultdict(list)
-    for call in history.calls:
-        if call.kind == "publish" and not call.probe and history.contents[call.content].run:
-            runs[call.user, history.contents[call.content].run].append(call)
+    runs = judged_runs(history)
     if not runs:
         return result
     grammar = history.guarantees.grammar
-    judged = _judged(history)
-    received = _received(history, {number for numbers in judged.values() for number in numbers})
-    for (user, run), calls in runs.items():
-        episodes = judged.get(user, ())
-        if not episodes or any(c.status != ACCEPTED for c in calls):
-            continue
-        in_turn = all(a.returned < b.started for a, b in pairwise(calls))
-        sent = [history.contents[c.content].type for c in calls]
-        if not in_turn or not grammar.accepts(sent):
-            continue
-        for number in episodes:
-            if history.episodes[number].connected >= calls[0].started:
-                continue
+    received = _received(history, {number for _, numbers in runs for number in numbers})
+    for calls, numbers in runs:
+        user, run = calls[0].user, history.contents[calls[0].content].run
+        sent = [history.contents[call.content].type for call in calls]
+        for number in numbers:
             result.opportunities += 1
             got = received.get((number, run), [])
             departure = None if got == sent else grammar.departure(got)
@@ -54,6 +43,52 @@ def check(history: History) -> Result:
     return result
 
 
+def judged_runs(history: History) -> list[tuple[list[Call], list[int]]]:
+    """The publishes of each run that is judged, and the episodes it is judged in, one or more."""
+    contents = history.contents
+    runs: dict[tuple[int, int], list[Call]] = {}
+    for call in history.calls:
+        if call.kind == "publish" and not call.probe and (run := contents[call.content].run):
+            key = call.user, run
+            calls = runs.get(key)
+            if calls is None:
+                runs[key] = [call]
+            else:
+                calls.append(call)
+    if not runs:
+        return []
+    accepts = history.guarantees.grammar.accepts
+    words: dict[tuple[str, ...], bool] = {}
+    judged: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    if history.final_quiet != NEVER:
+        for number, episode in enumerate(history.episodes):
+            if is_open(episode, history.final_quiet):
+                judged[episode.user].append((number, episode.connected))
+    found = []
+    for (user, _), calls in runs.items():
+        first = calls[0].started
+        numbers = [number for number, connected in judged.get(user, ()) if connected < first]
+        if not numbers or not _in_turn(calls):
+            continue
+        word = tuple([contents[call.content].type for call in calls])
+        accepted = words.get(word)
+        if accepted is None:
+            accepted = words[word] = accepts(word)
+        if accepted:
+            found.append((calls, numbers))
+    return found
+
+
+def _in_turn(calls: list[Call]) -> bool:
+    """Whether each returned normally, before the next began."""
+    before = -1
+    for call in calls:
+        if call.status != ACCEPTED or call.started <= before:
+            return False
+        before = call.returned
+    return True
+
+
 def _received(history: History, judged: set[int]) -> dict[tuple[int, int], list[str]]:
     """The event types of each run that each of the judged episodes was sent, in their order."""
     received: dict[tuple[int, int], list[str]] = defaultdict(list)
@@ -70,13 +105,3 @@ def _received(history: History, judged: set[int]) -> dict[tuple[int, int], list[
                     type_ = (frame.types[place] if frame.batch else frame.type) or content.type
                     received[sent_to, content.run].append(type_)
     return received
-
-
-def _judged(history: History) -> dict[int, list[int]]:
-    """The episodes of each user that were open and unexcused at the end."""
-    judged: dict[int, list[int]] = defaultdict(list)
-    if history.final_quiet != NEVER:
-        for number, episode in enumerate(history.episodes):
-            if episode.excused > history.final_quiet and episode.leaving >= history.final_quiet:
-                judged[episode.user].append(number)
-    return judged

@@ -33,9 +33,7 @@ def owed(history: History, at: int, users: Container[int] | None = None) -> tupl
     count = 0
     missing = []
     for call in history.calls:
-        if call.kind != "publish" or call.returned > at:
-            continue
-        if call.status != ACCEPTED and not (call.status == FAILED and call.excused):
+        if not is_owed(call, at):
             continue
         started, content = call.started, call.content
         for number, connected, episode in episodes.get(call.user, ()):
@@ -44,6 +42,13 @@ def owed(history: History, at: int, users: Container[int] | None = None) -> tupl
                 if number * size + content not in arrived:
                     missing.append(Missing(call, episode, number))
     return count, missing
+
+
+def is_owed(call: Call, at: int) -> bool:
+    """Whether by `at` the call owes deliveries."""
+    if call.kind != "publish" or call.returned > at:
+        return False
+    return call.status == ACCEPTED or (call.status == FAILED and call.excused)
 
 
 def is_open(episode: Episode, at: int) -> bool:
