@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crosstalk.checks import CHECKS, check_all
-from crosstalk.checks.clean import clean
+from crosstalk.checks.clean import opportunities
 from crosstalk.examination import control_program, explore, open_target
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, PENDING, History
 from crosstalk.reference.hub import Hub
@@ -23,7 +23,7 @@ def one_by_one(history: History):
 
 def test_a_run_of_a_correct_broadcaster_is_plainly_clean():
     history = open_target(Hub).play(control_program())
-    counts = clean(history)
+    counts = opportunities(history)
     assert counts is not None
     assert counts == {name: CHECKS[name](history).opportunities for name in counts}
     assert counts["isolation"] == len(history.send_start) > 20 and counts["golden_path"] == 2
@@ -36,7 +36,7 @@ def test_a_run_of_a_correct_broadcaster_is_plainly_clean():
 def test_explored_runs_are_judged_alike(member):
     runs = list(itertools.islice(explore(open_target(f"{ZOO / member}.py:create"), seed=3), 24))
     assert [run.results for run in runs] == [one_by_one(run.history) for run in runs]
-    assert any(clean(run.history) for run in runs)
+    assert any(opportunities(run.history) for run in runs)
 
 
 def other_receiver(history, row, source):

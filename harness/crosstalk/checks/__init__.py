@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from crosstalk.checks import (
     blocking,
+    clean,
     cleanup,
     crash,
     delivery,
@@ -21,7 +22,6 @@ from crosstalk.checks import (
     ownership,
     truthful_count,
 )
-from crosstalk.checks.clean import clean
 from crosstalk.checks.result import Result
 from crosstalk.model.history import History
 
@@ -44,7 +44,7 @@ CHECKS: dict[str, Callable[[History], Result]] = {
 
 def check_all(history: History, checks: Sequence[str] = tuple(CHECKS)) -> dict[str, Result]:
     """What each of `checks` says of the history: the same as asked one by one, and sooner where it is clean."""
-    counts = clean(history) or {}
+    counts = clean.opportunities(history) or {}
     return {name: Result(counts[name]) if name in counts else CHECKS[name](history) for name in checks}
 
 

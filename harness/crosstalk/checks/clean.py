@@ -1,7 +1,7 @@
 """Most histories are clean, and one walk over the deliveries proves it for all checks that look at deliveries.
 
-`clean` says how many opportunities each of those checks had in a history in which none of them finds anything. It
-answers None wherever that is not plain to see, and then the checks themselves look; it never says what is wrong.
+`opportunities` says how many each of those checks had in a history in which none of them finds anything. It answers
+None wherever that is not plain to see, and then the checks themselves look; it never says what is wrong.
 
 It is plain to see where each frame is one event as it was published, that was published once for one user, and where
 
@@ -20,7 +20,7 @@ from crosstalk.checks.owed import is_open, is_owed
 from crosstalk.model.history import ACCEPTED, NEVER, History
 
 
-def clean(history: History) -> dict[str, int] | None:
+def opportunities(history: History) -> dict[str, int] | None:
     """The opportunities of each check that looks at deliveries, if the history is plainly clean for all of them."""
     at, guarantees, episodes = history.final_quiet, history.guarantees, history.episodes
     if at == NEVER or guarantees.at_least_once or not guarantees.replay:

@@ -29,9 +29,10 @@ def check(history: History) -> Result:
     if len(history.census) >= 3 and history.guarantees.growth:
         result.opportunities += 1
         _memory(history, result)
-    if len(history.episodes) < 2 or any(call.status == PENDING for call in history.calls):
+    if len(history.episodes) < 2:
         return result
-    if any(call.status != ACCEPTED for call in history.calls if call.kind != "publish"):
+    others = [call for call in history.calls if call.status != ACCEPTED]
+    if any(call.status == PENDING or call.kind != "publish" for call in others):
         return result
     result.opportunities += 1
     for name, count in Counter(history.leftover_tasks).items():

@@ -8,7 +8,7 @@ opportunity a call.
 from __future__ import annotations
 
 from crosstalk.checks.result import Result
-from crosstalk.model.history import CANCELLED, FAILED, PENDING, History, Violation
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED, PENDING, History, Violation
 
 
 def check(history: History) -> Result:
@@ -18,6 +18,8 @@ def check(history: History) -> Result:
     if history.crashes:
         return result
     for call in history.calls:
+        if call.status == ACCEPTED:
+            continue
         user = history.users[call.user]
         if call.status == FAILED and not call.excused:
             message = f"{call.kind} of {user!r} raised {call.error} ({call.where})"

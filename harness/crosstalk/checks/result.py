@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from crosstalk.model.history import Violation
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     opportunities: int = 0
-    violations: list[Violation] = field(default_factory=list)
+    violations: list[Violation] = msgspec.field(default_factory=list)

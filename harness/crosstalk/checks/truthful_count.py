@@ -16,12 +16,13 @@ def check(history: History) -> Result:
     result = Result()
     if history.guarantees.counts == "no":
         return result
+    counted = [call for call in history.calls if type(call.value) is int and call.kind == "publish"]
+    if not counted:
+        return result
     episodes: dict[int, list[Episode]] = defaultdict(list)
     for episode in history.episodes:
         episodes[episode.user].append(episode)
-    for call in history.calls:
-        if call.kind != "publish" or type(call.value) is not int:
-            continue
+    for call in counted:
         result.opportunities += 1
         most = sum(e.connecting < call.returned and e.left > call.started for e in episodes[call.user])
         if call.value > most:

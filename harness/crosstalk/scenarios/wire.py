@@ -60,21 +60,16 @@ class Answer(Gate):
 
 
 class Sending(Answer):
-    """A send under way: awaiting it records how it ended."""
+    """A send under way: awaiting it records how it ended. `World.begin_frame` fills it in."""
 
     __slots__ = ("episode", "marks", "row", "world")
 
-    def __init__(self, world: World, wire: Wire, row: int) -> None:
-        self.lane = wire.serial
-        self.kind = "send"
-        self.wire = wire
-        self.future = asyncio.Future(loop=world.loop)
-        self.opened = world.loop.now
-        self.priority = UNSEEN
-        self.world = world
-        self.row = row
-        self.marks = world.marks
-        self.episode = wire.episode
+    kind = "send"
+
+    episode: int
+    marks: tuple[int, ...]
+    row: int
+    world: World
 
     def __await__(self) -> Generator[Any, Any, None]:
         try:

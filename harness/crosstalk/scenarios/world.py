@@ -39,12 +39,16 @@ from crosstalk.scenarios.socket import Socket
 from crosstalk.scenarios.sources import as_bytes, items
 from crosstalk.scenarios.track import ARRIVAL, SETTLE, Track
 from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
-from crosstalk.schedule.loop import NeverQuiet, Strategy, VirtualLoop
+from crosstalk.schedule.loop import UNSEEN, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
 _MISTAKES = (LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError, UnboundLocalError)
+
+
+_new_sending = Sending.__new__
+_Future = asyncio.Future
 
 
 def _nothing() -> None:
@@ -57,6 +61,50 @@ def _over(user: str, given: dict[str, Any]) -> None:
 
 class World:
     """`connect`, `disconnect` and `publish` are the broadcaster's, called with (user id, what can be given)."""
+
+    # an object of more than thirty attributes is slow without slots; controls replace methods in the dict
+    __slots__ = (
+        "__dict__",
+        "_contexts",
+        "_deaths",
+        "_first_steps",
+        "_pumps",
+        "_tamper",
+        "_values",
+        "adapter",
+        "broadcaster",
+        "busy",
+        "cancelling",
+        "cells",
+        "closing",
+        "connect",
+        "device_users",
+        "disconnect",
+        "ever",
+        "frames",
+        "guarantees",
+        "healed",
+        "history",
+        "hoard",
+        "key",
+        "last",
+        "loop",
+        "marks",
+        "of_event",
+        "open",
+        "over",
+        "own",
+        "pending",
+        "phase",
+        "program",
+        "prompt",
+        "publish",
+        "reused",
+        "run_id",
+        "tracks_left",
+        "waits",
+        "wires",
+    )
 
     def __init__(
         self, program: Program, strategy: Strategy, key: bytes, run_id: int, guarantees: Guarantees | None = None
@@ -243,32 +291,42 @@ class World:
         if self.closing:
             raise ConnectionResetError("the run is over")
         history = self.history
-        row = len(history.send_start)
+        starts = history.send_start
+        row = len(starts)
         if row >= FLOOD:
             raise NeverQuiet(f"more than {FLOOD:,} frames were sent in one run")
         history.now = now = history.now + 1
         history.send_episode.append(wire.episode)
         history.send_frame.append(frame)
-        history.send_start.append(now)
+        starts.append(now)
         if wire.left >= 0 and self._moment() - wire.left <= UNDER_WAY and self._was_scheduled(wire):
             history.under_way.add(row)
-        if wire.dead is not None:
-            history.send_status.append(FAILED)
-            history.send_end.append(history.tick())
-            self._excuse(wire)
-            raise wire.dead
-        if wire.prompt and not wire.stalled and not wire.held_by_hand:
+        waits = wire.stalled or wire.held_by_hand
+        if wire.dead is None and (waits or not wire.prompt):
+            history.send_status.append(PENDING)
+            history.send_end.append(0)
+            loop = self.loop
+            # made in place: a call of its own would take as long as the rest
+            sending = _new_sending(Sending)
+            sending.lane = wire.serial
+            sending.wire = wire
+            sending.future = _Future(loop=loop)
+            sending.opened = loop.now
+            sending.priority = UNSEEN
+            sending.world = self
+            sending.row = row
+            sending.marks = self.marks
+            sending.episode = wire.episode
+            (wire.held if waits else loop.gates).append(sending)
+            return sending
+        history.now = now = now + 1
+        history.send_end.append(now)
+        if wire.dead is None:
             history.send_status.append(ACCEPTED)
-            history.send_end.append(history.tick())
             return None
-        history.send_status.append(PENDING)
-        history.send_end.append(0)
-        sending = Sending(self, wire, row)
-        if wire.stalled or wire.held_by_hand:
-            wire.held.append(sending)
-        else:
-            self.loop.gates.append(sending)
-        return sending
+        history.send_status.append(FAILED)
+        self._excuse(wire)
+        raise wire.dead
 
     def failed(self, sending: Sending, status: int) -> None:
         """Record that a send that was waiting FAILED, or was CANCELLED: whether its bytes left, nobody knows."""
@@ -298,7 +356,7 @@ class World:
         history.now = call.started = history.now + 1
         history.calls.append(call)
         try:
-            value = function(self.program.users[call.user], given)
+            value = function(history.users[call.user], given)
             if hasattr(type(value), "__await__"):
                 value = await value
             call.value = value
@@ -387,17 +445,19 @@ class World:
             return  # a disconnect that names no connection means one connection a user
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
-            wire = self.wires[socket._serial]
+            wire = socket._wire
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
             if busy or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
         if socket is None:
-            socket = Socket(self, Wire(len(self.wires), number, device in self.prompt))
-            self.wires.append(socket._wire)
+            wire = Wire(len(self.wires), number, device in self.prompt)
+            socket = Socket(self, wire)
+            self.wires.append(wire)
         else:
-            self.wires[socket._serial].episode = number
-            self.wires[socket._serial].left = -1
+            wire = socket._wire
+            wire.episode = number
+            wire.left = -1
         if self.keep_sockets or device in self.reused:
             self.ever[device] = (number, socket)
         name = f"{self.program.users[user]}/{device}"
@@ -408,7 +468,6 @@ class World:
         given = self._given(device, number, socket)
         await self._perform(call, self.connect, given)
         self.busy.discard(device)
-        wire = self.wires[socket._serial]
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
             self._mark(0)
@@ -453,7 +512,7 @@ class World:
         if device not in self.open or device in self.busy:
             return
         number, socket = self.open.pop(device)
-        wire = self.wires[socket._serial]
+        wire = socket._wire
         if gone:
             self.do_drop_socket(wire)
         episode = self.history.episodes[number]
@@ -543,7 +602,7 @@ class World:
     def _event(self, users: tuple[int, ...], run: int, type_: str) -> int:
         """A new content for `users`."""
         content = len(self.history.contents)
-        token = canary.mint(self.key, canary.Canary(self.run_id, users[0], run, content))
+        token = canary.token(self.key, self.run_id, users[0], run, content)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event: dict[str, Any] = {
             "type": type_,

@@ -33,9 +33,8 @@ from contextvars import Context, copy_context
 from typing import Any, Protocol
 
 TICKS = 2_000
-
-
 UNSEEN = -1.0
+NO_HORIZON = float("inf")
 
 
 class Gate:
@@ -75,7 +74,8 @@ class RealSocketError(RuntimeError):
     """Code on the virtual loop asked for a real socket, pipe, signal or process."""
 
 
-_new = events.Handle.__new__
+_Handle = events.Handle
+_new = _Handle.__new__
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -86,6 +86,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     from_threads = 0
 
+    # asyncio's own attributes stay few enough for a quick dict
+    __slots__ = (
+        "_before",
+        "_depth",
+        "_hooks",
+        "_timers",
+        "_weak_tasks",
+        "delays",
+        "gates",
+        "horizon",
+        "iterations",
+        "jumps",
+        "limit",
+        "now",
+        "on_jump",
+        "on_time",
+        "stopped_from_within",
+        "strategy",
+        "tape",
+        "unhandled",
+    )
+
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
         self.set_debug(self._debug)
@@ -94,6 +116,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers = 0
         self.strategy = strategy
         self.now = start
+        self.horizon = NO_HORIZON
+        self._depth = 0
         self.gates: list[Gate] = []
         self.tape: list[int] = []
         self.iterations = 0
@@ -120,7 +144,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._closed:
             raise RuntimeError("Event loop is closed")
         # asyncio's handle, made in place and without asking for the debug flag
-        handle = _new(events.Handle)
+        handle = _new(_Handle)
         handle._context = context if context is not None else copy_context()
         handle._loop = self
         handle._callback = callback
@@ -320,9 +344,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self.on_time is not None:
             self.on_time(when)
 
-    horizon: float = float("inf")
-    _depth = 0
-
     # -- driving ---------------------------------------------------------------------------------------------
 
     def settle(self, seconds: float) -> None:
@@ -338,7 +359,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         try:
             self._iterate(sys.maxsize, enough)
         finally:
-            self.horizon = float("inf")
+            self.horizon = NO_HORIZON
             self._leave()
 
     def turn(self, count: int = 1) -> None:
@@ -348,7 +369,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         try:
             self._iterate(count, self.jumps + count)
         finally:
-            self.horizon = float("inf")
+            self.horizon = NO_HORIZON
             self._leave()
 
     def sleep(self, seconds: float) -> None:
