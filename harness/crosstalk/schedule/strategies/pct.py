@@ -32,17 +32,20 @@ class PCT:
         self.heap: list[tuple[float, int, Gate]] = []
         self.entries = 0
 
+    def _enter(self, gate: Gate, priority: float) -> None:
+        gate.priority = priority
+        self.entries += 1
+        heappush(self.heap, (-priority, self.entries, gate))
+
     def choose(self, gates: list[Gate], can_hold: bool) -> int:
         priorities, heap = self.priorities, self.heap
         for gate in reversed(gates):  # new ones are the last
             if gate.priority != UNSEEN:
                 break
-            lane = gate.lane
-            if lane not in priorities:
-                priorities[lane] = self.source.random()
-            gate.priority = priority = priorities[lane]
-            self.entries += 1
-            heappush(heap, (-priority, self.entries, gate))
+            priority = priorities.get(gate.lane)
+            if priority is None:
+                priority = priorities[gate.lane] = self.source.random()
+            self._enter(gate, priority)
         while heap[0][2].priority != -heap[0][0]:
             heappop(heap)
         best = heap[0][2]
@@ -55,8 +58,6 @@ class PCT:
             lowest = priorities[lane] = -float(self.step) - 2.0
             for gate in gates:
                 if gate.lane == lane and gate is not best:
-                    gate.priority = lowest
-                    self.entries += 1
-                    heappush(heap, (-lowest, self.entries, gate))
+                    self._enter(gate, lowest)
         self.step += 1
         return choice
