@@ -36,6 +36,8 @@ ALONE: dict[str, Callable[[random.Random], Strategy]] = {
     "random walk": RandomWalk,
     "PCT-2": lambda source: PCT(source, 2),
     "PCT-3": lambda source: PCT(source, 3),
+    "slow PCT-2": lambda source: PCT(source, 2, slow=True),
+    "slow PCT-3": lambda source: PCT(source, 3, slow=True),
     "POS": POS,
     "feedback": Feedback,
 }

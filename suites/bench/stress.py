@@ -148,8 +148,13 @@ class Clock(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.speed = self.speed = speed
         super().__init__(selector)
+        self.iterations = 0
         self.unhandled: list[dict[str, Any]] = []
         self.set_exception_handler(lambda loop, context: self.unhandled.append(context))
+
+    def _run_once(self) -> None:
+        self.iterations += 1
+        super()._run_once()
 
     def time(self) -> float:
         return time.monotonic() * self.speed
