@@ -40,11 +40,11 @@ def module(path: Path) -> ModuleType:
 
 
 def members(*kinds: str, only: str = "") -> list[Member]:
-    """All members of `kinds` (defective, deep, correct) whose name contains `only`."""
+    """All members of `kinds` (defective, deep, correct) whose name contains `only`, or one of several with commas."""
     found = []
     for kind in kinds:
         for path in sorted((ZOO / kind).glob("*.py")):
-            if only in path.stem and path.stem != "__init__":
+            if any(part in path.stem for part in only.split(",")) and path.stem != "__init__":
                 loaded = module(path)
                 defect, check = getattr(loaded, "DEFECT", ""), getattr(loaded, "CHECK", "")
                 if bool(check) != (kind != "correct"):

@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--limit", type=int, default=2_000, help="schedules that one may need")
     parser.add_argument("--kinds", default="deep,defective")
-    parser.add_argument("--only", default="", help="members whose names contain this")
+    parser.add_argument("--only", default="", help="members whose names contain this, or one of several with commas")
     parser.add_argument("--contenders", default=",".join((*ALONE, "mix")))
     options = parser.parse_args()
     contenders = options.contenders.split(",")

@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--schedules", type=int, default=1_000, help="how long such an examination is")
     parser.add_argument("--seed", type=int, default=1, help="of --long")
     parser.add_argument("--kinds", default="defective,deep")
-    parser.add_argument("--only", default="", help="members whose names contain this")
+    parser.add_argument("--only", default="", help="members whose names contain this, or one of several with commas")
     parser.add_argument(
         "--long", type=int, nargs="?", const=LONG, help=f"examine the correct members ({LONG:,} schedules each)"
     )
