@@ -5,8 +5,6 @@ import asyncio
 import copy
 from collections import deque
 
-STRICT = True
-
 
 class Mailbox:
     def __init__(self):
