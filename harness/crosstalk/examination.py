@@ -319,9 +319,9 @@ _PORTIONS = tuple(
     if number == 100
     else "long"
     if number in (60, 200)
-    else ("identity", "runs", "lifecycle", "faults", "slow")[number // 12 % 5]
-    if number % 12 == 7
-    else "churn"
+    else ("identity", "runs", "lifecycle", "faults", "slow")[number // 6 % 5]
+    if number % 6 == 2
+    else ("churn", "handover")[number // 3 % 2]
     if number % 3 == 1
     else "any"
     for number in range(256)
@@ -332,10 +332,13 @@ def mix(source: random.Random) -> tuple[tuple[str, Strategy], ...]:
     """The strategies that take turns; by evidence of suites/bench/strategies.py."""
     return (
         ("random walk", RandomWalk(source)),
-        ("PCT-2", PCT(source, 2)),
+        ("slow PCT-2", PCT(source, 2, slow=True)),
         ("POS", POS(source)),
-        ("PCT-3", PCT(source, 3)),
+        ("slow PCT-3", PCT(source, 3, slow=True)),
+        ("PCT-2", PCT(source, 2)),
+        ("slow PCT-2", PCT(source, 2, slow=True)),
         ("random walk", RandomWalk(source)),
+        ("slow PCT-3", PCT(source, 3, slow=True)),
         ("plain", Plain()),
     )
 
@@ -356,16 +359,17 @@ def explore(
     feedback = Feedback(source)
     waits: Sequence[float] = WAITS
     words = examination.guarantees.grammar.words()
-    number = 0
+    number = fresh = 0
     while True:
-        drawn = _PORTIONS[number % len(_PORTIONS)] if family == "any" else family
-        bred = feedback.breed() if number % 2 and number >= FRESH and family in ("any", drawn) else None
-        genome = source.randbytes(GENOME)
+        bred = feedback.breed() if number % 2 and number >= FRESH else None
         if bred is not None:
             drawn, genome, _ = bred
             name, strategy = "feedback", cast(Strategy, feedback)
         else:
-            name, strategy = strategies[(number + number // len(strategies)) % len(strategies)]
+            drawn = _PORTIONS[fresh % len(_PORTIONS)] if family == "any" else family
+            genome = source.randbytes(GENOME)
+            name, strategy = strategies[(fresh + fresh // len(strategies)) % len(strategies)]
+            fresh += 1
         small = drawn not in ("wide", "long")
         program = decode(genome, drawn, waits, words) if small else draw(source, drawn)
         world = examination.world(program, strategy, run_id=number % RUN_IDS)

@@ -15,17 +15,20 @@ ZOO = Path(__file__).parents[1] / "zoo"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`check` is the one that must report the defect; both are empty for a correct member."""
+    """`check` is the one that must report the defect; both are empty for a correct member.
+
+    `strict` says that a correct member keeps all that `Guarantees.strict` holds it to.
+    """
 
     kind: str
     name: str
     path: Path
     defect: str = ""
     check: str = ""
-    guarantees: Guarantees | None = None
+    strict: bool = False
 
     def opened(self) -> Examination:
-        return open_target(f"{self.path}:create", guarantees=self.guarantees)
+        return open_target(f"{self.path}:create", guarantees=Guarantees.strict() if self.strict else None)
 
 
 def module(path: Path) -> ModuleType:
@@ -37,14 +40,14 @@ def module(path: Path) -> ModuleType:
 
 
 def members(*kinds: str, only: str = "") -> list[Member]:
-    """All members of `kinds` (defective, deep, correct) whose name contains `only`."""
+    """All members of `kinds` (defective, deep, correct) whose name contains `only`, or one of several with commas."""
     found = []
     for kind in kinds:
         for path in sorted((ZOO / kind).glob("*.py")):
-            if only in path.stem and path.stem != "__init__":
+            if any(part in path.stem for part in only.split(",")) and path.stem != "__init__":
                 loaded = module(path)
                 defect, check = getattr(loaded, "DEFECT", ""), getattr(loaded, "CHECK", "")
                 if bool(check) != (kind != "correct"):
                     raise ValueError(f"{path} is in {kind}, but its CHECK is {check!r}")
-                found.append(Member(kind, path.stem, path, defect, check, getattr(loaded, "GUARANTEES", None)))
+                found.append(Member(kind, path.stem, path, defect, check, getattr(loaded, "STRICT", False)))
     return found

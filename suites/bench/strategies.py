@@ -36,6 +36,8 @@ ALONE: dict[str, Callable[[random.Random], Strategy]] = {
     "random walk": RandomWalk,
     "PCT-2": lambda source: PCT(source, 2),
     "PCT-3": lambda source: PCT(source, 3),
+    "slow PCT-2": lambda source: PCT(source, 2, slow=True),
+    "slow PCT-3": lambda source: PCT(source, 3, slow=True),
     "POS": POS,
     "feedback": Feedback,
 }
@@ -94,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--limit", type=int, default=2_000, help="schedules that one may need")
     parser.add_argument("--kinds", default="deep,defective")
-    parser.add_argument("--only", default="", help="members whose names contain this")
+    parser.add_argument("--only", default="", help="members whose names contain this, or one of several with commas")
     parser.add_argument("--contenders", default=",".join((*ALONE, "mix")))
     options = parser.parse_args()
     contenders = options.contenders.split(",")

@@ -104,6 +104,55 @@ def test_who_never_had_it_may_not():
     assert blocking_of(OneLock) == {("carol",)}
 
 
+# -- a socket that was slow, and has another user by now -----------------------------------------------------------
+
+
+class Retrying(Hub):
+    """Ten seconds for each attempt, as long as the socket is the user's."""
+
+    def may_send(self, user_id, websocket):
+        return websocket in self.sockets[user_id]
+
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            while self.may_send(user_id, websocket):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(10):
+                        await websocket.send_json(event)
+                    break
+
+
+class RetryingForWhoever(Retrying):
+    def may_send(self, user_id, websocket):
+        return any(websocket in sockets for sockets in self.sockets.values())
+
+
+def slow_and_taken_over(stage):
+    kiosk = stage.connect("alice")
+    stage.hold(kiosk)
+    stage.start_publish("alice")
+    stage.sleep(10)
+    stage.disconnect(kiosk)
+    stage.connect("bob", reuse=kiosk)
+    stage.sleep(10)
+
+
+def told_of_a_slow_socket(make):
+    examination = open_target(make)
+    history = perform(slow_and_taken_over, ("alice", "bob"), examination.factory, examination.adapter)
+    alice, bob = history.episodes
+    assert bob.socket == alice.socket and bob.excused == bob.connecting
+    return {check for check, judge in CHECKS.items() if judge(history).violations}
+
+
+def test_who_is_given_a_slow_socket_is_owed_nothing_on_it():
+    assert told_of_a_slow_socket(Retrying) == set()
+
+
+def test_but_not_sent_what_was_another_user_s():
+    assert told_of_a_slow_socket(RetryingForWhoever) == {"isolation"}
+
+
 # -- workers of the broadcaster's own ------------------------------------------------------------------------------
 
 

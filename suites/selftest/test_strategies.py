@@ -115,6 +115,19 @@ def test_pct_never_finds_a_race_that_is_deeper(depth, race):
     assert schedules_until_lost(MAKERS[f"PCT-{depth}"], race, 3_000) == 3_001
 
 
+def test_on_a_slow_network_users_come_and_go_before_anything_is_answered():
+    def answered_first(slow: bool) -> set[str]:
+        strategy, kinds = PCT(random.Random(2), 1, slow=slow), set()
+        for _ in range(200):
+            gates = [Gate(lane, kind, lambda: None) for lane, kind in enumerate(("send", "arrival", "send"))]
+            strategy.begin()
+            kinds.add(gates[strategy.choose(gates, False) - 1].kind)
+        return kinds
+
+    assert answered_first(slow=True) == {"arrival"}
+    assert answered_first(slow=False) == {"arrival", "send"}
+
+
 @pytest.mark.parametrize("name", ["random walk", "POS", "PCT-3"])
 def test_the_others_find_a_race_of_depth_2_too(name):
     assert schedules_until_lost(MAKERS[name], DEPTH_2, 3_000) <= 3_000

@@ -135,9 +135,10 @@ class _Bytes:
         return value % count
 
 
-FAMILIES = ("any", "identity", "lifecycle", "churn", "runs", "faults", "slow", "wide", "long")
-"""Kinds of programs: a mix of all; tempting ids; reconnects; many of them while few events are under way; agent runs;
-failures and cancellations; stalled connections; hundreds of users; many reconnect cycles."""
+FAMILIES = ("any", "identity", "lifecycle", "churn", "handover", "runs", "faults", "slow", "wide", "long")
+"""Kinds of programs: a mix of all; tempting ids; reconnects; many of them while few events are under way; one user's
+connections end and others come; agent runs; failures and cancellations; stalled connections; hundreds of users; many
+reconnect cycles."""
 
 # How often each kind of step is drawn, of 32; the rest of a row is publishes.
 _KINDS = ("burst", "run", "toggle", "again", "twin", "stall", "drop", "cancel", "wait", "collect")
@@ -162,8 +163,8 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS, w
 
     `waits` are the seconds of virtual time to choose from, `words` the event types of agent runs.
     """
-    if family == "churn":
-        return _churn(genome, waits)
+    if family in ("churn", "handover"):
+        return (_churn if family == "churn" else _handover)(genome, waits)
     table = _TABLES[family]
     take = _Bytes(genome).below
     count = 2 + (0, 0, 0, 1, 1, 2)[take(6)]
@@ -277,6 +278,67 @@ def _churn(genome: bytes, waits: Sequence[float]) -> Program:
     if take(3) == 2:
         tracks.append((Publish(devices[take(len(devices))]), Publish(devices[take(len(devices))])))
     return Program(users, tuple(devices), tuple(tracks))
+
+
+def _handover(genome: bytes, waits: Sequence[float]) -> Program:
+    """Events for one user are under way; meanwhile that user leaves and others come. Who came is the next to leave."""
+    take = _Bytes(genome).below
+    count = 2 + (take(4) == 3)
+    users = identities("plain", count)
+    devices = [*range(count)]
+    for _ in range(take(3)):
+        devices.append(take(count))
+    leaver = devices[take(len(devices))]
+    state: dict[int, bool] = {}
+    publishing: list[AnyStep] = []
+    for device, user in enumerate(devices):
+        if take(5) if user == leaver else take(4) == 3:
+            publishing.append(Connect(device))
+            state[device] = True
+    for _ in range(1 + take(3)):
+        user = leaver if take(4) else devices[take(len(devices))]
+        publishing.append(Burst((user, user)) if take(4) == 3 else Publish(user))
+        if take(6) == 5:
+            publishing.append(Wait(waits[take(len(waits))]))
+    handing_over: list[AnyStep] = []
+    for _ in range(1 + take(3)):
+        _pause(take, waits, handing_over)
+        everybody = take(3) == 0
+        for device in [device for device, is_open in state.items() if is_open]:
+            if (everybody or devices[device] == leaver) and take(8):
+                fault = take(8)
+                if fault == 7:
+                    handing_over.append(Drop(device))
+                handing_over.append(Disconnect(device, gone=fault == 6))
+                state[device] = False
+        _pause(take, waits, handing_over)
+        left = leaver
+        for _ in range(1 + take(3)):
+            closed = [device for device in range(len(devices)) if not state.get(device)]
+            if take(3):
+                closed = [device for device in closed if devices[device] != left] or closed
+            if closed:
+                device = closed[take(len(closed))]
+                before = [other for other, is_open in state.items() if not is_open]
+                taken_over = before[take(len(before))] if before and take(2) else -1
+                handing_over.append(Connect(device, taken_over))
+                state[device] = True
+                leaver = devices[device]
+                if take(3) == 0:
+                    handing_over.append(Publish(leaver))
+    tracks = [tuple(publishing), tuple(handing_over)]
+    if take(3) == 2:
+        tracks.append((Publish(devices[take(len(devices))]), Publish(devices[take(len(devices))])))
+    return Program(users, tuple(devices), tuple(tracks))
+
+
+def _pause(take: Callable[[int], int], waits: Sequence[float], steps: list[AnyStep]) -> None:
+    """In between time may pass, or a caller give up."""
+    kind = take(8)
+    if kind < 2:
+        steps.append(Wait(waits[take(len(waits))]))
+    elif kind == 2:
+        steps.append(Cancel(take(3)))
 
 
 def _reuse(take: Callable[[int], int], device: int, state: dict[int, bool]) -> int:

@@ -446,7 +446,7 @@ class World:
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = socket._wire
-            busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled or wire.excused
+            busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled
             if busy or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
@@ -462,6 +462,8 @@ class World:
             self.ever[device] = (number, socket)
         name = f"{self.program.users[user]}/{device}"
         episode = Episode(user, socket._serial, name, history.tick())
+        if socket._wire.excused:  # it was slow for somebody before, and may be so again
+            episode.excused = episode.connecting
         history.episodes.append(episode)
         self.busy.add(device)
         call = Call("connect", user, 0, number)

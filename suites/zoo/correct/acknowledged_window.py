@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections import deque
 
+STRICT = True
+
 SIZE = 2
 
 

@@ -4,6 +4,8 @@ connection is closed with "try again later"."""
 import asyncio
 import json
 
+STRICT = True
+
 DEPTH = 16
 TRY_AGAIN_LATER = 1013
 

@@ -4,6 +4,8 @@ what it has sent. The log is cut to what the slowest connection still needs."""
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Log:
     def __init__(self):

@@ -4,6 +4,8 @@ replaced on every change. A broadcast gathers sends over the tuple it picked up.
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Handle:
     __slots__ = ("websocket",)

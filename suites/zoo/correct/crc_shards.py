@@ -5,6 +5,8 @@ import asyncio
 import copy
 import zlib
 
+STRICT = True
+
 SHARDS = 8
 
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 from contextlib import suppress
 
+STRICT = True
+
 
 class Writer:
     def __init__(self, websocket):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+STRICT = True
+
 
 class EventStream:
     def __init__(self):

@@ -4,6 +4,8 @@ import asyncio
 import copy
 import json
 
+STRICT = True
+
 
 class Lane:
     def __init__(self):

@@ -3,6 +3,8 @@
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Sender:
     def __init__(self, websocket):

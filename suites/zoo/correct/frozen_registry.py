@@ -5,6 +5,8 @@ import asyncio
 import json
 from types import MappingProxyType
 
+STRICT = True
+
 
 class FrozenRegistry:
     def __init__(self):

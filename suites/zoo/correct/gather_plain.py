@@ -2,6 +2,8 @@
 
 import asyncio
 
+STRICT = True
+
 
 class Manager:
     def __init__(self):

@@ -4,6 +4,8 @@ are still the ones that were sent to. One send a connection at a time."""
 import asyncio
 import logging
 
+STRICT = True
+
 log = logging.getLogger(__name__)
 
 

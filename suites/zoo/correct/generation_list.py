@@ -6,6 +6,8 @@ import copy
 import itertools
 from dataclasses import dataclass, field
 
+STRICT = True
+
 
 @dataclass(eq=False)
 class Record:

@@ -3,6 +3,8 @@
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Hub:
     def __init__(self):

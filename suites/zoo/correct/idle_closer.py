@@ -4,6 +4,8 @@ which counts as a frame; a heartbeat that can't be written in time ends the conn
 import asyncio
 import copy
 
+STRICT = True
+
 HEARTBEAT = 20.0
 IDLE = 60.0
 

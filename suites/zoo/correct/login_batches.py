@@ -5,6 +5,8 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 
+STRICT = True
+
 GATHER = 0.05
 
 

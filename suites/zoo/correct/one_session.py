@@ -3,6 +3,8 @@
 import asyncio
 import copy
 
+STRICT = True
+
 REPLACED = 4001
 
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections import deque
 
+STRICT = True
+
 GAP = 0.01
 
 

@@ -4,6 +4,8 @@ or waits to be."""
 
 import asyncio
 
+STRICT = True
+
 LINGER = 30.0
 POOL = 16
 

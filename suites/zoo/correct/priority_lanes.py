@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections import deque
 
+STRICT = True
+
 PING_EVERY = 25.0
 
 

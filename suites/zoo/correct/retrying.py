@@ -5,6 +5,8 @@ import asyncio
 import copy
 from collections import deque
 
+STRICT = True
+
 
 class Outgoing:
     def __init__(self, websocket):

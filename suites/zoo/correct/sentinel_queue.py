@@ -4,6 +4,8 @@ is dropped, and the disconnect waits until the writer is through."""
 import asyncio
 import json
 
+STRICT = True
+
 END = object()
 
 

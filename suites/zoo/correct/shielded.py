@@ -4,6 +4,8 @@ user, and skips whoever has left."""
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Hub:
     def __init__(self):

@@ -5,6 +5,8 @@ import asyncio
 import copy
 from contextlib import suppress
 
+STRICT = True
+
 
 class Round:
     def __init__(self, user_id, event):

@@ -4,6 +4,8 @@ import json
 
 from websockets.asyncio.server import broadcast
 
+STRICT = True
+
 
 class Server:
     def __init__(self):

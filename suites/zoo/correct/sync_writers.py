@@ -4,6 +4,8 @@ task in a chain that its connection keeps the end of."""
 import asyncio
 import json
 
+STRICT = True
+
 
 class Chain:
     def __init__(self, websocket):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+STRICT = True
+
 
 class Hub:
     def __init__(self):

@@ -4,6 +4,8 @@ connection that keeps its sends in order. Disconnect cancels that connection's c
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Conn:
     def __init__(self, websocket):

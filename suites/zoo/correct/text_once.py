@@ -5,6 +5,8 @@ import asyncio
 import json
 from collections import deque
 
+STRICT = True
+
 
 class Outbox:
     def __init__(self, websocket):

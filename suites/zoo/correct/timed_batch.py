@@ -5,6 +5,8 @@ import asyncio
 import copy
 from collections import deque
 
+STRICT = True
+
 DELAY = 0.01
 
 

@@ -3,6 +3,8 @@ cancelled, takes back its own reservation and no other. There are places for 500
 
 import asyncio
 
+STRICT = True
+
 HANDSHAKE = 10.0
 PLACES = 500
 

@@ -4,6 +4,8 @@ event at a time, to all recipients at once. Membership changes take effect at on
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Peer:
     def __init__(self, websocket):

@@ -4,6 +4,8 @@ its own task, so that disconnecting a stalled socket frees the lock."""
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Conn:
     def __init__(self, websocket):

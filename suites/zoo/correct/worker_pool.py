@@ -5,6 +5,8 @@ import asyncio
 import copy
 import zlib
 
+STRICT = True
+
 WORKERS = 4
 
 

@@ -4,6 +4,8 @@ Publishing only puts copies into the queues and never waits."""
 import asyncio
 import copy
 
+STRICT = True
+
 
 class Connection:
     def __init__(self, websocket):

@@ -3,8 +3,8 @@
 After Böhme, Pham, Roychoudhury: Coverage-based Greybox Fuzzing as Markov Chain, CCS 2016: runs that reached rare cells
 are bred from more often. A cell says what came and went while one send or call was waiting: how many connects,
 disconnects, moves of the clock and cancellations, whether its own connection had gone or had another user by then. That
-is where hand-overs between users are lost. A child plays its parent's tape up to a random point, then a random walk;
-its genome is its parent's, mostly with a few bytes changed.
+is where hand-overs between users are lost. A child plays its parent's tape up to a random point, then goes on at
+random or on a slow network; its genome is its parent's, mostly with a few bytes changed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 
 Seed = tuple[str, bytes, tuple[int, ...]]
@@ -25,7 +26,12 @@ class Feedback:
     def __init__(self, source: random.Random, room: int = 512) -> None:
         self.source = source
         self.room = room
-        self.walk = RandomWalk(source)
+        self.ways: tuple[Strategy, ...] = (
+            RandomWalk(source),
+            PCT(source, 2, slow=True),
+            PCT(source, 3, slow=True),
+        )
+        self.way: Strategy = self.ways[0]
         self.seen: dict[object, int] = {}
         self.corpus: list[tuple[Seed, tuple[object, ...]]] = []
         self.prefix: tuple[int, ...] = ()
@@ -69,7 +75,8 @@ class Feedback:
 
     def begin(self) -> None:
         self.position = 0
-        self.walk.begin()
+        self.way = self.source.choice(self.ways)
+        self.way.begin()
 
     def choose(self, gates: list[Gate], can_hold: bool) -> int:
         if self.position < len(self.prefix):
@@ -77,4 +84,4 @@ class Feedback:
             self.position += 1
             if choice <= len(gates) + can_hold:
                 return choice
-        return self.walk.choose(gates, can_hold)
+        return self.way.choose(gates, can_hold)

@@ -4,6 +4,9 @@ Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabi
 ASPLOS 2010. A lane is a socket or a track, and time itself is one: where it has the highest priority nothing is
 answered and the clock moves on. Otherwise the open gate whose lane has the highest priority is answered. At `depth` - 1
 random steps the lane just chosen falls below all others.
+
+On a slow network the sockets' lanes begin below those of the tracks: users come and go while what is under way still
+is. Most hand-overs that go wrong need that.
 """
 
 from __future__ import annotations
@@ -19,10 +22,11 @@ TIME = -2
 class PCT:
     """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over."""
 
-    def __init__(self, source: random.Random, depth: int, length: int = 60) -> None:
+    def __init__(self, source: random.Random, depth: int, length: int = 60, slow: bool = False) -> None:
         self.source = source
         self.depth = depth
         self.length = length
+        self.slow = slow
 
     def begin(self) -> None:
         # time seldom leads, for then every timer fires before anybody is answered
@@ -44,7 +48,8 @@ class PCT:
                 break
             priority = priorities.get(gate.lane)
             if priority is None:
-                priority = priorities[gate.lane] = self.source.random()
+                behind = self.slow and gate.kind != "arrival"
+                priority = priorities[gate.lane] = self.source.random() - behind
             self._enter(gate, priority)
         while heap[0][2].priority != -heap[0][0]:
             heappop(heap)
