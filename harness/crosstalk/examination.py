@@ -141,6 +141,9 @@ class Examination:
         return world
 
     def _played(self, program: Program, strategy: Strategy, run_id: int, sabotage: Any) -> World:
+        names = self.adapter.names(program.users)
+        if names != program.users:
+            program = msgspec.structs.replace(program, users=names)
         with self.around():
             return run_world(
                 program,

@@ -30,18 +30,18 @@ from crosstalk.model.history import (
     Episode,
     History,
 )
-from crosstalk.scenarios.frames import Frames
+from crosstalk.scenarios.frames import Frames, unpacked
 from crosstalk.scenarios.library_types import is_end
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
 from crosstalk.scenarios.socket import Socket
-from crosstalk.scenarios.sources import as_bytes, items
 from crosstalk.scenarios.track import ARRIVAL, SETTLE, Track
 from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
 from crosstalk.schedule.loop import NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.sources import as_bytes, items
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
 _MISTAKES = (LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError, UnboundLocalError)
@@ -228,7 +228,7 @@ class World:
         """
         if self._tamper is None or self.closing:
             return self.begin_frame(wire, self.frames.of(payload))
-        sends = self._tamper(self, wire.serial, payload)
+        sends = self._tamper(self, wire.serial, unpacked(payload))
         if sends and sends[0][0] == wire.serial:
             sending = self.begin_frame(wire, self.frames.of(sends[0][1]))
             for other, changed in sends[1:]:
@@ -495,7 +495,7 @@ class World:
         """
         moment = self._moment()
         if self._first_steps[0] != moment:
-            tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
+            tasks = (getattr(handle._callback, "__self__", None) for handle in tuple(self.loop._ready))
             waiting = tuple(
                 weakref.ref(task)
                 for task in tasks

@@ -32,6 +32,8 @@ def _module(name: str) -> ModuleType:
         path = Path(name).resolve()
         if not path.is_file():
             raise TargetError(f"there is no file {name}: give path/to/file.py:attribute or module:attribute")
+        if str(path.parent) not in sys.path:  # as Python does for a script: it may import its neighbours
+            sys.path.insert(0, str(path.parent))
         spec = importlib.util.spec_from_file_location(f"crosstalk_target_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
