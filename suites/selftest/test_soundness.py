@@ -359,6 +359,36 @@ def test_a_block_that_is_left_without_cleaning_up_is_told():
     assert "ghost" in {check for check, _ in causes(open_target(Stays), runs=60)}
 
 
+# -- what tells two users, or two events, apart by too little ------------------------------------------------------
+
+
+class BeforeTheColon(Hub):
+    """Keys are `user:number`, and whatever stands before the first colon is taken for the user."""
+
+    async def broadcast_to_user(self, user_id, event):
+        for other in [other for other in self.sockets if other.split(":")[0] == user_id.split(":")[0]]:
+            await super().broadcast_to_user(other, event)
+
+
+class CachedByAddress(Hub):
+    """What an event looks like is kept by the address of an object that may be another's tomorrow."""
+
+    def __init__(self):
+        super().__init__()
+        self.looks = {}
+
+    async def broadcast_to_user(self, user_id, event):
+        await super().broadcast_to_user(user_id, self.look(dict(event)))
+
+    def look(self, event):
+        return self.looks.setdefault(id(event), json.loads(json.dumps(event)))
+
+
+@pytest.mark.parametrize(("kind", "runs"), [(BeforeTheColon, 1_000), (CachedByAddress, 400)])
+def test_what_falls_together_is_told(kind, runs):
+    assert "isolation" in {check for check, _ in causes(open_target(kind), runs=runs)}
+
+
 # -- frames that are no JSON object --------------------------------------------------------------------------------
 
 

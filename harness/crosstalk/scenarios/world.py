@@ -97,6 +97,9 @@ class World:
         self.marks: tuple[int, ...] = (0, 0, 0, 0)
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        # made beforehand: what is kept of an event must not take the address that one before has just given back
+        most = program.steps + 2 * len(program.users)
+        self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
         self.of_event: Callable[[Any], int] = self.frames.of_event
         self._tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._pumps: dict[int, asyncio.Task[Any]] = {}
@@ -545,12 +548,13 @@ class World:
         content = len(self.history.contents)
         token = canary.mint(self.key, canary.Canary(self.run_id, users[0], run, content))
         self.history.contents.append(Content(frozenset(users), run, type_, token))
-        event: dict[str, Any] = {
-            "type": type_,
-            "run_id": f"run-{run}",
-            "thread_id": f"thread-{run}",
-            "payload": {"canary": token, "text": f"for {content}"},
-        }
+        event, payload = self.blanks.pop() if self.blanks else ({}, {})
+        payload["canary"] = token
+        payload["text"] = f"for {content}"
+        event["type"] = type_
+        event["run_id"] = f"run-{run}"
+        event["thread_id"] = f"thread-{run}"
+        event["payload"] = payload
         if len(users) == 1:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
