@@ -359,6 +359,55 @@ def test_a_block_that_is_left_without_cleaning_up_is_told():
     assert "ghost" in {check for check, _ in causes(open_target(Stays), runs=60)}
 
 
+# -- one for the whole process -------------------------------------------------------------------------------------
+
+SINGLETON = """
+import asyncio, contextlib, functools
+
+class Hub:
+    def __init__(self):
+        self.lanes = {}
+        self.dispatcher = None
+
+    async def connect(self, user_id, websocket):
+        if self.dispatcher is None:
+            self.queue = asyncio.Queue()
+            self.dispatcher = asyncio.create_task(self.dispatch())
+        lane = asyncio.Queue()
+        self.lanes.setdefault(user_id, {})[websocket] = lane, asyncio.create_task(self.write(websocket, lane))
+
+    async def disconnect(self, user_id, websocket):
+        _, writer = self.lanes[user_id].pop(websocket)
+        writer.cancel()
+
+    async def write(self, websocket, lane):
+        with contextlib.suppress(RuntimeError, ConnectionError):
+            while True:
+                await websocket.send_json(await lane.get())
+
+    async def dispatch(self):
+        while True:
+            user_id, event = await self.queue.get()
+            for lane, _ in self.lanes.get(user_id, {}).values():
+                lane.put_nowait(event)
+
+    async def broadcast_to_user(self, user_id, event):
+        if self.dispatcher is not None:
+            self.queue.put_nowait((user_id, dict(event)))
+
+@functools.cache
+def get_hub():
+    return Hub()
+"""
+
+
+def test_a_singleton_whose_worker_ended_with_the_loop_before_is_made_afresh(tmp_path):
+    (tmp_path / "one.py").write_text(SINGLETON)
+    verdict = examine(open_target(f"{tmp_path}/one.py:get_hub"), schedules=100, seconds=60)
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert any("state outlives the factory" in note for note in verdict.notes)
+
+
 # -- what tells two users, or two events, apart by too little ------------------------------------------------------
 
 

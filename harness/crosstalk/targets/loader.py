@@ -6,6 +6,7 @@ object. Whatever state a module keeps outlives the factory.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from crosstalk.schedule.clock import tie_copies
@@ -38,7 +39,7 @@ def _module(name: str) -> ModuleType:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        exec(_compiled(spec.loader, spec.name, path.stat().st_mtime_ns), vars(module))
         tie_copies(module)
         return module
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
@@ -52,6 +53,13 @@ def _module(name: str) -> ModuleType:
         if known == root or known.startswith(root + "."):
             tie_copies(other)
     return module
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(loader: Any, name: str, changed: int) -> CodeType:
+    """The module's code; a loader is equal to another of the same file, and state is never in the code."""
+    code: CodeType = loader.get_code(name)
+    return code
 
 
 def load(spec: str) -> Callable[[], Any]:
