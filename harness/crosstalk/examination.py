@@ -100,7 +100,8 @@ class Examination:
     """One target under examination. `factory` makes a fresh broadcaster, or an awaitable of one.
 
     `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
-    run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own.
+    run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own. `unread`
+    says why no check of what is delivered can be trusted, in either direction.
     """
 
     target: str
@@ -116,6 +117,7 @@ class Examination:
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     exempt: Mapping[str, str] = field(default_factory=dict)
     remarks: Callable[[], tuple[str, ...]] = tuple
+    unread: str = ""
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -252,7 +254,26 @@ def calibrated(examination: Examination) -> Examination:
     workers = _workers(examination) if history.leftover_tasks else {}
     # of its timers those that are set in plain order, so that a replay elsewhere finds the same
     own = [delay for delay in timers if SETTLE < delay <= LONGEST]
-    return replace(examination, guarantees=guarantees, workers=workers, patience=1.01 * max(own, default=0.0))
+    patience = 1.01 * max(own, default=0.0)
+    return replace(examination, guarantees=guarantees, workers=workers, patience=patience, unread=_unread(history))
+
+
+def _unread(history: History) -> str:
+    """Why nothing can be read in what is sent: none of the frames holds an event, and one of them holds no JSON."""
+    frames = history.frames
+    if any(frame.content >= 0 or frame.others or frame.foreign for frame in frames):
+        return ""
+    strange = [frame.text for frame in frames if not frame.json]
+    return (
+        f"no event can be read in the frames that are sent, such as {strange[0][:20]!r}...: wrap the broadcaster in a "
+        "small class whose connect gives it a socket that decodes what it sends"
+        if strange
+        else ""
+    )
+
+
+READING = ("isolation", "ownership", "integrity", "duplicate", "order", "delivery", "golden_path", "blocking")
+"""The checks that have to read what is sent."""
 
 
 LONGEST = 3_600.0
@@ -427,7 +448,8 @@ class _Explorer:
         self.progress = progress
         self.family = family
         self.asked = checks
-        self.checks = tuple(check for check in checks if check not in examination.exempt)
+        blind = READING if examination.unread else ()
+        self.checks = tuple(check for check in checks if check not in examination.exempt and check not in blind)
         self.began = time.monotonic()
         self.opportunities = dict.fromkeys(self.checks, 0)
         self.defects: dict[tuple[str, str], tuple[str, Program, tuple[int, ...]]] = {}
@@ -451,6 +473,8 @@ class _Explorer:
         try:
             if not self.checks:
                 return self._verdict(known)
+            if self.examination.unread:
+                self.notes.append(self.examination.unread)
             known = self._controls()
             if "integrity" in self.checks and _by_reference(self.examination):
                 self.notes.append(
@@ -633,7 +657,9 @@ class _Explorer:
                 lost=check in self.lost and not found,
                 inapplicable=self._inapplicable(check),
             )
-            if self.interrupted and outcome == "pass":
+            if self.examination.unread and check in READING:
+                outcome, reason = "unknown", "no event can be read in what is sent"
+            elif self.interrupted and outcome == "pass":
                 outcome, reason = "unknown", "interrupted"
             elif VirtualLoop.from_threads > self.from_threads and outcome == "pass":
                 outcome, reason = "unknown", "the broadcaster uses threads of its own, which no schedule can repeat"

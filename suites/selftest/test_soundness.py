@@ -491,6 +491,24 @@ class NotToBeTakenApart(Lines):
         return b"\x00".join(e["payload"]["canary"].encode() for e in events)
 
 
+def test_what_nobody_can_read_is_unknown():
+    class Scrambled(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in list(self.sockets.get(user_id, ())):
+                if websocket in self.sockets[user_id]:
+                    with contextlib.suppress(RuntimeError, ConnectionError):
+                        await websocket.send_bytes(bytes(byte ^ 90 for byte in json.dumps(event).encode()))
+
+    verdict = examine(open_target(Scrambled), schedules=50, seconds=60)
+    assert verdict.verdict == "unknown"
+    assert {c.name for c in verdict.checks if c.reason == "no event can be read in what is sent"} >= {
+        "isolation",
+        "delivery",
+        "golden_path",
+    }
+    assert any("socket that decodes what it sends" in note for note in verdict.notes)
+
+
 FRAMED = [Lines, ServerSentEvents, Deflated, InBase64, NotToBeTakenApart]
 
 

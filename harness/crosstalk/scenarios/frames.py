@@ -74,7 +74,7 @@ class Frames:
         tokens = list(dict.fromkeys(t.decode().lower() for t in canary.TOKEN.findall(payload)))
         known = [self.tokens[t] for t in tokens if t in self.tokens]
         foreign = tuple(t for t in tokens if t not in self.tokens)
-        frame = Frame(-1, tuple(known), foreign, text=_sample(payload))
+        frame = Frame(-1, tuple(known), foreign, text=_sample(payload), json=decoded is not None)
         if known:
             event, outer = _find_event(decoded, self.tokens)
             if event is not None:

@@ -99,7 +99,8 @@ def reloaded(spec: str) -> Callable[[], Any]:
 def _imported(spec: str) -> ModuleType:
     name, colon, attribute = spec.rpartition(":")
     if not colon or not name or not attribute:
-        raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute")
+        plain = "; for functions of a module, put them on a small class" if spec.endswith(".py") else ""
+        raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute{plain}")
     try:
         return _module(name)
     except (TargetError, KeyboardInterrupt):
