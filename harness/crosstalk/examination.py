@@ -224,9 +224,17 @@ def find(history: History, check: str, cause: str) -> Violation | None:
 
 
 def calibrated(examination: Examination) -> Examination:
-    """Finds out, in plain order, how an event is given (a dict or text) and whether integers returned are counts."""
+    """Finds out, in plain order, whether the broadcaster has to be started, how an event is given (a dict or text) and
+    whether integers returned are counts."""
     history, _ = examination.run(control_program(examination.guarantees), Plain())
     adapter = examination.adapter
+    if adapter.startable and not len(history.send_start):
+        adapter.start = adapter.startable
+        started, _ = examination.run(control_program(examination.guarantees), Plain())
+        if len(started.send_start):
+            history = started
+        else:
+            adapter.start = ""
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
         devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
@@ -475,6 +483,8 @@ class _Explorer:
                 return self._verdict(known)
             if self.examination.unread:
                 self.notes.append(self.examination.unread)
+            if self.examination.adapter.start:
+                self.notes.append(f"each run's broadcaster was started by its {self.examination.adapter.start}()")
             known = self._controls()
             if "integrity" in self.checks and _by_reference(self.examination):
                 self.notes.append(

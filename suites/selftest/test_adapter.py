@@ -372,3 +372,36 @@ def test_what_a_connect_returns_is_read_from(kind):
     assert len(set(delivered)) > 8
     found = {name for name, check in CHECKS.items() if check(history).violations}
     assert "isolation" not in found and "delivery" not in found
+
+
+class Started:
+    """Sends nothing before it has been started."""
+
+    def __init__(self):
+        self.sockets = {}
+        self.running = False
+
+    async def start(self):
+        self.running = True
+
+    def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            if self.running:
+                await websocket.send_json(event)
+
+
+def test_what_has_to_be_started_is_and_nothing_else():
+    assert open_target(Started).adapter.start == "start"
+
+    class NeverMind(Started):
+        async def broadcast_to_user(self, user_id, event):
+            self.running = True
+            await super().broadcast_to_user(user_id, event)
+
+    assert open_target(NeverMind).adapter.start == ""

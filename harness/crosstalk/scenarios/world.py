@@ -679,6 +679,10 @@ class World:
             if hasattr(type(broadcaster), "__await__"):
                 broadcaster = await broadcaster
             self.broadcaster = broadcaster
+            if adapter.start:
+                started = getattr(broadcaster, adapter.start)()
+                if hasattr(type(started), "__await__"):
+                    await started
             self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
             if sabotage is not None:
                 sabotage(self)

@@ -89,6 +89,7 @@ PUBLISH = (
     "send",
     "send_json",
 )
+START = ("start", "startup", "on_startup")
 _SOCKET = (
     "websocket",
     "socket",
@@ -332,6 +333,8 @@ class Adapter:
         self.reads = "socket" not in self.connect.takes
         self.single = self.disconnect is not LEAVING and not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
+        self.startable = next((name for name in START if _needs_nothing(getattr(sample, name, None))), "")
+        self.start = ""  # the method that each run's broadcaster is started by, where it sends nothing without
         self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
         self.ending: Callable[[Any], Coroutine[Any, Any, None]] | None = None  # called with the world of a run
 
@@ -354,8 +357,18 @@ class Adapter:
     def _named(self, call: Callable[..., Any]) -> Callable[..., Any]:
         if not self.identity:
             return call
-        of: Callable[[str], Any] = int if self.identity == "int" else uuid.UUID
-        return lambda user, given: call(of(user), given)
+        return lambda user, given: call(_as(self.identity, user), given)
+
+
+def _as(identity: str, user: str) -> int | uuid.UUID:
+    """The number, or UUID, that is written `user`; for any other name one of its own."""
+    own = uuid.uuid5(uuid.NAMESPACE_OID, user)
+    if identity == "int":
+        return int(user) if user.isdecimal() and str(int(user)) == user else own.int
+    try:
+        return uuid.UUID(user)
+    except ValueError:
+        return own
 
 
 def _find(sample: object, given: str | None, common: tuple[str, ...], kind: str, role: str) -> Plan:
@@ -375,6 +388,14 @@ def _find(sample: object, given: str | None, common: tuple[str, ...], kind: str,
         "Give an object with one of these names, name its own, or wrap it in a small class that has connect, "
         "disconnect and publish"
     )
+
+
+def _needs_nothing(method: Any) -> bool:
+    try:
+        inspect.signature(method).bind()
+    except (TypeError, ValueError):
+        return False
+    return callable(method)
 
 
 LEAVING = Plan("", ())

@@ -114,7 +114,8 @@ def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
     thing: Any = module
     for part in attribute.split("."):
         if not hasattr(thing, part):
-            public = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+            own = [n for n, v in vars(module).items() if not n.startswith("_") and not isinstance(v, ModuleType)]
+            public = ", ".join(own) or "nothing"
             raise TargetError(f"{name} has no attribute {attribute!r}; it defines {public}")
         thing = getattr(thing, part)
     if inspect.isclass(thing) or inspect.isroutine(thing):
