@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -149,6 +150,48 @@ def test_ids_types_runs_and_threads_are_given_where_they_are_asked_for():
         assert broadcaster.calls == wanted
 
 
+class Numbered(Log):
+    def connect(self, user_id: int, websocket):
+        self.note(user_id)
+
+    def disconnect(self, user_id: int, websocket):
+        self.note(user_id)
+
+    def broadcast(self, message: dict, user_ids: list[int]):
+        self.note(message, user_ids)
+
+
+def test_a_list_of_users_and_users_who_are_numbers():
+    broadcaster = Numbered()
+    adapter = Adapter(broadcaster)
+    (user,) = adapter.names(("alice",))
+    for call in adapter.bind(broadcaster):
+        call(user, GIVEN)
+    assert broadcaster.calls == [(1,), (1,), ({"type": "t"}, [1])]
+
+
+class TypeAndData(Numbered):
+    broadcast = None
+
+    def send_to_user(self, user_id, event: str, payload: dict | None = None):
+        self.note(user_id, event, payload)
+
+
+class OthersToo(Usual):
+    def broadcast_to_user(self, user_id, event, recipients=()):
+        self.note(user_id, event, recipients)
+
+
+def test_text_beside_a_payload_is_its_type_and_a_list_beside_the_user_is_left_out():
+    for kind, wanted in (
+        (TypeAndData, (1, "<type>", {"type": "t"})),
+        (OthersToo, ("1", {"type": "t"}, ())),
+    ):
+        broadcaster = kind()
+        Adapter(broadcaster).bind(broadcaster)[2]("1", GIVEN)
+        assert broadcaster.calls == [wanted]
+
+
 class Text(Log):
     def connect(self, user_id, websocket): ...
     def disconnect(self, user_id, websocket): ...
@@ -240,9 +283,24 @@ class ToASocket:
     def send_personal_message(self, message, websocket: WebSocket): ...
 
 
+@dataclass
+class WebSocketMessage:
+    type: str
+
+
+class TakesAnObject(Usual):
+    def broadcast_to_user(self, user_id, message: WebSocketMessage): ...
+
+
+class NotToldWhose(Usual):
+    def connect(self, websocket): ...
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
+        (TakesAnObject, "TakesAnObject.broadcast_to_user takes a WebSocketMessage, and crosstalk publishes dicts"),
+        (NotToldWhose, "NotToldWhose.connect(websocket) is not told whose connection it is"),
         (NoDisconnect, "NoDisconnect has no method to disconnect a user: looked for disconnect, "),
         (WantsMore, "WantsMore.connect(user_id, websocket, database, cache) is not understood"),
         (ToAll, "ToAll.broadcast(event) is not understood"),
@@ -314,3 +372,36 @@ def test_what_a_connect_returns_is_read_from(kind):
     assert len(set(delivered)) > 8
     found = {name for name, check in CHECKS.items() if check(history).violations}
     assert "isolation" not in found and "delivery" not in found
+
+
+class Started:
+    """Sends nothing before it has been started."""
+
+    def __init__(self):
+        self.sockets = {}
+        self.running = False
+
+    async def start(self):
+        self.running = True
+
+    def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            if self.running:
+                await websocket.send_json(event)
+
+
+def test_what_has_to_be_started_is_and_nothing_else():
+    assert open_target(Started).adapter.start == "start"
+
+    class NeverMind(Started):
+        async def broadcast_to_user(self, user_id, event):
+            self.running = True
+            await super().broadcast_to_user(user_id, event)
+
+    assert open_target(NeverMind).adapter.start == ""

@@ -1,9 +1,11 @@
 """What may look like a defect and is none; beside each, the defect that it nearly is, which is still told."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
+import zlib
 from itertools import islice
 
 import pytest
@@ -342,6 +344,269 @@ def test_a_stream_may_be_closed_by_the_disconnect():
         for choice in range(4):
             history = examination.play(program, (*(0,) * place, choice))
             assert not [v for check in CHECKS.values() for v in check(history).violations]
+
+
+class LeftByItself:
+    """Nobody disconnects: a subscription is an async generator, or a block, that is left."""
+
+    def __init__(self):
+        self.queues = {}
+
+    async def subscribe(self, user_id):
+        async with self.connection(user_id) as queue:
+            while True:
+                yield await queue.get()
+
+    @contextlib.asynccontextmanager
+    async def connection(self, user_id):
+        queue = asyncio.Queue()
+        self.queues.setdefault(user_id, []).append(queue)
+        try:
+            yield queue
+        finally:
+            self.queues[user_id].remove(queue)
+            if not self.queues[user_id]:
+                del self.queues[user_id]
+
+    async def publish(self, user_id, event):
+        for queue in self.queues.get(user_id, ()):
+            queue.put_nowait(dict(event))
+
+
+class LeftBlocks(Hub):
+    disconnect = None
+
+    @contextlib.asynccontextmanager
+    async def connection(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+        yield
+        await Hub.disconnect(self, user_id, websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+
+    connect = connection
+
+
+@pytest.mark.parametrize(
+    ("kind", "connect"), [(LeftByItself, "subscribe"), (LeftByItself, "connection"), (LeftBlocks, "connect")]
+)
+def test_what_is_left_by_itself_needs_no_disconnect(kind, connect):
+    examination = open_target(kind, names={"connect": connect})
+    verdict = examine(examination, schedules=300, seconds=60)
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+
+
+def test_a_block_that_is_left_without_cleaning_up_is_told():
+    class Stays(LeftBlocks):
+        @contextlib.asynccontextmanager
+        async def connection(self, user_id, websocket):
+            self.sockets.setdefault(user_id, []).append(websocket)
+            yield
+
+        connect = connection
+
+    assert "ghost" in {check for check, _ in causes(open_target(Stays), runs=60)}
+
+
+# -- one for the whole process -------------------------------------------------------------------------------------
+
+SINGLETON = """
+import asyncio, contextlib, functools
+
+class Hub:
+    def __init__(self):
+        self.lanes = {}
+        self.dispatcher = None
+
+    async def connect(self, user_id, websocket):
+        if self.dispatcher is None:
+            self.queue = asyncio.Queue()
+            self.dispatcher = asyncio.create_task(self.dispatch())
+        lane = asyncio.Queue()
+        self.lanes.setdefault(user_id, {})[websocket] = lane, asyncio.create_task(self.write(websocket, lane))
+
+    async def disconnect(self, user_id, websocket):
+        _, writer = self.lanes[user_id].pop(websocket)
+        writer.cancel()
+
+    async def write(self, websocket, lane):
+        with contextlib.suppress(RuntimeError, ConnectionError):
+            while True:
+                await websocket.send_json(await lane.get())
+
+    async def dispatch(self):
+        while True:
+            user_id, event = await self.queue.get()
+            for lane, _ in self.lanes.get(user_id, {}).values():
+                lane.put_nowait(event)
+
+    async def broadcast_to_user(self, user_id, event):
+        if self.dispatcher is not None:
+            self.queue.put_nowait((user_id, dict(event)))
+
+@functools.cache
+def get_hub():
+    return Hub()
+"""
+
+
+def test_a_singleton_whose_worker_ended_with_the_loop_before_is_made_afresh(tmp_path):
+    (tmp_path / "one.py").write_text(SINGLETON)
+    verdict = examine(open_target(f"{tmp_path}/one.py:get_hub"), schedules=100, seconds=60)
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert any("state outlives the factory" in note for note in verdict.notes)
+
+
+# -- what tells two users, or two events, apart by too little ------------------------------------------------------
+
+
+class BeforeTheColon(Hub):
+    """Keys are `user:number`, and whatever stands before the first colon is taken for the user."""
+
+    async def broadcast_to_user(self, user_id, event):
+        for other in [other for other in self.sockets if other.split(":")[0] == user_id.split(":")[0]]:
+            await super().broadcast_to_user(other, event)
+
+
+class CachedByAddress(Hub):
+    """The text of an event is kept by the address of an object that may be another's tomorrow."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = {}
+
+    async def broadcast_to_user(self, user_id, event):
+        text = self.text(dict(event))
+        for websocket in list(self.sockets.get(user_id, ())):
+            if websocket in self.sockets[user_id]:
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_text(text)
+
+    def text(self, event):
+        if id(event) not in self.texts:
+            self.texts[id(event)] = json.dumps(event)
+        return self.texts[id(event)]
+
+
+@pytest.mark.parametrize(("kind", "runs"), [(BeforeTheColon, 1_000), (CachedByAddress, 1_000)])
+def test_what_falls_together_is_told(kind, runs):
+    assert "isolation" in {check for check, _ in causes(open_target(kind), runs=runs)}
+
+
+# -- frames that are no JSON object --------------------------------------------------------------------------------
+
+
+class Lines(Hub):
+    """Everything that waits for a socket goes out as lines of JSON, in one frame."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = {}
+
+    def encoded(self, events):
+        return "\n".join(map(json.dumps, events)).encode()
+
+    async def broadcast_to_user(self, user_id, event):
+        for websocket in self.sockets.get(user_id, ()):
+            self.waiting.setdefault(websocket, []).append(dict(event))
+            if len(self.waiting[websocket]) == 1:
+                asyncio.get_running_loop().create_task(self.flush(user_id, websocket))
+
+    async def flush(self, user_id, websocket):
+        await asyncio.sleep(0.02)
+        events = self.waiting.pop(websocket)
+        if websocket in self.sockets.get(user_id, ()):
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await websocket.send_bytes(self.encoded(events))
+
+
+class ServerSentEvents(Lines):
+    def encoded(self, events):
+        return "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events).encode()
+
+
+class Deflated(Lines):
+    def encoded(self, events):
+        return zlib.compress(super().encoded(events))
+
+
+class InBase64(Lines):
+    def encoded(self, events):
+        return json.dumps({"data": base64.urlsafe_b64encode(super().encoded(events)).decode()}).encode()
+
+
+class NotToBeTakenApart(Lines):
+    def encoded(self, events):
+        return b"\x00".join(e["payload"]["canary"].encode() for e in events)
+
+
+def test_what_nobody_can_read_is_unknown():
+    class Scrambled(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in list(self.sockets.get(user_id, ())):
+                if websocket in self.sockets[user_id]:
+                    with contextlib.suppress(RuntimeError, ConnectionError):
+                        await websocket.send_bytes(bytes(byte ^ 90 for byte in json.dumps(event).encode()))
+
+    verdict = examine(open_target(Scrambled), schedules=50, seconds=60)
+    assert verdict.verdict == "unknown"
+    assert {c.name for c in verdict.checks if c.reason == "no event can be read in what is sent"} >= {
+        "isolation",
+        "delivery",
+        "golden_path",
+    }
+    assert any("socket that decodes what it sends" in note for note in verdict.notes)
+
+
+FRAMED = [Lines, ServerSentEvents, Deflated, InBase64, NotToBeTakenApart]
+
+
+@pytest.mark.parametrize("kind", FRAMED)
+def test_several_events_in_one_frame_accuse_nobody(kind):
+    assert not causes(open_target(kind), runs=300)
+
+
+@pytest.mark.parametrize("kind", FRAMED)
+def test_and_leak_as_any_other(kind):
+    class ToAll(kind):
+        async def broadcast_to_user(self, user_id, event):
+            for other in list(self.sockets):
+                await super().broadcast_to_user(other, event)
+
+    assert "isolation" in {check for check, _ in causes(open_target(ToAll), runs=100)}
+
+
+def test_a_task_that_no_cancellation_ends_neither_hangs_nor_chatters(capfd):
+    class Undying(Hub):
+        """A writer for each connection that takes every exception for a failed send."""
+
+        def __init__(self):
+            super().__init__()
+            self.queues = {}
+
+        async def connect(self, user_id, websocket):
+            queue = self.queues[websocket] = asyncio.Queue()
+            self.queues[websocket].task = asyncio.create_task(self.write(websocket, queue))
+            await super().connect(user_id, websocket)
+
+        async def write(self, websocket, queue):
+            while True:
+                try:
+                    await websocket.send_json(await queue.get())
+                except BaseException:
+                    continue
+
+        async def disconnect(self, user_id, websocket):
+            await super().disconnect(user_id, websocket)
+            self.queues.pop(websocket).task.cancel()
+
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                self.queues[websocket].put_nowait(dict(event))
+
+    verdict = examine(open_target(Undying), schedules=200, seconds=60)
+    assert "cleanup" in {check.name for check in verdict.checks if check.verdict == "fail"}
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("method", ["send_str", "send_text", "send_json", "send"])

@@ -56,6 +56,6 @@ def _memory(history: History, result: Result) -> None:
     if min(objects) >= GROWTH_OBJECTS or min(size) >= GROWTH_BYTES:
         message = (
             f"memory grows with every {what}: {objects[-1]:.1f} objects and {size[-1]:.0f} bytes each "
-            f"remain reachable from the broadcaster"
+            "remain reachable from the broadcaster; if that is meant, say --guarantee growth=no"
         )
         result.violations.append(Violation("cleanup", message, (), history.now, f"growth per {what}"))

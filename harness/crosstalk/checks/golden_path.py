@@ -1,7 +1,8 @@
 """Every run arrives in Golden Path order, and complete.
 
 Judged per unexcused episode that was open before the run began and to the end, for runs whose publishes were made one
-after another, all returned, and are themselves a word of the grammar. One opportunity a run and such episode.
+after another, all returned, and are themselves a word of the grammar. A run of which an episode was sent a frame with
+several events that can't be taken apart is not judged there. One opportunity a run and such episode.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ def check(history: History) -> Result:
         user, run = calls[0].user, history.contents[calls[0].content].run
         sent = [history.contents[call.content].type for call in calls]
         for number in numbers:
-            result.opportunities += 1
             got = received.get((number, run), [])
+            if _UNCLEAR in got:
+                continue
+            result.opportunities += 1
             departure = None if got == sent else grammar.departure(got)
             if departure is not None:
                 name = history.users[user]
@@ -89,6 +92,9 @@ def _in_turn(calls: list[Call]) -> bool:
     return True
 
 
+_UNCLEAR = "several events in one"
+
+
 def _received(history: History, judged: set[int]) -> dict[tuple[int, int], list[str]]:
     """The event types of each run that each of the judged episodes was sent, in their order."""
     received: dict[tuple[int, int], list[str]] = defaultdict(list)
@@ -98,6 +104,9 @@ def _received(history: History, judged: set[int]) -> dict[tuple[int, int], list[
             continue
         frame = frames[number]
         carried = frame.batch or (frame.content,)
+        if frame.content < 0 and len(frame.others) > 1:
+            for which in frame.others:
+                received[sent_to, contents[which].run].append(_UNCLEAR)
         for place, which in enumerate(carried):
             if which >= 0:
                 content = contents[which]

@@ -62,6 +62,8 @@ def report(kind: str, verdict: Path | None, output: Path | None, number: int) ->
 
 def _svg(verdict: Verdict, number: int) -> str:
     shown = [(c.name, v) for c in verdict.checks for v in c.violations if v.exhibit is not None]
+    if not shown:
+        raise NoVerdict("the verdict holds no violation: there is nothing to draw")
     if number > len(shown):
         raise NoVerdict(f"the verdict has {len(shown)} violations that can be drawn: there is no number {number}")
     check, violation = shown[number - 1]

@@ -10,8 +10,8 @@ import asyncio
 import json
 from typing import Any, Protocol
 
-from crosstalk.scenarios.sources import as_bytes, items
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.sources import as_bytes, items
 
 
 class Broadcaster(Protocol):

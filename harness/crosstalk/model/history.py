@@ -58,7 +58,7 @@ class Frame(msgspec.Struct):
 
     `batch` holds the contents of several whole events in their order, where it carries more than one; `altered` names
     the published fields that differ. `text` is the beginning of what was sent; where that is an event just as it was
-    published, `event` is that.
+    published, `event` is that. `json` says whether it is JSON.
     """
 
     content: int
@@ -71,6 +71,7 @@ class Frame(msgspec.Struct):
     batch: tuple[int, ...] = ()
     types: tuple[str, ...] = ()
     event: Mapping[str, Any] | None = None
+    json: bool = True
 
     @property
     def sample(self) -> str:

@@ -6,8 +6,11 @@ before anything is encoded. In all others tokens are looked for in the bytes, wh
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,10 +67,14 @@ class Frames:
         if known_event >= 0:  # most frames are an event just as it was published
             self._numbers[payload] = known_event
             return known_event
+        plain = unpacked(payload)
+        if plain != payload:
+            number = self._numbers[payload] = self.of(plain)
+            return number
         tokens = list(dict.fromkeys(t.decode().lower() for t in canary.TOKEN.findall(payload)))
         known = [self.tokens[t] for t in tokens if t in self.tokens]
         foreign = tuple(t for t in tokens if t not in self.tokens)
-        frame = Frame(-1, tuple(known), foreign, text=_sample(payload))
+        frame = Frame(-1, tuple(known), foreign, text=_sample(payload), json=decoded is not None)
         if known:
             event, outer = _find_event(decoded, self.tokens)
             if event is not None:
@@ -102,7 +109,7 @@ class Frames:
                     key
                     for content, event in zip(frame.batch, whole_events, strict=True)
                     for key, value in self.events[content].items()
-                    if event.get(key) != value
+                    if not _same(key, event.get(key), value)
                 ]
                 frame.altered = ", ".join(dict.fromkeys(wrong))
                 return
@@ -110,26 +117,72 @@ class Frames:
         whole = bool(outer) and event.get("payload") is payload
         changed = ["payload"] if any(payload.get(k) != v for k, v in published["payload"].items()) else []
         if whole:
-            changed = [k for k, v in published.items() if event.get(k) != v and (k != "payload" or changed)]
+            changed = [k for k, v in published.items() if not _same(k, event.get(k), v) and (k != "payload" or changed)]
             if not self.history.guarantees.additions and (len(outer) > 1 or event.keys() - published.keys()):
                 changed.append("fields added")
         frame.altered = ", ".join(changed)
         for level in (payload, *outer):
             owner = level.get("user_id")
-            if isinstance(owner, str):
-                frame.owner = owner
+            if isinstance(owner, str | int):
+                frame.owner = str(owner)
             type_ = level.get("type", level.get("event_type", level.get("event")))
             if isinstance(type_, str) and not frame.type:
                 frame.type = type_
+
+
+def _same(key: str, value: Any, published: Any) -> bool:
+    """Whether a field is as it was published; a user's id may have become the number that it is."""
+    return bool(value == published or (key == "user_id" and str(value) == published))
 
 
 def _sample(payload: bytes) -> str:
     return payload[:400].decode("utf-8", "replace")
 
 
+def unpacked(payload: bytes) -> bytes:
+    """What a frame without a token holds once decompressed, or a stretch of base64 in it decoded; else `payload`."""
+    if canary.TOKEN.search(payload):
+        return payload
+    with contextlib.suppress(zlib.error):
+        return zlib.decompressobj(_ZLIB_OR_GZIP).decompress(payload, _LARGEST)
+    for stretch in _BASE64.findall(payload):
+        with contextlib.suppress(ValueError):
+            inner = unpacked(base64.b64decode(stretch.translate(_URL_SAFE) + b"=" * (-len(stretch) % 4)))
+            if canary.TOKEN.search(inner):
+                return inner
+    return payload
+
+
+_ZLIB_OR_GZIP = 47
+_LARGEST = 1_000_000
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
 def _decoded(payload: bytes) -> Any:
     found, value = _from_json(payload)
-    return value if found else _from_json(_from_bracket(payload))[1]  # some protocols put a few bytes before it
+    if not found:
+        found, value = _from_json(_from_bracket(payload))  # some protocols put a few bytes before it
+    return value if found else _several(payload)
+
+
+def _several(payload: bytes) -> list[Any] | None:
+    """Several JSON objects in one frame: line by line, as server-sent events, or simply one after the other."""
+    text = payload.decode("utf-8", "replace")
+    values, at, misses = [], text.find("{"), 0
+    while at >= 0 and misses < _MISSES:
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+            values.append(value)
+        except (ValueError, RecursionError):
+            end = at + 1
+            misses += 1
+        at = text.find("{", end)
+    return values or None
+
+
+_DECODER = json.JSONDecoder()
+_MISSES = 50
 
 
 def _from_json(text: bytes) -> tuple[bool, Any]:

@@ -169,7 +169,9 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS, w
     take = _Bytes(genome).below
     count = 2 + (0, 0, 0, 1, 1, 2)[take(6)]
     tempting = take(6) == 5 or family == "identity"
-    users = identities(_FAMILIES[1 + take(len(_FAMILIES) - 1)], count) if tempting else identities("plain", count)
+    users = identities("plain", count)
+    if tempting:
+        users = identities(_FAMILIES[1 + take(len(_FAMILIES) - 1)], count, take(6))
     devices = [*range(count)]
     for _ in range((0, 0, 1, 1, 2)[take(5)]):
         devices.append(take(count))

@@ -7,6 +7,8 @@ all, quiet. After healing there is no new stall.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,7 +81,7 @@ def _settle_while_steps_go_on(world: World, tracks: list[Track]) -> None:
 @contextlib.contextmanager
 def many_runs() -> Iterator[None]:
     """Do once what each run in the block would do again: put the dice back, start and stop the watchdog's clock."""
-    with dice_kept(), ticking():
+    with dice_kept(), ticking(), _unheard():
         yield
 
 
@@ -88,7 +90,8 @@ def guarded(world: World) -> Iterator[None]:
     """Whatever the broadcaster does to the thread or the loop within the block is a finding of the history."""
     history = world.history
     try:
-        yield
+        with _unheard():
+            yield
     except ThreadBlocked as error:
         history.crashes.append(f"while {world.phase} the broadcaster {error}")
     except NeverQuiet as error:
@@ -98,13 +101,24 @@ def guarded(world: World) -> Iterator[None]:
     except RecursionError as error:
         history.crashes.append(f"while {world.phase}: RecursionError: {error}")
     finally:
-        _close(world)
+        with _unheard():
+            _close(world)
     for context in world.loop.unhandled:
         failure = context.get("exception")
         if failure is not None and not world._is_any_injected(failure):
             history.notes.append((history.now, f"unhandled in a task: {type(failure).__name__}: {failure}"))
     world.loop.unhandled.clear()
     world.part()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """What a coroutine raises that is thrown away (a task that nobody holds) is nobody's to read, run after run."""
+    told, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = told
 
 
 def _close(world: World) -> None:
@@ -120,4 +134,12 @@ def _close(world: World) -> None:
             loop.limit = loop.iterations + 2_000
             with contextlib.suppress(NeverQuiet):
                 loop.settle(0.0)
+    for task in loop.unfinished:
+        _keep_for_ever(task)
     loop.close()
+
+
+def _keep_for_ever(task: object) -> None:
+    """A coroutine that no cancellation ends is never destroyed: it would catch its GeneratorExit too, and without its
+    loop that can be a circle that nothing breaks, neither a watchdog nor the end of the process."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))

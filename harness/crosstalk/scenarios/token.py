@@ -40,7 +40,7 @@ def read(token: str) -> Counterexample:
     token = token.strip()
     version = _VERSION.match(token)
     if version is None:
-        raise ValueError("this is no crosstalk token: it should begin with ct1-")
+        raise ValueError("this is no file or folder that is there, and no crosstalk token: it should begin with ct1-")
     if version[1] != "1":
         raise ValueError(
             f"this token was made by another version of crosstalk (ct{version[1]}; this one reads ct1): "

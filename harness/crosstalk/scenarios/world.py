@@ -30,18 +30,18 @@ from crosstalk.model.history import (
     Episode,
     History,
 )
-from crosstalk.scenarios.frames import Frames
+from crosstalk.scenarios.frames import Frames, unpacked
 from crosstalk.scenarios.library_types import is_end
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
 from crosstalk.scenarios.socket import Socket
-from crosstalk.scenarios.sources import as_bytes, items
 from crosstalk.scenarios.track import ARRIVAL, SETTLE, Track
 from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
 from crosstalk.schedule.loop import UNSEEN, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.sources import as_bytes, items
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
 _MISTAKES = (LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError, UnboundLocalError)
@@ -145,6 +145,9 @@ class World:
         self.marks: tuple[int, ...] = (0, 0, 0, 0)
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        # made beforehand: what is kept of an event must not take the address that one before has just given back
+        most = program.steps + 2 * len(program.users)
+        self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
         self.of_event: Callable[[Any], int] = self.frames.of_event
         self._tamper: Callable[[World, int, bytes], list[tuple[int, bytes]]] | None = None
         self._pumps: dict[int, asyncio.Task[Any]] = {}
@@ -276,7 +279,7 @@ class World:
         """
         if self._tamper is None or self.closing:
             return self.begin_frame(wire, self.frames.of(payload))
-        sends = self._tamper(self, wire.serial, payload)
+        sends = self._tamper(self, wire.serial, unpacked(payload))
         if sends and sends[0][0] == wire.serial:
             sending = self.begin_frame(wire, self.frames.of(sends[0][1]))
             for other, changed in sends[1:]:
@@ -556,7 +559,7 @@ class World:
         """
         moment = self._moment()
         if self._first_steps[0] != moment:
-            tasks = (getattr(handle._callback, "__self__", None) for handle in self.loop._ready)
+            tasks = (getattr(handle._callback, "__self__", None) for handle in tuple(self.loop._ready))
             waiting = tuple(
                 weakref.ref(task)
                 for task in tasks
@@ -606,12 +609,13 @@ class World:
         content = len(self.history.contents)
         token = canary.token(self.key, self.run_id, users[0], run, content)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
-        event: dict[str, Any] = {
-            "type": type_,
-            "run_id": f"run-{run}",
-            "thread_id": f"thread-{run}",
-            "payload": {"canary": token, "text": f"for {content}"},
-        }
+        event, payload = self.blanks.pop() if self.blanks else ({}, {})
+        payload["canary"] = token
+        payload["text"] = f"for {content}"
+        event["type"] = type_
+        event["run_id"] = f"run-{run}"
+        event["thread_id"] = f"thread-{run}"
+        event["payload"] = payload
         if len(users) == 1:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
@@ -736,6 +740,10 @@ class World:
             if hasattr(type(broadcaster), "__await__"):
                 broadcaster = await broadcaster
             self.broadcaster = broadcaster
+            if adapter.start:
+                started = getattr(broadcaster, adapter.start)()
+                if hasattr(type(started), "__await__"):
+                    await started
             self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
             if sabotage is not None:
                 sabotage(self)

@@ -6,6 +6,7 @@ object. Whatever state a module keeps outlives the factory.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from crosstalk.schedule.clock import tie_copies
@@ -32,11 +33,13 @@ def _module(name: str) -> ModuleType:
         path = Path(name).resolve()
         if not path.is_file():
             raise TargetError(f"there is no file {name}: give path/to/file.py:attribute or module:attribute")
+        if str(path.parent) not in sys.path:  # as Python does for a script: it may import its neighbours
+            sys.path.insert(0, str(path.parent))
         spec = importlib.util.spec_from_file_location(f"crosstalk_target_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        exec(_compiled(spec.loader, spec.name, path.stat().st_mtime_ns), vars(module))
         tie_copies(module)
         return module
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
@@ -50,6 +53,13 @@ def _module(name: str) -> ModuleType:
         if known == root or known.startswith(root + "."):
             tie_copies(other)
     return module
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(loader: Any, name: str, changed: int) -> CodeType:
+    """The module's code; a loader is equal to another of the same file, and state is never in the code."""
+    code: CodeType = loader.get_code(name)
+    return code
 
 
 def load(spec: str) -> Callable[[], Any]:
@@ -89,7 +99,8 @@ def reloaded(spec: str) -> Callable[[], Any]:
 def _imported(spec: str) -> ModuleType:
     name, colon, attribute = spec.rpartition(":")
     if not colon or not name or not attribute:
-        raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute")
+        plain = "; for functions of a module, put them on a small class" if spec.endswith(".py") else ""
+        raise TargetError(f"{spec!r} is no target: give module:attribute or path/to/file.py:attribute{plain}")
     try:
         return _module(name)
     except (TargetError, KeyboardInterrupt):
@@ -103,7 +114,8 @@ def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
     thing: Any = module
     for part in attribute.split("."):
         if not hasattr(thing, part):
-            public = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+            own = [n for n, v in vars(module).items() if not n.startswith("_") and not isinstance(v, ModuleType)]
+            public = ", ".join(own) or "nothing"
             raise TargetError(f"{name} has no attribute {attribute!r}; it defines {public}")
         thing = getattr(thing, part)
     if inspect.isclass(thing) or inspect.isroutine(thing):
