@@ -18,14 +18,16 @@ import asyncio
 import contextlib
 import json
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from time import process_time
 
+import uvloop
 from sidebyside import Row, main, quartiles
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as library_connect
@@ -47,11 +49,11 @@ Batch = Callable[[], Awaitable[float]]
 
 
 class Tally:
-    """Counts verified deliveries; an event of somebody else would end the bench."""
+    """Counts verified deliveries, and calls `done` after a batch; an event of somebody else would end the bench."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: Callable[[], None] = lambda: None) -> None:
         self.count = 0
-        self.done = asyncio.Event()
+        self.done = done
         self.read = reader(Pointers())
         self.owners: dict[bytes, int] = {}
 
@@ -82,7 +84,8 @@ class Tally:
     def one(self) -> None:
         self.count += 1
         if self.count == USERS * FRAMES:
-            self.done.set()
+            self.count = 0
+            self.done()
 
 
 _CANARY = re.compile("ctk_[0-9a-f]{44}", re.IGNORECASE)
@@ -90,7 +93,8 @@ _CANARY = re.compile("ctk_[0-9a-f]{44}", re.IGNORECASE)
 
 @contextlib.asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Batch]:
-    tally = Tally()
+    done = asyncio.Event()
+    tally = Tally(done.set)
 
     def receive(connection: Connection, data: bytes) -> None:
         tally.verify(connection.number, data)
@@ -102,12 +106,11 @@ async def ours(url: str) -> AsyncIterator[Batch]:
         opened.append(connection)
 
     async def batch() -> float:
-        tally.count = 0
-        tally.done.clear()
+        done.clear()
         for connection in opened:
             await connection.send(json.dumps({"send": FRAMES}))
         began = process_time()
-        await tally.done.wait()
+        await done.wait()
         return process_time() - began
 
     yield batch
@@ -178,7 +181,8 @@ def share(received: float, count: int) -> Row:
 
 @contextlib.asynccontextmanager
 async def library(url: str, bare: bool) -> AsyncIterator[Batch]:
-    tally = Tally()
+    done = asyncio.Event()
+    tally = Tally(done.set)
 
     async def listen(user: int, connection: ClientConnection) -> None:
         while True:
@@ -196,12 +200,11 @@ async def library(url: str, bare: bool) -> AsyncIterator[Batch]:
         tasks.append(asyncio.create_task(listen(user, connection)))
 
     async def batch() -> float:
-        tally.count = 0
-        tally.done.clear()
+        done.clear()
         for connection in opened:
             await connection.send(json.dumps({"send": FRAMES}))
         began = process_time()
-        await tally.done.wait()
+        await done.wait()
         return process_time() - began
 
     yield batch
@@ -224,43 +227,41 @@ async def compared(url: str, pairs: int) -> list[list[float]]:
         return found
 
 
-def rows(quick: bool) -> list[Row]:
+@contextlib.contextmanager
+def paced() -> Iterator[str]:
+    """The address of a paced server in another process."""
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("paced_server.py")), str(PER_SECOND)],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert server.stdout is not None
-    try:
-        url = f"ws://127.0.0.1:{int(server.stdout.readline())}/"
-        found = []
-        loops: list[tuple[str, Callable[[], asyncio.AbstractEventLoop] | None]] = [("asyncio", None)]
-        with contextlib.suppress(ImportError):
-            import uvloop
+    with server.stdout:
+        try:
+            yield f"ws://127.0.0.1:{int(server.stdout.readline())}/"
+        finally:
+            server.terminate()
+            server.wait()
 
-            loops.append(("uvloop", uvloop.new_event_loop))
-        for name, factory in loops:
+
+def row(what: str, mine: list[float], others: list[float], goal: float) -> Row:
+    """Deliveries per processor second, from processor seconds a delivery of batches in turns."""
+    low, ratio, high = quartiles([other / own for own, other in zip(mine, others, strict=True)])
+    rates = f"{1 / statistics.median(mine):,.0f} against {1 / statistics.median(others):,.0f} /s"
+    measured = f"{ratio:.2f} ({low:.2f} to {high:.2f}): {rates}"
+    return Row(f"verified deliveries per client CPU-second {what}", measured, f"at least {goal:g}", ratio >= goal)
+
+
+def rows(quick: bool) -> list[Row]:
+    with paced() as url:
+        found = []
+        for name, factory in (("asyncio", None), ("uvloop", uvloop.new_event_loop)):
             with asyncio.Runner(loop_factory=factory) as runner:
                 times = runner.run(compared(url, 2 if quick else 6))
             for which, what, goal in ((1, "recv() and our reading", 1.5), (2, "recv() and json", 1.8)):
-                ratios = [other / mine for mine, other in zip(times[0], times[which], strict=True)]
-                low, middle, high = quartiles(ratios)
-                mine, other = (sorted(times[i])[len(times[i]) // 2] for i in (0, which))
-                measured = f"{middle:.2f} ({low:.2f} to {high:.2f}): {1 / mine:,.0f} against {1 / other:,.0f} /s"
-                found.append(
-                    Row(
-                        f"verified deliveries per client CPU-second on {name}, against `websockets` {what}",
-                        measured,
-                        f"at least {goal:g}",
-                        middle >= goal,
-                    )
-                )
-            found.append(share(sorted(times[0])[len(times[0]) // 2], 20_000 if quick else 100_000))
+                found.append(row(f"on {name}, against `websockets` {what}", times[0], times[which], goal))
+            found.append(share(statistics.median(times[0]), 20_000 if quick else 100_000))
         return found
-    finally:
-        server.terminate()
-        server.wait()
-        server.stdout.close()
 
 
 if __name__ == "__main__":
