@@ -18,7 +18,8 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -391,6 +392,15 @@ class Connection(asyncio.Protocol):
 
 def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
     """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
+    uri = _parsed(url)
+    if not query:
+        return uri
+    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    return replace(uri, query="&".join(part for part in (uri.query, added) if part))
+
+
+@lru_cache(64)
+def _parsed(url: str) -> WebSocketURI:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -400,10 +410,8 @@ def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
         raise ValueError(f"{shown!r} is no WebSocket address: it begins with neither ws:// nor wss://")
     if parts.username or parts.password:
         raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
-    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-    whole = "&".join(part for part in (parts.query, added) if part)
     try:
-        return parse_uri(urlunsplit(parts._replace(query=whole, fragment="")))
+        return parse_uri(urlunsplit(parts._replace(fragment="")))
     except (InvalidURI, ValueError):
         raise ValueError(f"{shown!r} is no WebSocket address") from None
 
