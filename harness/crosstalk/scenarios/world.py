@@ -14,9 +14,10 @@ import inspect
 import json
 import weakref
 from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from typing import Any
 
-from crosstalk.model import canary
+from crosstalk.model.canary import Canary, mint
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import (
     ACCEPTED,
@@ -45,6 +46,8 @@ from crosstalk.targets.in_process import Adapter
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
 _MISTAKES = (LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError, UnboundLocalError)
+
+_mint = lru_cache(1 << 14)(mint)  # run after run mints the same
 
 
 def _nothing() -> None:
@@ -543,7 +546,7 @@ class World:
     def _event(self, users: tuple[int, ...], run: int, type_: str) -> int:
         """A new content for `users`."""
         content = len(self.history.contents)
-        token = canary.mint(self.key, canary.Canary(self.run_id, users[0], run, content))
+        token = _mint(self.key, Canary(self.run_id, users[0], run, content))
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event: dict[str, Any] = {
             "type": type_,

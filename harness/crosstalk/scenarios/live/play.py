@@ -358,7 +358,7 @@ class Playing:
                 known = self.history.episodes[place]
                 there = place == run.episode or min(known.first_frame, known.connected + READY) < run.started
                 owed = place == run.episode or self.means.fans_out or run.episode < 0
-                if there and owed and (number, place) not in self.recorder.completions:
+                if there and owed and not self.recorder.has_completed(number, place):
                     return True
         return False
 

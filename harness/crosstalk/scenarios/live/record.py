@@ -58,7 +58,6 @@ class Recorder:
     ) -> None:
         self.known = known
         self.history = history
-        self.completions: set[tuple[int, int]] = set()
         self.completed: Callable[[int, int], None] = lambda run, episode: None
         self.first: Callable[[float], None] = lambda seconds: None
         self.kept: list[Kept] = []
@@ -70,7 +69,7 @@ class Recorder:
         self._keep = keep
         self._blamed: dict[str, list[int]] = {}
         self._waiting: dict[str, list[int]] = {}
-        self._begun: set[tuple[int, int]] = set()
+        self._complete: dict[tuple[int, int], bool] = {}
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
         self._finals = frozenset(
@@ -180,13 +179,13 @@ class Recorder:
 
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)
-        if place not in self._begun:
-            self._begun.add(place)
+        if place not in self._complete:
+            self._complete[place] = False
             asked, known = self.history.runs[run], self.history.episodes[episode]
             if known.connected < asked.started and known.excused > time:
                 self.first(time - asked.started)
-        if kind in self._finals and place not in self.completions:
-            self.completions.add(place)
+        if kind in self._finals and not self._complete[place]:
+            self._complete[place] = True
             if time < self.history.runs[run].completed:
                 self.apply("completed", run, time)
             self.completed(run, episode)
@@ -226,6 +225,10 @@ class Recorder:
             self._unclear(run.user)
         for row in self._blamed.pop(run_id, ()):
             self.apply("withdrawn", row)
+
+    def has_completed(self, run: int, episode: int) -> bool:
+        """Whether the last event of `run` has arrived on `episode`."""
+        return self._complete.get((run, episode), False)
 
     def settle(self) -> None:
         """The round is over: what still waits for its id to be known will not be known."""
