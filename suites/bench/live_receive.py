@@ -94,10 +94,10 @@ _CANARY = re.compile("ctk_[0-9a-f]{44}", re.IGNORECASE)
 @contextlib.asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Batch]:
     done = asyncio.Event()
-    tally = Tally(done.set)
+    verify = Tally(done.set).verify
 
     def receive(connection: Connection, data: bytes) -> None:
-        tally.verify(connection.number, data)
+        verify(connection.number, data)
 
     opened = []
     for user in range(USERS):

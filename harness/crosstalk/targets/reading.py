@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Pointers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     raise ValueError(f"{pointer!r} is no JSON Pointer: it begins with a slash, as in /payload/user_id")
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one event says of itself; None where it says nothing."""
 
     type: str | None

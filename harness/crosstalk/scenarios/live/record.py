@@ -101,7 +101,7 @@ class Recorder:
     def _one(self, episode: int, time: float, reading: Reading, data: bytes) -> None:
         history, known = self.history, self.known
         user = history.episodes[episode].user
-        kind, named_user, run_id, thread, sequence = reading
+        kind, run_id, thread, sequence = reading.type, reading.run, reading.thread, reading.sequence
         owner = run = -1
         basis = NO_BASIS
         own = 0
@@ -152,7 +152,7 @@ class Recorder:
         if owner < 0 and thread is not None:
             owner = known.threads.get(thread, -1)
             basis = THREAD if owner >= 0 else NO_BASIS
-        named = -1 if named_user is None else known.names.get(named_user, -1)
+        named = -1 if reading.owner is None else known.names.get(reading.owner, -1)
         of_a_run = kind in self._alphabet
         if owner < 0 <= named and of_a_run:
             owner, basis = named, ENVELOPE
