@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 import sys
 from hashlib import blake2b
 from hmac import compare_digest
@@ -15,6 +16,12 @@ from websockets.utils import accept_key
 
 TOKEN = re.compile(rb"\r\nauthorization: bearer (\w+)\.(\w+)\r\n", re.IGNORECASE)
 NUMBER = re.compile(rb"\r\nsec-websocket-key: (\S+)\r\n", re.IGNORECASE)
+
+
+def open_many() -> None:
+    """Let this process have as many connections as the system allows it."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def mac(key: str, user: str) -> str:
@@ -51,4 +58,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    open_many()
     asyncio.run(main())

@@ -20,9 +20,9 @@ from time import process_time
 from typing import Any
 
 import uvloop
-from idle_server import mac
-from live_receive import Tally, quartiles
-from sidebyside import Row, main
+from idle_server import mac, open_many
+from live_receive import Tally
+from sidebyside import Row, main, quartiles
 from websockets.asyncio.client import connect as library_connect
 
 from crosstalk.auth.base import Credential
@@ -73,7 +73,7 @@ async def opened(open_: Open, count: int) -> tuple[float, float]:
 
 
 def client(side: str, url: str, count: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    open_many()
     open_ = {"ours": ours, "library": library}[side](url)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(opened(open_, count))), flush=True)
