@@ -5,9 +5,6 @@ them ready (`paced_server.py`). Verified means: JSON decoded, type, owner and ru
 to be this run's, and held against the receiver. The clients take turns in short batches in one process; the figures
 are processor seconds of that process, and their ratio.
 
-Recorded means besides: laid to its owner and run, written into the history's columns and the journal on disk, and
-judged by the live checks. What that takes of the whole is a row of its own.
-
 Three clients: ours; `recv()` of `websockets` with our reading, which says what the connection alone is worth; and the
 bare loop that one would write, `recv()` with json and the same verification.
 """
@@ -21,8 +18,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from time import process_time
@@ -33,12 +28,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as library_connect
 
 from crosstalk.auth.base import Credential
-from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.model.canary import Canary, mint, read
-from crosstalk.model.live_history import STARTED, LiveHistory
-from crosstalk.scenarios.live.journal import Journal
-from crosstalk.scenarios.live.known import Known
-from crosstalk.scenarios.live.record import Recorder
 from crosstalk.targets.reading import Pointers, canaries, reader
 from crosstalk.targets.websocket import Connection, connect
 
@@ -116,67 +106,6 @@ async def ours(url: str) -> AsyncIterator[Batch]:
     yield batch
     for connection in opened:
         await connection.close()
-
-
-def frames() -> list[bytes]:
-    """A user's event each, as the paced server sends it."""
-    return [
-        json.dumps(
-            {
-                "type": "agent_thinking",
-                "run_id": token[-12:],
-                "user_id": f"crosstalk-user-{user:04}",
-                "thread_id": "thread-of-" + token[-8:],
-                "timestamp": 1_700_000_000.123,
-                "payload": {"reasoning": f"about {token}: " + "considering the request " * 8},
-            }
-        ).encode()
-        for user, token in enumerate(TOKENS)
-    ]
-
-
-def recorded(count: int) -> tuple[float, float]:
-    """Processor seconds a delivery to read and record it, journal and all, and to judge it."""
-    known = Known(KEY, tuple(f"crosstalk-user-{user:04}" for user in range(USERS)))
-    history = LiveHistory(known.users, 1)
-    data = frames()
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "live.jsonl") as journal:
-        recorder = Recorder(known, reader(Pointers()), history, journal)
-        for user in range(USERS):
-            recorder.apply("connecting", user, 0, 0.0)
-            recorder.apply("connected", user, 0.1)
-            recorder.apply("run", user, 1, user, 1.0)
-            recorder.apply("asked", user, 1.0, STARTED, "")
-        began = process_time()
-        for number in range(count):
-            recorder.receive(number % USERS, round(time.monotonic(), 6), data[number % USERS])
-        journal.flush()
-        read_in = process_time()
-        for check in LIVE_CHECKS.values():
-            check(history)
-        return (read_in - began) / count, (process_time() - read_in) / count
-
-
-def verified(count: int) -> float:
-    """Processor seconds a delivery to verify it, and nothing more."""
-    tally = Tally()
-    data = frames()
-    began = process_time()
-    for number in range(count):
-        tally.verify(number % USERS, data[number % USERS])
-    return (process_time() - began) / count
-
-
-def share(received: float, count: int) -> Row:
-    """What recording and checks take, where receiving and verifying takes `received` seconds a delivery."""
-    bare = verified(count)
-    recording, judging = recorded(count)
-    more = recording - bare + judging
-    whole = received + more
-    measured = f"{more / whole:.0%} of {whole * 1e6:.1f} us: recording {(recording - bare) * 1e6:.1f} us, "
-    measured += f"judging {judging * 1e6:.1f} us"
-    what = "of a live delivery's processor time, recording and checks take"
-    return Row(what, measured, "at most 25 %", more / whole <= 0.25)
 
 
 @contextlib.asynccontextmanager
@@ -260,7 +189,6 @@ def rows(quick: bool) -> list[Row]:
                 times = runner.run(compared(url, 2 if quick else 6))
             for which, what, goal in ((1, "recv() and our reading", 1.5), (2, "recv() and json", 1.8)):
                 found.append(row(f"on {name}, against `websockets` {what}", times[0], times[which], goal))
-            found.append(share(statistics.median(times[0]), 20_000 if quick else 100_000))
         return found
 
 

@@ -17,7 +17,7 @@ from sidebyside import Row, table
 
 SCRIPTS = (
     *("pipeline", "against_detangle", "drawing", "scale", "checks_alone", "reports"),
-    *("live_receive", "live_against", "live_idle", "live_memory"),
+    *("live_receive", "live_against", "live_idle", "live_memory", "live_share"),
 )
 HERE = Path(__file__).parent
 

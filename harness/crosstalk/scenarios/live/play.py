@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.auth.rate import Rate
@@ -276,7 +277,7 @@ class Playing:
 
     def _speaking(self, user: int, device: int) -> Connection | None:
         """The open, unexcused connection of the device, or of another device of the user's."""
-        for place in ((user, device), *(place for place in self.devices if place[0] == user)):
+        for place in chain(((user, device),), (place for place in self.devices if place[0] == user)):
             connection = self.devices.get(place)
             if (
                 connection is not None

@@ -8,6 +8,7 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -70,6 +71,8 @@ class Recorder:
         self._blamed: dict[str, list[int]] = {}
         self._waiting: dict[str, list[int]] = {}
         self._complete: dict[tuple[int, int], bool] = {}
+        self._by_user: dict[int, list[int]] = defaultdict(list)
+        self._indexed = 0
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
         self._finals = frozenset(
@@ -193,9 +196,9 @@ class Recorder:
     def _only_run(self, user: int) -> int:
         """The run of `user` that is under way, -1 unless there is just one."""
         found = -1
-        for number in range(len(self.history.runs) - 1, -1, -1):
+        for number in self._runs_of(user):
             run = self.history.runs[number]
-            if run.user == user and run.completed == NEVER and run.status != NOT_STARTED:
+            if run.completed == NEVER and run.status != NOT_STARTED:
                 if found >= 0:
                     return -1
                 found = number
@@ -204,8 +207,16 @@ class Recorder:
     def _unclear(self, user: int) -> None:
         """An agent event came to `user` that can't be laid to one of its runs: none of them can be judged."""
         history = self.history
-        if user not in history.unclear and any(r.user == user and r.status != NOT_STARTED for r in history.runs):
+        if user not in history.unclear and any(history.runs[n].status != NOT_STARTED for n in self._runs_of(user)):
             self.apply("unclear", user)
+
+    def _runs_of(self, user: int) -> list[int]:
+        """The numbers of the runs that `user` has asked for."""
+        runs, known = self.history.runs, self._by_user
+        for number in range(self._indexed, len(runs)):
+            known[runs[number].user].append(number)
+        self._indexed = len(runs)
+        return known[user]
 
     def _learned(self, run_id: str, run: int, owner: int) -> None:
         """An id of the server's is known now: so is whose the events were that came with it before."""
