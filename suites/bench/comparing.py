@@ -8,6 +8,7 @@ changes of nothing at least 95 called "no difference"; of 100 injected fifths at
 
 Trials take their time, so the statistics alone are tried a thousand times more: on rounds drawn from all that were
 measured, where for a change of nothing the two are swapped by chance, so that there is no difference to be found.
+Ctrl-C ends the trials early.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import random
 import statistics
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sidebyside import Row, table
@@ -71,13 +73,18 @@ def main(trials: int = 100) -> None:
             path = Path(folder) / f"{name}.py"
             path.write_text(HUB.format(work=work))
             sides[name] = open_target(f"{path}:Hub")
-        for trial in range(trials):
-            rounds = [one_round(sides, source) for _ in range(ROUNDS)]
-            pool += rounds
-            said = {name: word(rounds, name, trial) for name in WANTED}
-            for name, (wanted, _) in WANTED.items():
-                real[name] += said[name] == wanted
-            print(f"trial {trial}: {said}; right so far: {real}", file=sys.stderr, flush=True)
+        done = 0
+        with suppress(KeyboardInterrupt):
+            for trial in range(trials):
+                rounds = [one_round(sides, source) for _ in range(ROUNDS)]
+                pool += rounds
+                said = {name: word(rounds, name, trial) for name in WANTED}
+                for name, (wanted, _) in WANTED.items():
+                    real[name] += said[name] == wanted
+                done += 1
+                print(f"trial {trial}: {said}; right so far: {real}", file=sys.stderr, flush=True)
+    if not done:
+        sys.exit("no trial has ended")
     again = dict.fromkeys(WANTED, 0)
     for trial in range(AGAIN):
         drawn = source.choices(pool, k=ROUNDS)
@@ -86,7 +93,7 @@ def main(trials: int = 100) -> None:
     rows = []
     for name, (wanted, share) in WANTED.items():
         middle = math.exp(statistics.median(math.log(times[name] / times["plain"]) for times in pool))
-        for what, right, of in (("", real[name], trials), (", statistics alone", again[name], AGAIN)):
+        for what, right, of in (("", real[name], done), (", statistics alone", again[name], AGAIN)):
             goal = f"at least {share:.0%}"
             rows.append(
                 Row(
