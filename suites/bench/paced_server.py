@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
 
 waiting: dict[ServerConnection, int] = {}
 frames: dict[ServerConnection, bytes] = {}
@@ -33,8 +35,9 @@ def frame(canary: str) -> bytes:
 async def answer(connection: ServerConnection) -> None:
     assert connection.request is not None
     frames[connection] = frame(connection.request.path.rpartition("=")[2])
-    async for message in connection:
-        waiting[connection] = json.loads(message)["send"]
+    with suppress(ConnectionClosedError):  # whose client was killed
+        async for message in connection:
+            waiting[connection] = json.loads(message)["send"]
 
 
 async def pace(per_second: float) -> None:

@@ -15,7 +15,10 @@ from pathlib import Path
 import msgspec
 from sidebyside import Row, table
 
-SCRIPTS = ("pipeline", "against_detangle", "drawing", "scale", "checks_alone", "live_receive", "reports")
+SCRIPTS = (
+    *("pipeline", "against_detangle", "drawing", "scale", "checks_alone", "reports"),
+    *("live_receive", "live_against", "live_idle", "live_memory", "live_share"),
+)
 HERE = Path(__file__).parent
 
 

@@ -133,3 +133,16 @@ def test_thousands_of_secrets_cost_no_more_than_one():
 
     few, many = Redactor([generator.token_urlsafe(32)]), Redactor(generator.token_urlsafe(32) for _ in range(2000))
     assert seconds(many) < 5 * seconds(few)
+
+
+def test_thousands_of_tokens_that_begin_alike_are_learnt_in_no_more_than_linear_time():
+    def seconds(count: int) -> float:
+        tokens = [JWT.rpartition(".")[0] + f".{number:043}" for number in range(count)]
+        began = time.process_time()
+        redactor = Redactor(tokens)
+        took = time.process_time() - began
+        assert redactor.text(f"{tokens[0]} and {tokens[-1]}") == f"{MARK} and {MARK}"
+        return took
+
+    few, many = (min(seconds(count) for _ in range(3)) for count in (200, 4_000))
+    assert many < 60 * few  # twenty times as many

@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import time_machine
-
 if TYPE_CHECKING:
     from crosstalk.schedule.loop import VirtualLoop
 
@@ -87,6 +85,8 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
         space[name] = answers[real]
     os.urandom = urandom_of_the_run
     random._urandom = urandom_of_the_run  # type: ignore[attr-defined]
+    import time_machine  # brings pytest with it, which a process that measures in real time can do without
+
     travel = time_machine.travel(EPOCH + loop.now, tick=False)
     traveller = travel.start()
     loop.on_time = lambda now: traveller.move_to(EPOCH + now)

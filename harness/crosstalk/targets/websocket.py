@@ -18,7 +18,8 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -95,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._ended = ended
         self._limits = limits
         self._largest = limits.message_bytes
-        self._plain = False
+        self._plain = False  # open, and without extensions
         self._transport: asyncio.Transport | None = None
         self._fragments: list[bytes] = []
         self._pings: dict[bytes, asyncio.Future[float]] = {}
@@ -120,12 +121,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
-        protocol = self._protocol
         if self._silent:
             return
+        protocol = self._protocol
         if self._plain and not self._reader.buffer and protocol.current_size is None:
             at, size = 0, len(data)
-            while size - at >= 2 and data[at] == _TEXT_WHOLE:
+            while size - at >= 2 and data[at] == _TEXT_WHOLE and self._plain:
                 length = data[at + 1]
                 begin = at + 2
                 if length > 125:
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
                     length = data[at + 2] << 8 | data[at + 3]
                     begin = at + 4
                 end = begin + length
-                if end > size or length > self._largest or protocol.state is not State.OPEN:
+                if end > size or length > self._largest:
                     break
                 message = data[begin:end]
                 if not message.isascii():
@@ -232,6 +233,7 @@ class Connection(asyncio.Protocol):
         self._we_close = True
         self.resume_reading()
         if self._protocol.state is State.OPEN and not self._silent:
+            self._plain = False
             self._protocol.send_close(1000)
             self._flush()
         elif self._protocol.state is not State.CLOSING or self._silent:
@@ -296,6 +298,8 @@ class Connection(asyncio.Protocol):
                     self.opened.set_result(None)
             elif isinstance(event, Frame):
                 self._frame(event)
+        if self._protocol.state is not State.OPEN:
+            self._plain = False
         self._flush()
         if self._protocol.close_expected() and self._transport is not None:
             self._loop.call_later(self._limits.close_seconds, self._give_up)
@@ -391,6 +395,15 @@ class Connection(asyncio.Protocol):
 
 def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
     """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
+    uri = _parsed(url)
+    if not query:
+        return uri
+    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    return replace(uri, query="&".join(part for part in (uri.query, added) if part))
+
+
+@lru_cache(64)
+def _parsed(url: str) -> WebSocketURI:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -400,10 +413,8 @@ def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
         raise ValueError(f"{shown!r} is no WebSocket address: it begins with neither ws:// nor wss://")
     if parts.username or parts.password:
         raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
-    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-    whole = "&".join(part for part in (parts.query, added) if part)
     try:
-        return parse_uri(urlunsplit(parts._replace(query=whole, fragment="")))
+        return parse_uri(urlunsplit(parts._replace(fragment="")))
     except (InvalidURI, ValueError):
         raise ValueError(f"{shown!r} is no WebSocket address") from None
 

@@ -1,7 +1,9 @@
 """What a frame is laid to, and what the checks make of small rounds: cases that break them, and that nearly do."""
 
+import gc
 import json
 import sys
+import tracemalloc
 
 import pytest
 
@@ -313,3 +315,21 @@ def test_the_bound_is_the_exact_binomial_one():
     for count in (1, 10, 1_000):
         assert (1 - bound(count)) ** count == pytest.approx(0.05)
     assert bound(10_000) == pytest.approx(3 / 10_000, rel=0.01)
+
+
+def test_what_was_told_in_a_round_is_forgotten_some_rounds_later():
+    known = Known(KEY, ("alice", "bob"))
+    taken = []
+    tracemalloc.start()
+    try:
+        for round_ in range(12):
+            known.forget(round_)
+            for run in range(500):
+                token = known.canary(round_, run % 2, run, run)
+                known.run_id(token, run % 2, round_, run)
+                assert known.proven(token.encode()) == (run % 2, round_, run)
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(taken[6:]) - taken[5] < 20_000  # bytes; what a round tells takes many times as much

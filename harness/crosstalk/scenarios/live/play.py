@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.auth.rate import Rate
@@ -276,7 +277,7 @@ class Playing:
 
     def _speaking(self, user: int, device: int) -> Connection | None:
         """The open, unexcused connection of the device, or of another device of the user's."""
-        for place in ((user, device), *(place for place in self.devices if place[0] == user)):
+        for place in chain(((user, device),), (place for place in self.devices if place[0] == user)):
             connection = self.devices.get(place)
             if (
                 connection is not None
@@ -358,7 +359,7 @@ class Playing:
                 known = self.history.episodes[place]
                 there = place == run.episode or min(known.first_frame, known.connected + READY) < run.started
                 owed = place == run.episode or self.means.fans_out or run.episode < 0
-                if there and owed and (number, place) not in self.recorder.completions:
+                if there and owed and not self.recorder.has_completed(number, place):
                     return True
         return False
 

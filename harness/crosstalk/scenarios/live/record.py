@@ -8,6 +8,7 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -58,7 +59,6 @@ class Recorder:
     ) -> None:
         self.known = known
         self.history = history
-        self.completions: set[tuple[int, int]] = set()
         self.completed: Callable[[int, int], None] = lambda run, episode: None
         self.first: Callable[[float], None] = lambda seconds: None
         self.kept: list[Kept] = []
@@ -70,7 +70,9 @@ class Recorder:
         self._keep = keep
         self._blamed: dict[str, list[int]] = {}
         self._waiting: dict[str, list[int]] = {}
-        self._begun: set[tuple[int, int]] = set()
+        self._complete: dict[tuple[int, int], bool] = {}
+        self._by_user: dict[int, list[int]] = defaultdict(list)
+        self._indexed = 0
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
         self._finals = frozenset(
@@ -102,7 +104,7 @@ class Recorder:
     def _one(self, episode: int, time: float, reading: Reading, data: bytes) -> None:
         history, known = self.history, self.known
         user = history.episodes[episode].user
-        kind, named_user, run_id, thread, sequence = reading
+        kind, run_id, thread, sequence = reading.type, reading.run, reading.thread, reading.sequence
         owner = run = -1
         basis = NO_BASIS
         own = 0
@@ -153,7 +155,7 @@ class Recorder:
         if owner < 0 and thread is not None:
             owner = known.threads.get(thread, -1)
             basis = THREAD if owner >= 0 else NO_BASIS
-        named = -1 if named_user is None else known.names.get(named_user, -1)
+        named = -1 if reading.owner is None else known.names.get(reading.owner, -1)
         of_a_run = kind in self._alphabet
         if owner < 0 <= named and of_a_run:
             owner, basis = named, ENVELOPE
@@ -180,13 +182,13 @@ class Recorder:
 
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)
-        if place not in self._begun:
-            self._begun.add(place)
+        if place not in self._complete:
+            self._complete[place] = False
             asked, known = self.history.runs[run], self.history.episodes[episode]
             if known.connected < asked.started and known.excused > time:
                 self.first(time - asked.started)
-        if kind in self._finals and place not in self.completions:
-            self.completions.add(place)
+        if kind in self._finals and not self._complete[place]:
+            self._complete[place] = True
             if time < self.history.runs[run].completed:
                 self.apply("completed", run, time)
             self.completed(run, episode)
@@ -194,9 +196,9 @@ class Recorder:
     def _only_run(self, user: int) -> int:
         """The run of `user` that is under way, -1 unless there is just one."""
         found = -1
-        for number in range(len(self.history.runs) - 1, -1, -1):
+        for number in self._runs_of(user):
             run = self.history.runs[number]
-            if run.user == user and run.completed == NEVER and run.status != NOT_STARTED:
+            if run.completed == NEVER and run.status != NOT_STARTED:
                 if found >= 0:
                     return -1
                 found = number
@@ -205,8 +207,16 @@ class Recorder:
     def _unclear(self, user: int) -> None:
         """An agent event came to `user` that can't be laid to one of its runs: none of them can be judged."""
         history = self.history
-        if user not in history.unclear and any(r.user == user and r.status != NOT_STARTED for r in history.runs):
+        if user not in history.unclear and any(history.runs[n].status != NOT_STARTED for n in self._runs_of(user)):
             self.apply("unclear", user)
+
+    def _runs_of(self, user: int) -> list[int]:
+        """The numbers of the runs that `user` has asked for."""
+        runs, known = self.history.runs, self._by_user
+        for number in range(self._indexed, len(runs)):
+            known[runs[number].user].append(number)
+        self._indexed = len(runs)
+        return known[user]
 
     def _learned(self, run_id: str, run: int, owner: int) -> None:
         """An id of the server's is known now: so is whose the events were that came with it before."""
@@ -226,6 +236,10 @@ class Recorder:
             self._unclear(run.user)
         for row in self._blamed.pop(run_id, ()):
             self.apply("withdrawn", row)
+
+    def has_completed(self, run: int, episode: int) -> bool:
+        """Whether the last event of `run` has arrived on `episode`."""
+        return self._complete.get((run, episode), False)
 
     def settle(self) -> None:
         """The round is over: what still waits for its id to be known will not be known."""
