@@ -74,12 +74,12 @@ def lose_completion(round_: Recorder, frames: Frames) -> LiveHistory | None:
 
 
 def drop_on_a_device(round_: Recorder, frames: Frames) -> LiveHistory | None:
-    """One connection is not sent one event of a run that another connection of the same user is sent."""
+    """One connection is not sent the last event of a run that another connection of the same user is sent."""
     history, rows = _rows(round_, frames)
     arrived = received(history)
     for run, places in owed(history).items():
         for place in places[1:]:
-            for at, row in enumerate(rows):
+            for at, row in reversed(list(enumerate(rows))):
                 if row >= 0 and frames[at].episode == place and history.at_run[row] == run and arrived[run, place]:
                     return _changed(round_, frames, at, [])
     return None

@@ -200,6 +200,30 @@ def test_a_device_that_came_just_before_the_run_is_owed_nothing():
     assert round_.broken() == set()
 
 
+def test_a_device_that_was_noted_late_is_owed_nothing_before():
+    """A server may greet a connection at once, and subscribe it to its user's events seconds later."""
+    round_ = Round()
+    round_.frame(1, "connection_established")
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[1:])
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    round_.ask(0, 0)
+    round_.run(2, 0)
+    assert round_.broken() == {"delivery"}, "by now the server knows it"
+
+
+def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
+    round_ = Round()
+    for run in round_.history.runs:
+        run.episode = -1
+    round_.run(1, 2)
+    for episode in (0, 1):
+        round_.recorder.apply("leaving", episode, 2.05)
+    round_.end()
+    assert tried(round_.history)[1] == {}
+
+
 def test_a_receipt_for_who_asked_is_owed_to_nobody_else():
     round_ = Round()
     round_.frame(0, "run_accepted", run_id=round_.told[0][1])

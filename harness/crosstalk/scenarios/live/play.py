@@ -78,7 +78,6 @@ class Playing:
         self.all: set[Connection] = set()
         self.waiting: dict[int, asyncio.Future[None]] = {}
         self.runs_of: dict[int, list[int]] = defaultdict(list)
-        self.runs_on: dict[int, list[int]] = defaultdict(list)
         self.numbers: dict[int, int] = defaultdict(int)
         self.exhausted: set[int] = set()
         self.expected: dict[int, int] = defaultdict(int)
@@ -261,7 +260,6 @@ class Playing:
         )
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)
-        self.runs_on[connection.number].append(run)
         recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
         try:
             async with asyncio.timeout(means.run_seconds):
@@ -300,10 +298,19 @@ class Playing:
     # ----------------------------------------------------------------------------------------- runs under way
 
     def _is_owed(self, run: int) -> bool:
+        """Whether somebody is still there who waits for it: the connection that asked, or any that was there."""
         known = self.history.runs[run]
         if known.status == NOT_STARTED:
             return False
-        return known.episode < 0 or self._stands(known.episode)
+        if known.episode >= 0:
+            return self._stands(known.episode)
+        mine = (number for number, episode in enumerate(self.history.episodes) if episode.user == known.user)
+        return any(self._stands(number) and self._was_there(number, run) for number in mine)
+
+    def _was_there(self, episode: int, run: int) -> bool:
+        """Whether the server should have known of the connection when the run was asked for."""
+        known = self.history.episodes[episode]
+        return min(known.first_event, known.connected + READY) < self.history.runs[run].started
 
     def _stands(self, episode: int) -> bool:
         known = self.history.episodes[episode]
@@ -320,9 +327,9 @@ class Playing:
             future.set_result(None)
 
     def _release(self, episode: int) -> None:
-        """Nobody waits any more for runs that were asked for on a connection that has ended."""
-        for run in self.runs_on[episode]:
-            if self.history.runs[run].episode == episode and not self.waiting[run].done():
+        """A connection is owed nothing any more: nobody waits for the runs that were owed to it alone."""
+        for run in self.runs_of[self.history.episodes[episode].user]:
+            if not self.waiting[run].done() and not self._is_owed(run):
                 self.waiting[run].set_result(None)
 
     # ----------------------------------------------------------------------------------------- the end of the round
@@ -355,8 +362,7 @@ class Playing:
             if run.completed == NEVER:
                 return True
             for place in places[run.user]:
-                known = self.history.episodes[place]
-                there = place == run.episode or min(known.first_frame, known.connected + READY) < run.started
+                there = place == run.episode or self._was_there(place, number)
                 owed = place == run.episode or self.means.fans_out or run.episode < 0
                 if there and owed and (number, place) not in self.recorder.completions:
                     return True
