@@ -71,6 +71,7 @@ class LiveSettings:
     target: str = ""
     journal: Path | None = None
     again: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -131,6 +132,7 @@ class _Live:
             settings.again,
         )
         self.tally = Tally(demands, redactor.text, self.clock, len(settings.users), journal=str(settings.journal or ""))
+        self.tally.notes += settings.notes
         self.recorder: Recorder | None = None
         self.means.opened = self.tally.connecting.record
         self.means.learn = self._learn

@@ -45,7 +45,12 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 )
 @click.option("--users", type=int, default=None, help="How many simulated users (default 20).")
 @click.option("--duration", callback=_seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option("--auth", default=None, metavar="HOW", help="How users log in: none, token:FILE, jwt, oauth:..., ...")
+@click.option(
+    "--auth",
+    default=None,
+    metavar="HOW",
+    help="How users log in: none, token:FILE, jwt (default with CROSSTALK_JWT_SECRET), oauth:..., ...",
+)
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
 @click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
 @click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
@@ -196,6 +201,7 @@ def _would(made: Profile, demo: bool) -> str:
         f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
         f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
         f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
+        *(f"note: {note}" for note in planned.notes),
         "nothing has been connected to",
     ]
     return "\n".join(printable(line) for line in lines)

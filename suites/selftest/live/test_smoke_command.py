@@ -148,6 +148,21 @@ def test_a_dry_run_says_what_would_be_done_and_connects_to_nothing(tmp_path):
     assert not accepted and not (tmp_path / "reports").exists()
 
 
+def test_a_secret_in_the_environment_is_enough_to_log_in(tmp_path):
+    with serving(lambda: planted.Chat(SECRET, 0.01).serving()) as url:
+        done = smoke(tmp_path, url, "--users", "3", "--duration", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not logged in" not in done.stdout
+
+
+def test_without_secret_and_log_in_it_is_said_that_users_are_not_logged_in(tmp_path):
+    words = "note: users are not logged in: no --auth was given, and CROSSTALK_JWT_SECRET is not set"
+    done = smoke(tmp_path, "ws://127.0.0.1:9/ws", "--dry-run", CROSSTALK_JWT_SECRET="")
+    assert words in done.stdout and "log-in: none" in done.stdout
+    meant = smoke(tmp_path, "ws://127.0.0.1:9/ws", "--dry-run", "--auth", "none", CROSSTALK_JWT_SECRET="")
+    assert "log-in: none" in meant.stdout and "not logged in" not in meant.stdout
+
+
 PROFILE = """
 [tool.crosstalk.profile.staging]
 url = "{url}"
