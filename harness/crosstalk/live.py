@@ -106,6 +106,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         profile.run_seconds,
         profile.success,
         profile.latency_limit,
+        profile.reconnect_limit,
         profile.connect_rate,
         profile.rate,
         planned.log_in.rate,

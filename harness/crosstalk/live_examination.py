@@ -60,6 +60,7 @@ class LiveSettings:
     run_seconds: float = 30.0
     success: float = 0.99
     latency_limit: float = 0.0
+    reconnect_limit: float = 0.0
     connect_rate: float = 50.0
     message_rate: float = 100.0
     log_in_rate: Rate = field(default_factory=Rate)
@@ -125,6 +126,7 @@ class _Live:
             settings.grammar,
             settings.success,
             settings.latency_limit,
+            settings.reconnect_limit,
             settings.fan_out,
             settings.devices,
             bool(settings.pointers.sequence),
@@ -135,6 +137,7 @@ class _Live:
         self.tally.notes += settings.notes
         self.recorder: Recorder | None = None
         self.means.opened = self.tally.connecting.record
+        self.means.reconnected = self.tally.reconnecting.record
         self.means.learn = self._learn
 
     def clock(self) -> float:

@@ -56,6 +56,7 @@ class LiveFigures(msgspec.Struct, frozen=True):
     bound: float = 1.0
     latency: Percentiles = NONE_MEASURED
     connecting: Percentiles = NONE_MEASURED
+    reconnecting: Percentiles = NONE_MEASURED
     lag: Percentiles = NONE_MEASURED
     journal: str = ""
 
@@ -103,6 +104,7 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
         bound=upper_bound(sum(bases.values())),
         latency=worst([f.latency for f in figures]),
         connecting=worst([f.connecting for f in figures]),
+        reconnecting=worst([f.reconnecting for f in figures]),
         lag=worst([f.lag for f in figures]),
         journal=", ".join(f.journal for f in figures if f.journal),
     )

@@ -62,6 +62,8 @@ def figures(live: LiveFigures, seconds: float, seed: int) -> list[str]:
         lines.append(f"first event of a run: {_times(live.latency)}")
     if live.connecting.count:
         lines.append(f"opening a connection: {_times(live.connecting)}")
+    if live.reconnecting.count:
+        lines.append(f"connecting again: {_times(live.reconnecting)}")
     if live.attempts:
         lines.append(f"success: {live.success:.2%} of {live.attempts:,} connections and runs")
     return lines

@@ -60,6 +60,7 @@ class Means:
     origin: str = ""
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
+    reconnected: Callable[[float], None] = lambda seconds: None
     learn: Callable[[Credential], None] = lambda credential: None
     up: int = 0
     fans_out: bool = False
@@ -75,6 +76,7 @@ class Playing:
         self.recorder = recorder
         self.history = recorder.history
         self.devices: dict[tuple[int, int], Connection] = {}
+        self.known_devices: set[tuple[int, int]] = set()
         self.all: set[Connection] = set()
         self.waiting: dict[int, asyncio.Future[None]] = {}
         self.runs_of: dict[int, list[int]] = defaultdict(list)
@@ -169,17 +171,23 @@ class Playing:
             # where a user may have one connection, the server rightly ends the old one
             self._excuse(old, "a new connection of the same device took its place")
             self._release(old.number)
+        seconds = 0.0  # without the waits that our own rate imposes
         for attempt in range(ATTEMPTS):
             if self.means.ending:
                 return
             await self.means.connections.permit()
+            began = self.means.clock()
             try:
                 self.devices[place] = await self._connect(user, step)
+                if place in self.known_devices:
+                    self.means.reconnected(seconds + self.means.clock() - began)
+                self.known_devices.add(place)
                 break
             except NotConnected as failed:
                 if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
                     break
                 await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
+                seconds += self.means.clock() - began
             except AuthenticationFailed:
                 break
         if old is not None and old is not self.devices.get(place):
