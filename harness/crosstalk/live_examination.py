@@ -309,6 +309,7 @@ class _Live:
         self.tally.take(recorder.history)
         if not self.tally.controls and recorder.history.runs:
             self.tally.control(recorder)
+        self.tally.control_of_blocking(recorder.history)
         recorder.kept.clear()
 
     def _judge_interrupted(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
-from crosstalk.controls.live import LIVE_SABOTAGE
+from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
@@ -178,6 +178,13 @@ class Tally:
                     late.record(limit * 2 + 0.01)
                 self.controls.append(Control(name, "delay_everything", late.at(95) > limit))
 
+    def control_of_blocking(self, history: LiveHistory) -> None:
+        """The check `blocking` against its sabotage, in the first round in which somebody did not read."""
+        falsified = None if any(control.check == "blocking" for control in self.controls) else hold_up(history)
+        if falsified is not None:
+            caught = bool(LIVE_CHECKS["blocking"](falsified).violations)
+            self.controls.append(Control("blocking", hold_up.__name__, caught))
+
     # ------------------------------------------------------------------------------------------ the verdict
 
     def _too_many(self, failures: int, attempts: int) -> bool:
@@ -256,6 +263,8 @@ class Tally:
             return "each user has one device"
         if name == "delivery" and self.demands.fan_out != "all" and not self.fans_out and self.runs:
             return "events went only to the connection that asked for them"
+        if name == "blocking" and not self.interrupted:
+            return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
             return "no pointer to sequence numbers is declared"
         return ""

@@ -46,6 +46,7 @@ class LiveEpisode:
     """A user's time on one connection. `excused` is when it ceased to be owed anything, and `why`.
 
     `first_event` is when the first event of a run arrived on it: from then on the server knows of it for certain.
+    From `held` to `released` its user did not read, while others could have their runs, of `patience` seconds each.
     """
 
     user: int
@@ -61,6 +62,9 @@ class LiveEpisode:
     lost: str = ""
     lost_by: str = ""
     answered: bool = False
+    held: float = NEVER
+    released: float = NEVER
+    patience: float = 0.0
 
 
 @dataclass(slots=True)

@@ -82,6 +82,14 @@ def _answered(history: LiveHistory, episode: int) -> None:
     history.episodes[episode].answered = True
 
 
+def _held(history: LiveHistory, episode: int, time: float, patience: float) -> None:
+    history.episodes[episode].held, history.episodes[episode].patience = time, patience
+
+
+def _reads_on(history: LiveHistory, episode: int, time: float) -> None:
+    history.episodes[episode].released = time
+
+
 def _traced(history: LiveHistory, row: int, run: int, owner: int) -> None:
     """It has turned out later which run the delivery `row` is of."""
     receiver = history.episodes[history.at_episode[row]].user
@@ -116,6 +124,8 @@ _APPLY: dict[str, Callable[..., None]] = {
     "answered": _answered,
     "quiet": _quiet,
     "withdrawn": _withdrawn,
+    "held": _held,
+    "released": _reads_on,
     "traced": _traced,
     "d": delivery,
     "type": lambda history, name: history.types.append(name),

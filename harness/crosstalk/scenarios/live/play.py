@@ -23,9 +23,11 @@ from crosstalk.scenarios.live.program import (
     Ask,
     Await,
     Close,
+    Hold,
     LiveProgram,
     Meet,
     Open,
+    Release,
     Reset,
     Rest,
     Silent,
@@ -143,6 +145,18 @@ class Playing:
                     self._excuse(connection, "its user didn't read for a while")
                     connection.pause_reading()
                     asyncio.get_running_loop().call_later(seconds, connection.resume_reading)
+            case Hold(device):
+                connection = self.devices.get((user, device))
+                if connection is not None and connection.is_open:
+                    self._excuse(connection, "its user didn't read for a while")
+                    self._release(connection.number)
+                    self.recorder.apply("held", connection.number, self.means.clock(), self.means.run_seconds)
+                    connection.pause_reading()
+            case Release(device):
+                connection = self.devices.get((user, device))
+                if connection is not None and connection.is_open:
+                    self.recorder.apply("released", connection.number, self.means.clock())
+                    connection.resume_reading()
             case Ask():
                 await self._ask(user, step)
             case Await():
@@ -150,7 +164,7 @@ class Playing:
             case Meet(barrier):
                 self._arrive(barrier)
                 try:
-                    async with asyncio.timeout(PATIENCE_OF_BARRIERS):
+                    async with asyncio.timeout(self.means.run_seconds + PATIENCE_OF_BARRIERS):
                         await self.barriers[barrier].wait()
                 except TimeoutError:
                     self.barriers[barrier].set()
