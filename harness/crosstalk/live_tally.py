@@ -73,6 +73,7 @@ class Found:
     repeats: int = 0
     again: int = 0
     fewest: int = 0
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -320,6 +321,7 @@ class Tally:
                 found.again,
                 found.fewest,
                 self.demands.again,
+                found.steps,
             ),
         )
 

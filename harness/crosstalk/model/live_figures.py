@@ -27,7 +27,7 @@ class Sighting(msgspec.Struct, frozen=True):
     """Where and when a violation was seen live: seconds since the start, round, what was received (redacted).
 
     `repeats` is how many replays of that round were made afterwards, `again` in how many it showed once more; `fewest`
-    how many users were enough. `command` plays the same programs again.
+    users and `steps` were enough, 0 where nothing smaller showed it. `command` plays the same programs again.
     """
 
     seconds: float
@@ -38,6 +38,7 @@ class Sighting(msgspec.Struct, frozen=True):
     again: int = 0
     fewest: int = 0
     command: str = ""
+    steps: int = 0
 
 
 class LiveFigures(msgspec.Struct, frozen=True):

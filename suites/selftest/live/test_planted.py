@@ -48,6 +48,7 @@ def verdicts():
     defective = {kind: case(kind, run_seconds=2.0, duration=9.0) for kind in DEFECTS}
     # whoever does not read does so in the fourth round
     defective[planted.OneWriter] = case(planted.OneWriter, 0.002, run_seconds=3.0, duration=14.0)
+    defective[planted.HeldCurrentUser] = case(planted.HeldCurrentUser, 0.002, run_seconds=0.5, duration=14.0)
     one[planted.SmallBuffers] = case(planted.SmallBuffers, 0.002, run_seconds=5.0, duration=14.0)
     return all_judged(
         {**defective, **one, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}}
@@ -62,6 +63,14 @@ def test_a_planted_defect_is_found(kind, verdicts):
     found = check(verdict, DEFECTS[kind]).violations[0]
     assert found.timeline.startswith("   seconds")
     assert all(user.startswith("crosstalk-user-") for user in found.users)
+
+
+def test_a_leak_is_played_again_and_made_smaller(verdicts):
+    leaks = check(verdicts[planted.HeldCurrentUser], "isolation").violations
+    assert all(0 <= leak.sighting.again <= leak.sighting.repeats <= 3 for leak in leaks)
+    seen = next(leak.sighting for leak in leaks if leak.sighting.fewest)
+    assert seen.fewest < 6 and 0 < seen.steps < 6 * 9, "less than the round of everybody that showed it first"
+    assert seen.again >= 1
 
 
 @pytest.mark.parametrize("kind", RIGHT, ids=lambda kind: kind.__name__)
