@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -35,18 +36,27 @@ class Plan:
     log_in: Configured
     cause: Cause
     grammar: Grammar
+    notes: tuple[str, ...] = ()
+
+
+NOT_LOGGED_IN = (
+    "users are not logged in: no --auth was given, and CROSSTALK_JWT_SECRET is not set (--auth none if that is meant)"
+)
 
 
 def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
-    """What `profile` asks for, checked; `demo` is the demonstration's address and secret. Raises ValueError."""
+    """What `profile` asks for, checked; `demo` is the demonstration's address and secret. Raises ValueError.
+
+    Who says nothing of a log-in but has set CROSSTALK_JWT_SECRET gets an HS256 token for each user.
+    """
     url = demo[0] if demo is not None else profile.url
     address(url)
     allowed(url, profile.allow_hosts)
-    given = profile.auth
+    given = profile.auth or ("jwt" if os.environ.get("CROSSTALK_JWT_SECRET") else "none")
     if demo is not None:
         log_in = configured("jwt", environ={"CROSSTALK_JWT_SECRET": demo[1]})
     else:
-        log_in = configured(given or "none", where="--auth" if isinstance(given, str) else "the profile's auth")
+        log_in = configured(given, where="--auth" if isinstance(given, str) else "the profile's auth")
     users = profile.names
     if log_in.users:
         if not isinstance(profile.users, int):
@@ -60,7 +70,9 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     caused = cause(profile.cause, profile.cause_body)
     if isinstance(caused, HttpCall):
         allowed(caused.url, profile.allow_hosts)
-    return Plan(profile, url, users, log_in, caused, Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH)
+    grammar = Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH
+    notes = () if demo is not None or profile.auth or given == "jwt" else (NOT_LOGGED_IN,)
+    return Plan(profile, url, users, log_in, caused, grammar, notes)
 
 
 def shard(planned: Plan, worker: str, workers: int) -> Plan:
@@ -94,6 +106,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         profile.run_seconds,
         profile.success,
         profile.latency_limit,
+        profile.reconnect_limit,
         profile.connect_rate,
         profile.rate,
         planned.log_in.rate,
@@ -105,6 +118,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         target or planned.url.partition("?")[0],
         journal,
         again,
+        planned.notes,
     )
 
 

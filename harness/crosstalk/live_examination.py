@@ -20,7 +20,7 @@ from pathlib import Path
 from crosstalk.auth.base import Authenticator, Credential
 from crosstalk.auth.rate import Rate, login_all
 from crosstalk.auth.redaction import SHORTEST, Redactor
-from crosstalk.live_tally import Demands, Tally
+from crosstalk.live_tally import Demands, Found, Tally
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.live_history import LiveHistory
 from crosstalk.model.verdict import Verdict
@@ -29,6 +29,7 @@ from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.live.play import Means, Playing
 from crosstalk.scenarios.live.program import LiveProgram, draw
 from crosstalk.scenarios.live.record import Recorder
+from crosstalk.scenarios.live.shrink import smaller
 from crosstalk.targets.cause import Cause
 from crosstalk.targets.reading import Pointers, reader
 from crosstalk.targets.websocket import Connection, Limits, NotConnected, connect
@@ -36,6 +37,8 @@ from crosstalk.targets.websocket import Connection, Limits, NotConnected, connec
 KEPT_USERS = 20
 """Of so many users the first round's frames are kept, for the controls."""
 REPEATS = 3
+TRIES, SHRINKING = 2, 16
+"""How often a smaller program is played before it is given up, and how many such rounds there are in all."""
 LAG_SECONDS = 0.05
 FLUSH_SECONDS = 0.2
 
@@ -60,6 +63,7 @@ class LiveSettings:
     run_seconds: float = 30.0
     success: float = 0.99
     latency_limit: float = 0.0
+    reconnect_limit: float = 0.0
     connect_rate: float = 50.0
     message_rate: float = 100.0
     log_in_rate: Rate = field(default_factory=Rate)
@@ -71,6 +75,7 @@ class LiveSettings:
     target: str = ""
     journal: Path | None = None
     again: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,6 +129,7 @@ class _Live:
             settings.grammar,
             settings.success,
             settings.latency_limit,
+            settings.reconnect_limit,
             settings.fan_out,
             settings.devices,
             bool(settings.pointers.sequence),
@@ -131,8 +137,10 @@ class _Live:
             settings.again,
         )
         self.tally = Tally(demands, redactor.text, self.clock, len(settings.users), journal=str(settings.journal or ""))
+        self.tally.notes += settings.notes
         self.recorder: Recorder | None = None
         self.means.opened = self.tally.connecting.record
+        self.means.reconnected = self.tally.reconnecting.record
         self.means.learn = self._learn
 
     def clock(self) -> float:
@@ -265,23 +273,46 @@ class _Live:
     async def _repeats(self, number: int, program: LiveProgram, journal: Journal | None) -> int:
         """Play the round again in which something new was found, to say how often it comes; the next round's number."""
         new = [found for found in self.tally.found.values() if found.repeats == 0 and found.round == number - 1]
-        if not new:
-            return number
-        users = {name: user for user, name in enumerate(self.settings.users)}
-        concerned = tuple(users[name] for name in new[0].violation.users if name in users)
-        for repeat in range(2 * REPEATS):
-            fewer = repeat >= REPEATS
-            if self.means.ending or (fewer and (len(concerned) < 2 or len(concerned) == len(users))):
-                break
-            before = {id(found): found.times for found in new}
-            await self._round(number, program.only(concerned) if fewer else program, journal)
+        for _ in range(REPEATS * bool(new)):
+            if self.means.ending:
+                return number
+            shown = await self._shown_by(program, number, journal, new)
             number += 1
             for found in new:
-                seen = found.times > before[id(found)]
                 found.repeats += 1
-                found.again += seen
-                if seen and fewer:
-                    found.fewest = len(concerned)
+                found.again += found in shown
+        return await self._shrunk(number, program, journal, new)
+
+    async def _shown_by(
+        self, program: LiveProgram, number: int, journal: Journal | None, known: list[Found]
+    ) -> list[Found]:
+        """Play `program` as round `number`; which of the `known` defects it shows."""
+        before = [found.times for found in known]
+        await self._round(number, program, journal)
+        return [found for found, times in zip(known, before, strict=True) if found.times > times]
+
+    async def _shrunk(self, number: int, program: LiveProgram, journal: Journal | None, new: list[Found]) -> int:
+        """Look for a smaller program that shows what was found, a leak first, for half of the time that is left.
+
+        The next round's number.
+        """
+        mine = sorted((found for found in new if found.again), key=lambda found: found.violation.check != "isolation")
+        if not mine:
+            return number
+        users = {name: user for user, name in enumerate(self.settings.users)}
+        concerned = tuple(users[name] for name in mine[0].violation.users if name in users)
+        candidates = smaller(program, concerned)
+        last, until = number + SHRINKING, (self.clock() + self.settings.seconds) / 2
+        while (candidate := next(candidates, None)) is not None:
+            for _ in range(TRIES):
+                if self.means.ending or number >= last or self.clock() > until:
+                    return number
+                number += 1
+                if await self._shown_by(candidate, number - 1, journal, mine[:1]):
+                    mine[0].fewest = sum(map(bool, candidate.tracks))
+                    mine[0].steps = candidate.steps
+                    candidates = smaller(candidate, concerned)
+                    break
         return number
 
     async def _round(self, number: int, program: LiveProgram, journal: Journal | None) -> None:
@@ -304,6 +335,7 @@ class _Live:
         self.tally.take(recorder.history)
         if not self.tally.controls and recorder.history.runs:
             self.tally.control(recorder)
+        self.tally.control_of_blocking(recorder.history)
         recorder.kept.clear()
 
     def _judge_interrupted(self) -> None:

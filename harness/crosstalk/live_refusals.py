@@ -10,15 +10,19 @@ import asyncio
 import shlex
 from collections.abc import Callable
 
+from msgspec.structs import replace as changed
+
 from crosstalk.auth.carried import Carried
 from crosstalk.auth.examination import examine_refusals
 from crosstalk.auth.ground import Site
 from crosstalk.auth.http_login import CookieLogin
+from crosstalk.auth.open import Unauthenticated
 from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
+from crosstalk.auth.refusal_run import Unexaminable
 from crosstalk.auth.refusals import demanded
 from crosstalk.live import Plan
-from crosstalk.model.verdict import Verdict
+from crosstalk.model.verdict import CheckVerdict, Verdict, worst
 from crosstalk.profile import Profile, ProfileError
 from crosstalk.targets.cause import Message
 from crosstalk.targets.websocket import verified_tls
@@ -72,6 +76,45 @@ def examine(
             await authenticator.close()
 
     return asyncio.run(play())
+
+
+def not_tried(planned: Plan) -> str:
+    """Why a smoke run doesn't try who must not get in; empty where it does."""
+    profile = planned.profile
+    if profile.refusals == "none" and not profile.must:
+        return "none is demanded"
+    if isinstance(planned.log_in.authenticator, Unauthenticated):
+        return "users have no credentials"
+    if not isinstance(planned.cause, Message):
+        return "users say nothing on their connections: crosstalk refusals URL --cause MESSAGE"
+    return ""
+
+
+def added(
+    verdict: Verdict, planned: Plan, *, again: str = "", progress: Callable[[str, int, int], None] | None = None
+) -> Verdict:
+    """The `verdict` of a live run, and who gets into the same system. Raises ValueError."""
+    if verdict.interrupted:
+        return verdict
+    reason = not_tried(planned)
+    if reason:
+        return changed(verdict, notes=(*verdict.notes, f"refusals were not tried: {reason}"))
+    try:
+        found = examine(planned, target=verdict.target, again=again, progress=progress)
+        checks, controls, notes = found.checks, found.controls, found.notes
+    except Unexaminable as error:
+        checks, controls, notes = (CheckVerdict("authentication", "unknown", 0, (), str(error)),), (), ()
+    except KeyboardInterrupt:
+        checks, controls, notes = (CheckVerdict("authentication", "unknown", 0, (), "it was interrupted"),), (), ()
+        verdict = changed(verdict, interrupted=True)
+    checks = (*verdict.checks, *checks)
+    return changed(
+        verdict,
+        verdict=worst(check.verdict for check in checks),
+        checks=checks,
+        controls=(*verdict.controls, *controls),
+        notes=(*verdict.notes, *notes),
+    )
 
 
 def _users(planned: Plan) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
-from crosstalk.controls.live import LIVE_SABOTAGE
+from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
@@ -34,7 +34,12 @@ from crosstalk.model.verdict import (
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.record import Recorder, again
 
-CHECK_NAMES = (*LIVE_CHECKS, "success", "latency")
+CHECK_NAMES = (*LIVE_CHECKS, "success", "latency", "reconnect")
+MEASURED = {
+    "latency": "from asking for a run to its first event on a connection",
+    "reconnect": "from trying to open a connection again to having it",
+}
+"""The checks that hold a declared limit for 95 %."""
 SHOWN = 5
 """Distinct violations of one check that are shown."""
 
@@ -47,6 +52,7 @@ class Demands:
     grammar: Grammar = GOLDEN_PATH
     success: float = 0.99
     latency_limit: float = 0.0
+    reconnect_limit: float = 0.0
     fan_out: str = "auto"
     devices: int = 2
     numbered: bool = False
@@ -67,6 +73,7 @@ class Found:
     repeats: int = 0
     again: int = 0
     fewest: int = 0
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -101,6 +108,7 @@ class Tally:
     journal: str = ""
     latency: Times = field(default_factory=Times)
     connecting: Times = field(default_factory=Times)
+    reconnecting: Times = field(default_factory=Times)
     lag: Times = field(default_factory=Times)
 
     def take(self, history: LiveHistory) -> None:
@@ -163,22 +171,34 @@ class Tally:
                 before, after = (len(LIVE_CHECKS[check](history).violations) for history in (true, falsified))
                 caught = after > before or bool(self.found_of(check))
             self.controls.append(Control(check, sabotage.__name__, caught))
-        if self.demands.latency_limit and self.latency.count:
-            late = Times()
-            for _ in range(self.latency.count):
-                late.record(self.demands.latency_limit * 2 + 0.01)
-            self.controls.append(Control("latency", "delay_everything", self._too_late(late)))
+        for name in MEASURED:
+            limit, times = self._limit(name)
+            if limit:
+                late = Times()
+                for _ in range(max(1, times.count)):
+                    late.record(limit * 2 + 0.01)
+                self.controls.append(Control(name, "delay_everything", late.at(95) > limit))
+
+    def control_of_blocking(self, history: LiveHistory) -> None:
+        """The check `blocking` against its sabotage, in the first round in which somebody did not read."""
+        falsified = None if any(control.check == "blocking" for control in self.controls) else hold_up(history)
+        if falsified is not None:
+            caught = bool(LIVE_CHECKS["blocking"](falsified).violations)
+            self.controls.append(Control("blocking", hold_up.__name__, caught))
 
     # ------------------------------------------------------------------------------------------ the verdict
 
     def _too_many(self, failures: int, attempts: int) -> bool:
         return bool(attempts) and 1 - failures / attempts < self.demands.success
 
-    def _too_late(self, latency: Times) -> bool:
-        return latency.at(95) > self.demands.latency_limit
+    def _limit(self, check: str) -> tuple[float, Times]:
+        """The declared limit in seconds, 0 for none, and what was measured."""
+        if check == "reconnect":
+            return self.demands.reconnect_limit, self.reconnecting
+        return self.demands.latency_limit, self.latency
 
     def verdict(self) -> Verdict:
-        checks = tuple(self._check(name) for name in CHECK_NAMES if name != "latency" or self.demands.latency_limit)
+        checks = tuple(self._check(name) for name in CHECK_NAMES if name not in MEASURED or self._limit(name)[0])
         figures = LiveFigures(
             users=self.users,
             rounds=self.rounds,
@@ -193,6 +213,7 @@ class Tally:
             bound=upper_bound(self.opportunities["isolation"]),
             latency=self.latency.percentiles(),
             connecting=self.connecting.percentiles(),
+            reconnecting=self.reconnecting.percentiles(),
             lag=self.lag.percentiles(),
             journal=self.journal,
         )
@@ -217,8 +238,8 @@ class Tally:
         opportunities = self.opportunities[name]
         if name == "success":
             return self._success(all(caught) if caught else None)
-        if name == "latency":
-            return self._latency(all(caught) if caught else None)
+        if name in MEASURED:
+            return self._in_time(name, all(caught) if caught else None)
         outcome, reason = judge(
             opportunities, len(mine), all(caught) if caught else None, inapplicable=self._inapplicable(name)
         )
@@ -243,6 +264,8 @@ class Tally:
             return "each user has one device"
         if name == "delivery" and self.demands.fan_out != "all" and not self.fans_out and self.runs:
             return "events went only to the connection that asked for them"
+        if name == "blocking" and not self.interrupted:
+            return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
             return "no pointer to sequence numbers is declared"
         return ""
@@ -263,19 +286,19 @@ class Tally:
             reason = f"{failed} failed, within what is allowed: {said}"
         return CheckVerdict("success", outcome, self.attempts, (), reason)
 
-    def _latency(self, caught: bool | None) -> CheckVerdict:
-        count = self.latency.count
-        limit, p95, lag = self.demands.latency_limit, self.latency.at(95), self.lag.at(99)
+    def _in_time(self, check: str, caught: bool | None) -> CheckVerdict:
+        limit, times = self._limit(check)
+        count, p95, lag = times.count, times.at(95), self.lag.at(99)
         said = f"p95 {p95 * 1e3:.0f} ms, limit {limit * 1e3:.0f} ms"
-        if count and self._too_late(self.latency):
+        if count and p95 > limit:
             if p95 - 2 * lag <= limit:  # it may be ours alone
                 return CheckVerdict(
-                    "latency", "unknown", count, (), f"{said}, but this client itself was {lag * 1e3:.0f} ms late"
+                    check, "unknown", count, (), f"{said}, but this client itself was {lag * 1e3:.0f} ms late"
                 )
-            message = f"{said}: from asking for a run to its first event on a connection"
-            return CheckVerdict("latency", "fail", count, (self._summed("latency", message),))
+            message = f"{said}: {MEASURED[check]}"
+            return CheckVerdict(check, "fail", count, (self._summed(check, message),))
         outcome, reason = judge(count, 0, caught)
-        return CheckVerdict("latency", outcome, count, (), reason or said)
+        return CheckVerdict(check, outcome, count, (), reason or said)
 
     def _summed(self, check: str, message: str) -> FoundViolation:
         """A violation that no single moment shows."""
@@ -298,6 +321,7 @@ class Tally:
                 found.again,
                 found.fewest,
                 self.demands.again,
+                found.steps,
             ),
         )
 

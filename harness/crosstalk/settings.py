@@ -68,6 +68,7 @@ SETTINGS = (
     Setting("subprotocol", "--crosstalk-subprotocol", "lines", (), "A subprotocol that connections offer."),
     Setting("query", "--crosstalk-query", "lines", (), "name=value in the query of connections and requests."),
     Setting("cookie", "--crosstalk-cookie", "lines", (), "name=value, a cookie of connections and requests."),
+    Setting("auth", "--crosstalk-auth", "text", "", "How users log in to it: jwt, token:FILE, none; see the README."),
     Setting("token", "--crosstalk-token", "text", "", "module:function that makes a user's token of the user's id."),
     Setting("hello", "--crosstalk-hello", "text", "", "What a client sends first on each connection."),
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
@@ -82,7 +83,19 @@ SETTINGS = (
 )
 
 
-REACHING = ("open", "header", "subprotocol", "query", "cookie", "token", "hello", "ready", "body", "publish_header")
+REACHING = (
+    "open",
+    "header",
+    "subprotocol",
+    "query",
+    "cookie",
+    "auth",
+    "token",
+    "hello",
+    "ready",
+    "body",
+    "publish_header",
+)
 """How an ASGI application is reached: what crosstalk.targets.asgi.options reads."""
 
 
@@ -108,6 +121,7 @@ class Settings:
     subprotocol: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     cookie: tuple[str, ...] = ()
+    auth: str = ""
     token: str = ""
     hello: str = ""
     ready: str = ""

@@ -114,6 +114,62 @@ def test_scope_of_a_connection(opened, monkeypatch):
     }
 
 
+LOGS_IN = """
+from urllib.parse import quote
+import os
+import jwt
+
+def who(scope):
+    carried = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+    return jwt.decode(carried, os.environ["CROSSTALK_JWT_SECRET"], algorithms=["HS256"], options={"require": ["exp"]})
+
+async def guarded(scope, receive, send):
+    if scope["type"] in ("websocket", "http"):
+        user = who(scope)["sub"]
+        user = quote(user, safe="")
+        place = f"/ws/{user}" if scope["type"] == "websocket" else f"/users/{user}/events"
+        scope = {**scope, "path": place, "raw_path": place.encode()}
+    await app(scope, receive, send)
+"""
+SECRET = "a secret that is long enough for HS256, surely"
+
+
+def test_users_log_in_as_to_a_live_system(opened, monkeypatch):
+    monkeypatch.setenv("CROSSTALK_JWT_SECRET", SECRET)
+    names = {"open": "/ws", "publish": "POST /events", "auth": "jwt claims.org=acme"}
+    verdict = judged(opened(LOGS_IN, app="guarded", **names))
+    assert verdict.verdict == "pass", [(c.name, c.reason, c.violations) for c in verdict.checks if c.verdict != "pass"]
+    assert next(c for c in verdict.checks if c.name == "isolation").opportunities > 100
+    assert next(c for c in verdict.checks if c.name == "cleanup").opportunities > 20, "log-ins leave nothing behind"
+
+
+def test_the_log_in_is_carried_beside_the_other_options(opened, monkeypatch):
+    monkeypatch.setenv("CROSSTALK_JWT_SECRET", SECRET)
+    given = told(
+        opened,
+        "query_string x-key subprotocols",
+        header="X-Key: k",
+        query="v=2",
+        subprotocol="chat",
+        auth="jwt carrier=query:access_token",
+    )
+    assert given["query_string"].startswith("v=2&access_token=eyJ")
+    assert given["x-key"] == "k" and given["subprotocols"] == ["chat"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ("jwt", "HS256 tokens need a key: set CROSSTALK_JWT_SECRET"),
+        ("oauth:https://id.example", "--auth oauth logs in elsewhere, which no run in memory does: give --token"),
+        ("magic", "is no kind of log-in"),
+    ],
+)
+def test_a_log_in_that_can_not_be_had_is_said(refusal, monkeypatch, auth, words):
+    monkeypatch.delenv("CROSSTALK_JWT_SECRET", raising=False)
+    assert words in refusal(auth=auth)
+
+
 def test_host_and_origin_may_be_given(opened):
     assert told(opened, "host origin") == {"host": "localhost", "origin": "http://localhost"}
     given = told(opened, "host origin", header="Host: chat.example\nOrigin: https://chat.example")

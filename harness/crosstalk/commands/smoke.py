@@ -45,7 +45,12 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 )
 @click.option("--users", type=int, default=None, help="How many simulated users (default 20).")
 @click.option("--duration", callback=_seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option("--auth", default=None, metavar="HOW", help="How users log in: none, token:FILE, jwt, oauth:..., ...")
+@click.option(
+    "--auth",
+    default=None,
+    metavar="HOW",
+    help="How users log in: none, token:FILE, jwt (default with CROSSTALK_JWT_SECRET), oauth:..., ...",
+)
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
 @click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
 @click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
@@ -60,10 +65,17 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 )
 @click.option("--run-seconds", type=float, default=None, help="How long a run may take (default 30).")
 @click.option("--latency-limit", callback=_seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
+@click.option("--reconnect-limit", callback=_seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
 @click.option(
     "--success", type=float, default=None, help="The share of what is tried that must succeed (default 0.99)."
 )
 @click.option("--fan-out", type=click.Choice(["auto", "all", "sender"]), default=None, help="Which devices get events.")
+@click.option(
+    "--refusals",
+    type=click.Choice(["default", "strict", "none"]),
+    default=None,
+    help="Who must not get in is tried at the end; none leaves that out.",
+)
 @click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
 @click.option("--allow-host", multiple=True, metavar="HOST", help="May be tested, beside loopback and the profile's.")
 @click.option("--origin", default=None, help="The Origin header of every connection.")
@@ -82,6 +94,7 @@ def smoke(
     try:
         from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
         from crosstalk.live_examination import Unreachable
+        from crosstalk.live_refusals import added, again_with
     except ModuleNotFoundError as error:
         _refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
     from crosstalk.reporting import github
@@ -111,6 +124,10 @@ def smoke(
                     target=target,
                     again=_again(url, named, made.seed, options),
                     progress=_progress(quiet),
+                )
+                # logged in afresh: what the run held belongs to an event loop that has ended
+                verdict = added(
+                    verdict, plan(made, running), again=again_with(url, named, _shown(options)), progress=_tried(quiet)
                 )
             except Unreachable as error:
                 reached = False
@@ -175,9 +192,24 @@ def _again(url: str, named: str, seed: int, options: dict[str, Any]) -> str:
     return shlex.join([*words, "--seed", str(seed)])
 
 
+def _shown(options: dict[str, Any]) -> list[str]:
+    """Those of the options that `crosstalk refusals` takes too, as they are typed."""
+    names = ("auth", "cause", "connect_rate", "origin", "ca_file")
+    words = [w for n in names if options[n] is not None for w in ("--" + n.replace("_", "-"), str(options[n]))]
+    return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
+
+
+def _tried(quiet: bool) -> Callable[[str, int, int], None] | None:
+    """A progress line for the refusals, on a terminal."""
+    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
+        return None
+    return lambda name, done, of: click.echo(f"\r{f'{done} of {of} refusals: {name}':<{_WIDTH}}", err=True, nl=False)
+
+
 def _would(made: Profile, demo: bool) -> str:
     """What a run would do, without having done anything."""
     from crosstalk.live import DEMO, plan
+    from crosstalk.live_refusals import not_tried
     from crosstalk.targets.cause import Asked, HttpCall, Message, filled
 
     planned = plan(made, ("ws://127.0.0.1:0/ws", "x" * 64) if demo else None)
@@ -195,7 +227,9 @@ def _would(made: Profile, demo: bool) -> str:
         f"runs: started {how}",
         f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
         f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
+        f"refusals: {not_tried(planned) or f'tried at the end ({made.refusals})'}",
         f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
+        *(f"note: {note}" for note in planned.notes),
         "nothing has been connected to",
     ]
     return "\n".join(printable(line) for line in lines)

@@ -7,6 +7,7 @@ to falsify (no envelope names a user, no sequence numbers) hands back None.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 
@@ -74,12 +75,12 @@ def lose_completion(round_: Recorder, frames: Frames) -> LiveHistory | None:
 
 
 def drop_on_a_device(round_: Recorder, frames: Frames) -> LiveHistory | None:
-    """One connection is not sent one event of a run that another connection of the same user is sent."""
+    """One connection is not sent the last event of a run that another connection of the same user is sent."""
     history, rows = _rows(round_, frames)
     arrived = received(history)
     for run, places in owed(history).items():
         for place in places[1:]:
-            for at, row in enumerate(rows):
+            for at, row in reversed(list(enumerate(rows))):
                 if row >= 0 and frames[at].episode == place and history.at_run[row] == run and arrived[run, place]:
                     return _changed(round_, frames, at, [])
     return None
@@ -118,6 +119,28 @@ def break_connection(round_: Recorder, frames: Frames) -> LiveHistory | None:
 def lose_everything(round_: Recorder, frames: Frames) -> LiveHistory | None:
     """Nothing arrives."""
     return again(round_, ()).history if round_.history.runs else None
+
+
+def hold_up(history: LiveHistory) -> LiveHistory | None:
+    """A run that was asked for while somebody did not read has had its time, and is complete when that one reads on.
+
+    It changes a copy of what happened, since what arrived does not show who was reading.
+    """
+    made = copy.deepcopy(history)
+    for reader in made.episodes:
+        until = min(reader.released, reader.left)
+        if until == NEVER or reader.held == NEVER:
+            continue
+        for number in owed(made):
+            run = made.runs[number]
+            if run.user != reader.user and reader.held < run.started < until:
+                for earlier in made.runs:
+                    if earlier.user == reader.user and earlier.completed <= reader.held:
+                        earlier.started = earlier.completed = earlier.started - reader.patience
+                reader.held -= reader.patience
+                run.started, run.completed = run.started - reader.patience, until
+                return made
+    return None
 
 
 LIVE_SABOTAGE: tuple[tuple[str, Callable[[Recorder, Frames], LiveHistory | None]], ...] = (

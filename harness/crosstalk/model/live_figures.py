@@ -27,7 +27,7 @@ class Sighting(msgspec.Struct, frozen=True):
     """Where and when a violation was seen live: seconds since the start, round, what was received (redacted).
 
     `repeats` is how many replays of that round were made afterwards, `again` in how many it showed once more; `fewest`
-    how many users were enough. `command` plays the same programs again.
+    users and `steps` were enough, 0 where nothing smaller showed it. `command` plays the same programs again.
     """
 
     seconds: float
@@ -38,6 +38,7 @@ class Sighting(msgspec.Struct, frozen=True):
     again: int = 0
     fewest: int = 0
     command: str = ""
+    steps: int = 0
 
 
 class LiveFigures(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class LiveFigures(msgspec.Struct, frozen=True):
     bound: float = 1.0
     latency: Percentiles = NONE_MEASURED
     connecting: Percentiles = NONE_MEASURED
+    reconnecting: Percentiles = NONE_MEASURED
     lag: Percentiles = NONE_MEASURED
     journal: str = ""
 
@@ -103,6 +105,7 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
         bound=upper_bound(sum(bases.values())),
         latency=worst([f.latency for f in figures]),
         connecting=worst([f.connecting for f in figures]),
+        reconnecting=worst([f.reconnecting for f in figures]),
         lag=worst([f.lag for f in figures]),
         journal=", ".join(f.journal for f in figures if f.journal),
     )

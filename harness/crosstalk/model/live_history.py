@@ -24,7 +24,7 @@ STARTING, STARTED, NOT_STARTED = range(3)
 NO_SEQUENCE = -1 << 62
 UNANSWERED = "left a ping unanswered"
 READY = 1.0
-"""Seconds that a server may take to note a connection whose opening handshake it has completed."""
+"""Seconds after which a server should have noted a connection whose opening handshake it has completed."""
 
 
 @dataclass(slots=True)
@@ -43,13 +43,17 @@ class LiveRun:
 
 @dataclass(slots=True)
 class LiveEpisode:
-    """A user's time on one connection. `excused` is when it ceased to be owed anything, and `why`."""
+    """A user's time on one connection. `excused` is when it ceased to be owed anything, and `why`.
+
+    `first_event` is when the first event of a run arrived on it: from then on the server knows of it for certain.
+    From `held` to `released` its user did not read, while others could have their runs, of `patience` seconds each.
+    """
 
     user: int
     device: int
     connecting: float
     connected: float = NEVER
-    first_frame: float = NEVER
+    first_event: float = NEVER
     leaving: float = NEVER
     left: float = NEVER
     excused: float = NEVER
@@ -58,6 +62,9 @@ class LiveEpisode:
     lost: str = ""
     lost_by: str = ""
     answered: bool = False
+    held: float = NEVER
+    released: float = NEVER
+    patience: float = 0.0
 
 
 @dataclass(slots=True)

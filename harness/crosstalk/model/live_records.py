@@ -37,8 +37,8 @@ def delivery(
     history.at_type.append(type_)
     history.at_sequence.append(sequence)
     known = history.episodes[episode]
-    if known.first_frame == NEVER:
-        known.first_frame = time
+    if run >= 0 and known.first_event == NEVER:
+        known.first_event = time
 
 
 def _connecting(history: LiveHistory, user: int, device: int, time: float) -> None:
@@ -82,10 +82,21 @@ def _answered(history: LiveHistory, episode: int) -> None:
     history.episodes[episode].answered = True
 
 
+def _held(history: LiveHistory, episode: int, time: float, patience: float) -> None:
+    history.episodes[episode].held, history.episodes[episode].patience = time, patience
+
+
+def _reads_on(history: LiveHistory, episode: int, time: float) -> None:
+    history.episodes[episode].released = time
+
+
 def _traced(history: LiveHistory, row: int, run: int, owner: int) -> None:
     """It has turned out later which run the delivery `row` is of."""
     receiver = history.episodes[history.at_episode[row]].user
     history.at_run[row] = run if receiver == owner else -1
+    if receiver == owner:
+        known = history.episodes[history.at_episode[row]]
+        known.first_event = min(known.first_event, history.at_time[row])
     if history.at_owner[row] in (-1, receiver):
         history.at_owner[row] = owner
         history.at_basis[row] = max(RUN, history.at_basis[row])
@@ -113,6 +124,8 @@ _APPLY: dict[str, Callable[..., None]] = {
     "answered": _answered,
     "quiet": _quiet,
     "withdrawn": _withdrawn,
+    "held": _held,
+    "released": _reads_on,
     "traced": _traced,
     "d": delivery,
     "type": lambda history, name: history.types.append(name),

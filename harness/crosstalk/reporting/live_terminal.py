@@ -30,9 +30,9 @@ def seen(sighting: Sighting) -> str:
     times = f"{sighting.times:,} times" if sighting.times > 1 else "once"
     text = f"seen {times}, first after {sighting.seconds:.1f} s in round {sighting.round}"
     if sighting.repeats:
-        text += f"; that round was played {sighting.repeats} times more, and {sighting.again} of them showed it"
+        text += f"; seen in {sighting.again} of {sighting.repeats} replays of that round"
     if sighting.fewest:
-        text += f", with {sighting.fewest} users alone too"
+        text += f", and with {sighting.fewest} users and {sighting.steps} steps alone"
     return text
 
 
@@ -62,6 +62,8 @@ def figures(live: LiveFigures, seconds: float, seed: int) -> list[str]:
         lines.append(f"first event of a run: {_times(live.latency)}")
     if live.connecting.count:
         lines.append(f"opening a connection: {_times(live.connecting)}")
+    if live.reconnecting.count:
+        lines.append(f"connecting again: {_times(live.reconnecting)}")
     if live.attempts:
         lines.append(f"success: {live.success:.2%} of {live.attempts:,} connections and runs")
     return lines

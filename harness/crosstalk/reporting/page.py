@@ -184,6 +184,8 @@ def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, s
     told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
     if sighting.repeats:
         told.append(("seen again", f"in {sighting.again} of {sighting.repeats} replays of that round"))
+    if sighting.fewest:
+        told.append(("smallest", f"{sighting.fewest} users and {sighting.steps} steps"))
     if sighting.excerpt:
         told.append(("the frame", legible(sighting.excerpt, 600)))
     return told

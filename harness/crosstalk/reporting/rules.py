@@ -19,6 +19,7 @@ RULES = {
     "protocol": "What the server sends is WebSocket, and can be read.",
     "success": "Enough of the log-ins, connections and runs that are tried succeed.",
     "latency": "The first event of a run comes within the declared time, for 95 % of them.",
+    "reconnect": "Who connects again is connected within the declared time, in 95 % of cases.",
 }
 CATEGORIES = {
     "isolation": "leak",
@@ -37,6 +38,7 @@ CATEGORIES = {
     "protocol": "crash",
     "success": "loss",
     "latency": "held up",
+    "reconnect": "held up",
 }
 SEVERITIES = {
     "isolation": "blocker",
@@ -55,6 +57,7 @@ SEVERITIES = {
     "protocol": "critical",
     "success": "critical",
     "latency": "normal",
+    "reconnect": "normal",
 }
 """In Allure's words."""
 

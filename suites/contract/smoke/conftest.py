@@ -81,11 +81,13 @@ def refusals_verdict(request: pytest.FixtureRequest) -> Verdict:
     sentence = ""
     try:
         made = _profile(request.config)
-        if made.refusals == "none" and not made.must:
-            pytest.skip("the profile demands no refusals")
         with live.demonstration(not made.url) as demo:
             target = live.DEMO if demo is not None else ""
-            verdict = live_refusals.examine(live.plan(made, demo), target=target)
+            planned = live.plan(made, demo)
+            reason = live_refusals.not_tried(planned)
+            if reason:
+                pytest.skip(f"refusals are not tried: {reason}")
+            verdict = live_refusals.examine(planned, target=target)
     except (Unexaminable, ValueError) as error:
         sentence = str(error)
     if sentence:

@@ -51,6 +51,10 @@ def test_the_first_event_of_a_run_comes_in_time(promise: Promise) -> None:
     promise("latency")
 
 
+def test_users_can_connect_again_in_time(promise: Promise) -> None:
+    promise("reconnect")
+
+
 def test_who_must_not_get_in_does_not(refusals_verdict: Verdict) -> None:
     from crosstalk.reporting.live_terminal import live_findings, live_judgement
 

@@ -2,9 +2,13 @@
 
 import asyncio
 import base64
+import contextlib
 import contextvars
 import json
+import socket
 import uuid
+
+from websockets.exceptions import ConnectionClosed
 
 from crosstalk.demo.chat import Chat
 
@@ -265,6 +269,34 @@ class ShowsTokens(HeldCurrentUser):
         self.tokens = getattr(self, "tokens", {})
         self.tokens[self.user_of(request)] = request.headers["Authorization"].removeprefix("Bearer ")
         return super().admit(connection, request)
+
+
+class SmallBuffers(Chat):
+    """Correct; the kernel takes little of what is sent to who does not read, as between distant machines."""
+
+    def enter(self, device):
+        transport = device.connection.transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transport.set_write_buffer_limits(high=1024)
+        super().enter(device)
+
+
+class OneWriter(SmallBuffers):
+    """One writer for everybody, which waits for whoever does not read."""
+
+    queue = None
+
+    def send(self, device, event):
+        if self.queue is None:
+            self.queue = asyncio.Queue()
+            self.writer = asyncio.ensure_future(self.write())
+        self.queue.put_nowait((device, json.dumps(event)))
+
+    async def write(self):
+        while True:
+            device, text = await self.queue.get()
+            with contextlib.suppress(ConnectionClosed):
+                await device.connection.send(text)
 
 
 class CountsClosings(Chat):

@@ -20,6 +20,7 @@ DEFECTS = {
     planted.ToolsBackwards: "golden_path",
     planted.SaysTwice: "duplicate",
     planted.LateThought: "order",
+    planted.OneWriter: "blocking",
 }
 RIGHT = (
     planted.Numbered,
@@ -35,9 +36,9 @@ RIGHT = (
 UNTOLD = (planted.NothingRight, planted.SharedIdsRight, planted.EnvelopeRight)
 
 
-def case(kind, **changes):
+def case(kind, pace=0.01, **changes):
     read = Pointers(sequence=("/seq",)) if issubclass(kind, planted.Numbered) else Pointers()
-    return lambda: kind(SECRET, 0.01).serving(), {"read": read, **changes}
+    return lambda: kind(SECRET, pace).serving(), {"read": read, **changes}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,10 @@ def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
     one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0, devices=1)}
     defective = {kind: case(kind, run_seconds=2.0, duration=9.0) for kind in DEFECTS}
+    # whoever does not read does so in the fourth round
+    defective[planted.OneWriter] = case(planted.OneWriter, 0.002, run_seconds=3.0, duration=14.0)
+    defective[planted.HeldCurrentUser] = case(planted.HeldCurrentUser, 0.002, run_seconds=0.5, duration=14.0)
+    one[planted.SmallBuffers] = case(planted.SmallBuffers, 0.002, run_seconds=5.0, duration=14.0)
     return all_judged(
         {**defective, **one, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}}
     )
@@ -60,6 +65,14 @@ def test_a_planted_defect_is_found(kind, verdicts):
     assert all(user.startswith("crosstalk-user-") for user in found.users)
 
 
+def test_a_leak_is_played_again_and_made_smaller(verdicts):
+    leaks = check(verdicts[planted.HeldCurrentUser], "isolation").violations
+    assert all(0 <= leak.sighting.again <= leak.sighting.repeats <= 3 for leak in leaks)
+    seen = next(leak.sighting for leak in leaks if leak.sighting.fewest)
+    assert seen.fewest < 6 and 0 < seen.steps < 6 * 9, "less than the round of everybody that showed it first"
+    assert seen.again >= 1
+
+
 @pytest.mark.parametrize("kind", RIGHT, ids=lambda kind: kind.__name__)
 def test_a_correct_system_is_accused_of_nothing(kind, verdicts):
     verdict = verdicts[kind]
@@ -71,6 +84,13 @@ def test_a_correct_system_is_accused_of_nothing(kind, verdicts):
 def test_a_system_that_allows_one_connection_a_user_passes_with_one_device(verdicts):
     verdict = verdicts[planted.OneSession]
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+
+
+def test_a_system_that_holds_up_nobody_passes_while_somebody_does_not_read(verdicts):
+    verdict = verdicts[planted.SmallBuffers]
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert check(verdict, "blocking").opportunities >= 4
+    assert any(control.check == "blocking" and control.caught for control in verdict.controls)
 
 
 def test_where_nothing_tells_whose_events_are_the_verdict_is_unknown(verdicts):

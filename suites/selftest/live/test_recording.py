@@ -202,6 +202,62 @@ def test_a_device_that_came_just_before_the_run_is_owed_nothing():
     assert round_.broken() == set()
 
 
+def test_a_device_that_was_noted_late_is_owed_nothing_before():
+    """A server may greet a connection at once, and subscribe it to its user's events seconds later."""
+    round_ = Round()
+    round_.frame(1, "connection_established")
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[1:])
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    round_.ask(0, 0)
+    round_.run(2, 0)
+    assert round_.broken() == {"delivery"}, "by now the server knows it"
+
+
+def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
+    round_ = Round()
+    for run in round_.history.runs:
+        run.episode = -1
+    round_.run(1, 2)
+    for episode in (0, 1):
+        round_.recorder.apply("leaving", episode, 2.05)
+    round_.end()
+    assert tried(round_.history)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("usual", "waited", "complete_after", "broken"),
+    [
+        (0.5, 6.0, 0.1, True),
+        (0.5, 6.0, -1.0, False),  # complete while the other still did not read
+        (0.5, 3.0, 0.1, False),  # it had not had its 5 seconds
+        (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
+    ],
+)
+def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken):
+    """Bob asks and does not read; Alice asks meanwhile."""
+    round_ = Round()
+    alice, bob = round_.history.runs
+    bob.completed = bob.started + usual
+    round_.ask(1, 2)
+    held = bob.completed + 0.1
+    round_.recorder.apply("excused", 2, held, "its user didn't read for a while")
+    round_.recorder.apply("held", 2, held, 5.0)
+    alice.started = held + 0.1
+    round_.time = alice.started + waited
+    round_.recorder.apply("released", 2, round_.time)
+    alice.completed = round_.time + complete_after
+    round_.run(0, 0, 1)
+    round_.frame(2, "agent_thinking")
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert bool(result.violations) == broken
+    assert result.opportunities == (usual < 1)
+    if broken:
+        (violation,) = result.violations
+        assert f"a run of 'alice' waited {waited} s while 'bob' did not read" in violation.message
+
+
 def test_a_receipt_for_who_asked_is_owed_to_nobody_else():
     round_ = Round()
     round_.frame(0, "run_accepted", run_id=round_.told[0][1])

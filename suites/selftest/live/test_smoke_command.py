@@ -1,5 +1,7 @@
 """`crosstalk smoke`, typed as a user types it: verdicts, refusals, what it leaves behind, and how it ends."""
 
+import asyncio
+import contextlib
 import json
 import os
 import re
@@ -12,10 +14,13 @@ from pathlib import Path
 import planted
 import pytest
 from click.testing import CliRunner
+from joserfc import jwt
+from joserfc.errors import JoseError
 from serving import SECRET, serving
 
 from crosstalk.cli import cli
 
+ALONE = ("--refusals", "none")  # they take their time, and have tests of their own
 LINE = [sys.executable, "-c", "from crosstalk.cli import main; main()", "smoke"]
 
 
@@ -53,7 +58,9 @@ def test_without_a_url_the_demonstration_is_judged_and_passes(tmp_path):
 
 def test_a_latency_beyond_the_limit_fails(tmp_path):
     with serving(lambda: planted.Chat(SECRET, 0.2).serving()) as url:
-        done = smoke(tmp_path, url, "--auth", "jwt", "--users", "3", "--duration", "3", "--latency-limit", "20ms")
+        done = smoke(
+            tmp_path, url, "--auth", "jwt", "--users", "3", "--duration", "3", "--latency-limit", "20ms", *ALONE
+        )
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"latency: p95 \d+ ms, limit 20 ms", done.stdout)
 
@@ -68,7 +75,7 @@ def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):
             return answer
 
     with serving(lambda: Spied(SECRET, 0.01).serving()) as url:
-        done = smoke(tmp_path, url, "--auth", "jwt", "--users", "5", "--duration", "4", "--run-seconds", "2")
+        done = smoke(tmp_path, url, "--auth", "jwt", "--users", "5", "--duration", "4", "--run-seconds", "2", *ALONE)
     assert done.returncode == 1, done.stdout + done.stderr
     leak = next(check for check in verdict(tmp_path)["checks"] if check["name"] == "isolation")["violations"][0]
     owner, receiver = leak["users"]
@@ -148,6 +155,72 @@ def test_a_dry_run_says_what_would_be_done_and_connects_to_nothing(tmp_path):
     assert not accepted and not (tmp_path / "reports").exists()
 
 
+def test_a_secret_in_the_environment_is_enough_to_log_in(tmp_path):
+    with serving(lambda: planted.Chat(SECRET, 0.01).serving()) as url:
+        done = smoke(tmp_path, url, "--users", "3", "--duration", "2", *ALONE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not logged in" not in done.stdout
+
+
+def test_without_secret_and_log_in_it_is_said_that_users_are_not_logged_in(tmp_path):
+    words = "note: users are not logged in: no --auth was given, and CROSSTALK_JWT_SECRET is not set"
+    done = smoke(tmp_path, "ws://127.0.0.1:9/ws", "--dry-run", CROSSTALK_JWT_SECRET="")
+    assert words in done.stdout and "log-in: none" in done.stdout
+    meant = smoke(tmp_path, "ws://127.0.0.1:9/ws", "--dry-run", "--auth", "none", CROSSTALK_JWT_SECRET="")
+    assert "log-in: none" in meant.stdout and "not logged in" not in meant.stdout
+
+
+REFUSALS = """
+auth = "jwt"
+users = 3
+duration = 6
+patience = 0.4
+reconnect-limit = 2
+connect-rate = 200
+"""
+
+
+class NeverExpires(planted.Chat):
+    """Believes any token that is well signed."""
+
+    def user_of(self, request):
+        for token in self._tokens(request):
+            with contextlib.suppress(JoseError, ValueError):
+                return jwt.decode(token, self.key, algorithms=["HS256"]).claims["sub"]
+        return None
+
+
+def test_who_must_not_get_in_is_tried_and_judged_with_the_rest(tmp_path):
+    (tmp_path / "smoke.toml").write_text(REFUSALS)
+    with serving(lambda: NeverExpires(SECRET, 0.01).serving()) as url:
+        done = smoke(tmp_path, url, "--profile", "smoke.toml")
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = {check["name"]: check for check in verdict(tmp_path)["checks"]}
+    assert {name for name, check in found.items() if check["verdict"] == "fail"} == {"authentication"}
+    said = [violation["message"] for violation in found["authentication"]["violations"]]
+    assert any("was let in with a token that expired an hour ago" in message for message in said), said
+    assert found["isolation"]["verdict"] == "pass" and found["isolation"]["opportunities"] > 50
+    assert found["reconnect"]["verdict"] == "pass" and found["reconnect"]["opportunities"] >= 1
+    assert "again: crosstalk refusals ws://127.0.0.1" in done.stdout
+    page = (tmp_path / "reports" / "index.html").read_text()
+    assert "a token that expired an hour ago" in page and SECRET not in page + done.stdout
+
+
+def test_reconnects_beyond_the_limit_fail(tmp_path):
+    class Slow(planted.Chat):
+        async def slowly(self, connection, request):
+            await asyncio.sleep(0.15)
+            return planted.Chat.admit(self, connection, request)
+
+        def admit(self, connection, request):
+            return self.slowly(connection, request)
+
+    with serving(lambda: Slow(SECRET, 0.01).serving()) as url:
+        done = smoke(tmp_path, url, "--users", "3", "--duration", "8", "--reconnect-limit", "20ms", *ALONE)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"reconnect: p95 \d+ ms, limit 20 ms: from trying to open a connection again", done.stdout)
+
+
 PROFILE = """
 [tool.crosstalk.profile.staging]
 url = "{url}"
@@ -169,7 +242,8 @@ sequence = ["/seq"]
 def test_a_profile_says_everything_and_limits_what_the_command_line_may_say(tmp_path):
     with serving(lambda: planted.Numbered(SECRET, 0.01).serving()) as url:
         (tmp_path / "pyproject.toml").write_text(PROFILE.format(url=url))
-        done = smoke(tmp_path, "--profile", "staging", CROSSTALK_JWT_SECRET="", STAGING_SECRET=SECRET)
+        secrets = {"CROSSTALK_JWT_SECRET": "", "STAGING_SECRET": SECRET}
+        done = smoke(tmp_path, "--profile", "staging", *ALONE, **secrets)
         assert done.returncode == 0, done.stdout + done.stderr
         found = verdict(tmp_path)
         assert found["live"]["users"] == 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crosstalk.checks.live import delivery, golden_path, isolation, ownership, protocol, sequence
+from crosstalk.checks.live import blocking, delivery, golden_path, isolation, ownership, protocol, sequence
 from crosstalk.checks.result import Result
 from crosstalk.model.live_history import LiveHistory
 
@@ -19,6 +19,7 @@ LIVE_CHECKS: dict[str, Callable[[LiveHistory], Result]] = {
     "delivery": delivery.check,
     "duplicate": sequence.duplicate,
     "order": sequence.order,
+    "blocking": blocking.check,
     "protocol": protocol.check,
 }
 """Those that judge by single violations, in the order in which they are shown; `success` and `latency` judge shares."""

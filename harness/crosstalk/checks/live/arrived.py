@@ -1,15 +1,16 @@
 """What arrived of each run on each connection: what the live golden path and delivery both ask.
 
 Only connections count to which the whole run was owed: of the run's user, healthy to the end, and there before the run
-was asked for. The connection that asked was there for certain; of any other the server must have had time to take note,
-so it was open for `READY` seconds, or something had arrived on it.
+was asked for. The connection that asked was there for certain, and so was any other on which an event of an earlier run
+or the beginning of this one had arrived. One that only later got its first event may have been noted late, which is no
+fault; one that never got any was there when it had been open for `READY` seconds.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from crosstalk.model.live_history import READY, STARTED, LiveHistory
+from crosstalk.model.live_history import NEVER, READY, STARTED, LiveHistory
 
 
 def owed(history: LiveHistory) -> dict[int, list[int]]:
@@ -18,6 +19,7 @@ def owed(history: LiveHistory) -> dict[int, list[int]]:
     for number, episode in enumerate(history.episodes):
         if history.healthy(number):
             healthy[episode.user].append(number)
+    arrived = received(history)
     found: dict[int, list[int]] = {}
     for number, run in enumerate(history.runs):
         if run.status != STARTED or run.user in history.unclear:
@@ -27,11 +29,20 @@ def owed(history: LiveHistory) -> dict[int, list[int]]:
         others = []
         for candidate in healthy[run.user]:
             episode = history.episodes[candidate]
-            there = min(episode.first_frame, episode.connected + READY)
-            if candidate != run.episode and there < run.started:
+            silent = episode.first_event == NEVER
+            there = episode.connected + READY if silent else episode.first_event
+            if candidate != run.episode and (there < run.started or _begun(history, arrived, number, candidate)):
                 others.append(candidate)
         found[number] = [run.episode, *others] if run.episode >= 0 else others
     return found
+
+
+def _begun(history: LiveHistory, arrived: dict[tuple[int, int], list[int]], run: int, episode: int) -> bool:
+    """Whether the very first event of the run arrived there, so that the connection was known before it began."""
+    start, *later = history.grammar.table
+    names = (history.types[type_] for type_ in arrived.get((run, episode), ()))
+    first = next((name for name in names if name in history.grammar.alphabet), "")
+    return first in start and not any(first in row for row in later)
 
 
 def received(history: LiveHistory) -> dict[tuple[int, int], list[int]]:

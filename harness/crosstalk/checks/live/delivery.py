@@ -19,9 +19,10 @@ from crosstalk.model.live_history import LiveHistory
 def check(history: LiveHistory) -> Result:
     result = Result()
     arrived = received(history)
-    runs = {number: places for number, places in owed(history).items() if len(places) > 1}
-    if not any((number, place) in arrived for number, places in runs.items() for place in places[1:]):
+    places_of = owed(history)
+    if not any(places_of.get(number) and place != places_of[number][0] for number, place in arrived):
         return result
+    runs = {number: places for number, places in places_of.items() if len(places) > 1}
     counted = {number for number, type_ in enumerate(history.types) if type_ in history.grammar.alphabet}
     for number, places in runs.items():
         counts = [Counter(type_ for type_ in arrived.get((number, place), ()) if type_ in counted) for place in places]

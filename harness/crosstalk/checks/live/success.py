@@ -27,7 +27,9 @@ def tried(history: LiveHistory) -> tuple[int, Counter[str]]:
             failures[f"a connection was lost: {episode.lost}"] += 1
         elif episode.why == UNANSWERED:
             failures[f"a connection {UNANSWERED}"] += 1
-    for number in owed(history):
+    for number, places in owed(history).items():
+        if not places:
+            continue  # its user had left, and nobody could see it completed
         attempts += 1
         if history.runs[number].completed == NEVER:
             failures["a run was not completed"] += 1

@@ -24,9 +24,11 @@ from crosstalk.scenarios.live.program import (
     Ask,
     Await,
     Close,
+    Hold,
     LiveProgram,
     Meet,
     Open,
+    Release,
     Reset,
     Rest,
     Silent,
@@ -61,6 +63,7 @@ class Means:
     origin: str = ""
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
+    reconnected: Callable[[float], None] = lambda seconds: None
     learn: Callable[[Credential], None] = lambda credential: None
     up: int = 0
     fans_out: bool = False
@@ -76,10 +79,10 @@ class Playing:
         self.recorder = recorder
         self.history = recorder.history
         self.devices: dict[tuple[int, int], Connection] = {}
+        self.known_devices: set[tuple[int, int]] = set()
         self.all: set[Connection] = set()
         self.waiting: dict[int, asyncio.Future[None]] = {}
         self.runs_of: dict[int, list[int]] = defaultdict(list)
-        self.runs_on: dict[int, list[int]] = defaultdict(list)
         self.numbers: dict[int, int] = defaultdict(int)
         self.exhausted: set[int] = set()
         self.expected: dict[int, int] = defaultdict(int)
@@ -143,6 +146,18 @@ class Playing:
                     self._excuse(connection, "its user didn't read for a while")
                     connection.pause_reading()
                     asyncio.get_running_loop().call_later(seconds, connection.resume_reading)
+            case Hold(device):
+                connection = self.devices.get((user, device))
+                if connection is not None and connection.is_open:
+                    self._excuse(connection, "its user didn't read for a while")
+                    self._release(connection.number)
+                    self.recorder.apply("held", connection.number, self.means.clock(), self.means.run_seconds)
+                    connection.pause_reading()
+            case Release(device):
+                connection = self.devices.get((user, device))
+                if connection is not None and connection.is_open:
+                    self.recorder.apply("released", connection.number, self.means.clock())
+                    connection.resume_reading()
             case Ask():
                 await self._ask(user, step)
             case Await():
@@ -150,7 +165,7 @@ class Playing:
             case Meet(barrier):
                 self._arrive(barrier)
                 try:
-                    async with asyncio.timeout(PATIENCE_OF_BARRIERS):
+                    async with asyncio.timeout(self.means.run_seconds + PATIENCE_OF_BARRIERS):
                         await self.barriers[barrier].wait()
                 except TimeoutError:
                     self.barriers[barrier].set()
@@ -171,17 +186,23 @@ class Playing:
             # where a user may have one connection, the server rightly ends the old one
             self._excuse(old, "a new connection of the same device took its place")
             self._release(old.number)
+        seconds = 0.0  # without the waits that our own rate imposes
         for attempt in range(ATTEMPTS):
             if self.means.ending:
                 return
             await self.means.connections.permit()
+            began = self.means.clock()
             try:
                 self.devices[place] = await self._connect(user, step)
+                if place in self.known_devices:
+                    self.means.reconnected(seconds + self.means.clock() - began)
+                self.known_devices.add(place)
                 break
             except NotConnected as failed:
                 if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
                     break
                 await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
+                seconds += self.means.clock() - began
             except AuthenticationFailed:
                 break
         if old is not None and old is not self.devices.get(place):
@@ -262,7 +283,6 @@ class Playing:
         )
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)
-        self.runs_on[connection.number].append(run)
         recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
         try:
             async with asyncio.timeout(means.run_seconds):
@@ -301,10 +321,19 @@ class Playing:
     # ----------------------------------------------------------------------------------------- runs under way
 
     def _is_owed(self, run: int) -> bool:
+        """Whether somebody is still there who waits for it: the connection that asked, or any that was there."""
         known = self.history.runs[run]
         if known.status == NOT_STARTED:
             return False
-        return known.episode < 0 or self._stands(known.episode)
+        if known.episode >= 0:
+            return self._stands(known.episode)
+        mine = (number for number, episode in enumerate(self.history.episodes) if episode.user == known.user)
+        return any(self._stands(number) and self._was_there(number, run) for number in mine)
+
+    def _was_there(self, episode: int, run: int) -> bool:
+        """Whether the server should have known of the connection when the run was asked for."""
+        known = self.history.episodes[episode]
+        return min(known.first_event, known.connected + READY) < self.history.runs[run].started
 
     def _stands(self, episode: int) -> bool:
         known = self.history.episodes[episode]
@@ -321,9 +350,9 @@ class Playing:
             future.set_result(None)
 
     def _release(self, episode: int) -> None:
-        """Nobody waits any more for runs that were asked for on a connection that has ended."""
-        for run in self.runs_on[episode]:
-            if self.history.runs[run].episode == episode and not self.waiting[run].done():
+        """A connection is owed nothing any more: nobody waits for the runs that were owed to it alone."""
+        for run in self.runs_of[self.history.episodes[episode].user]:
+            if not self.waiting[run].done() and not self._is_owed(run):
                 self.waiting[run].set_result(None)
 
     # ----------------------------------------------------------------------------------------- the end of the round
@@ -356,8 +385,7 @@ class Playing:
             if run.completed == NEVER:
                 return True
             for place in places[run.user]:
-                known = self.history.episodes[place]
-                there = place == run.episode or min(known.first_frame, known.connected + READY) < run.started
+                there = place == run.episode or self._was_there(place, number)
                 owed = place == run.episode or self.means.fans_out or run.episode < 0
                 if there and owed and not self.recorder.has_completed(number, place):
                     return True

@@ -52,6 +52,18 @@ class Slow(Step, frozen=True, tag="slow", array_like=True):
     seconds: float
 
 
+class Hold(Step, frozen=True, tag="hold", array_like=True):
+    """The device reads nothing more, until a `Release`."""
+
+    device: int
+
+
+class Release(Step, frozen=True, tag="release", array_like=True):
+    """The device reads on."""
+
+    device: int
+
+
 class Ask(Step, frozen=True, tag="ask", array_like=True):
     """Ask for an agent run on the device (or any open one of the user's), in the user's thread `thread`."""
 
@@ -75,7 +87,7 @@ class Rest(Step, frozen=True, tag="rest", array_like=True):
     seconds: float
 
 
-AnyStep = Open | Close | Reset | Silent | Slow | Ask | Await | Meet | Rest
+AnyStep = Open | Close | Reset | Silent | Slow | Hold | Release | Ask | Await | Meet | Rest
 
 
 class LiveProgram(msgspec.Struct, frozen=True, array_like=True):
@@ -89,14 +101,16 @@ class LiveProgram(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def faults(self) -> int:
-        return sum(isinstance(step, Reset | Silent | Slow) for track in self.tracks for step in track)
+        return sum(isinstance(step, Reset | Silent | Slow | Hold) for track in self.tracks for step in track)
 
     def only(self, users: tuple[int, ...]) -> LiveProgram:
         """The same with nobody but `users`."""
         return LiveProgram(tuple(track if user in users else () for user, track in enumerate(self.tracks)))
 
 
-KINDS = ("together", "reconnect", "storm", "overlap", "rough")
+KINDS = ("together", "reconnect", "storm", "stalled", "overlap", "rough")
+PILED = 12
+"""Runs whose events pile up for a device that does not read."""
 
 
 def draw(seed: int, round_: int, users: int, devices: int = 2, faults: bool = True) -> LiveProgram:
@@ -105,8 +119,12 @@ def draw(seed: int, round_: int, users: int, devices: int = 2, faults: bool = Tr
     if round_ == 0:
         return LiveProgram(tuple(_plain(devices) for _ in range(users)))
     kind = KINDS[round_ % len(KINDS)]
-    if kind == "rough" and not faults:
+    if kind in ("rough", "stalled") and not faults:
         kind = "storm"
+    if kind == "stalled":
+        reader = source.randrange(users)
+        mine = source.randint(1, devices)
+        return LiveProgram(tuple(_stalling() if user == reader else _beside(mine) for user in range(users)))
     barriers = source.randint(2, 3)
     return LiveProgram(tuple(_track(source, kind, barriers, devices) for _ in range(users)))
 
@@ -122,6 +140,18 @@ def _opened(devices: int) -> list[AnyStep]:
 def _plain(devices: int) -> tuple[AnyStep, ...]:
     asks: list[AnyStep] = [Meet(0), READY, Meet(1), Ask(0), Await(), Meet(2), Ask(devices - 1), Await()]
     return (*_opened(devices), *asks)
+
+
+def _stalling() -> tuple[AnyStep, ...]:
+    """One run to see how long it takes, and many unread; see checks/live/blocking.py."""
+    first: list[AnyStep] = [Open(0, narrow=True), READY, Meet(0), Ask(0), Await()]
+    piled: list[AnyStep] = [*(Ask(0),) * PILED, Hold(0), Meet(1), Meet(2), Release(0), Rest(1.0), Meet(3)]
+    return (*first, *piled)
+
+
+def _beside(devices: int) -> tuple[AnyStep, ...]:
+    after: list[AnyStep] = [Ask(0), Await(), Meet(2), Meet(3), Ask(0), Await()]
+    return (*_opened(devices), READY, Meet(0), Meet(1), *after)
 
 
 def _track(source: random.Random, kind: str, barriers: int, devices: int) -> tuple[AnyStep, ...]:

@@ -291,7 +291,7 @@ def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
     for run in history.runs:
         run.completed = NEVER
     for episode in history.episodes:
-        episode.first_frame = NEVER
+        episode.first_event = NEVER
     made = Recorder(recorder.known, recorder._read, history, redact=recorder._redact)
     for frame in frames:
         made.receive(*frame)

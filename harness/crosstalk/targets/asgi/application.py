@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from crosstalk.targets.asgi.log_in import authenticator
 from crosstalk.targets.asgi.modules import Project, forget_process_state, place
 from crosstalk.targets.asgi.options import Options
 from crosstalk.targets.asgi.server import Server
@@ -34,6 +35,10 @@ class Application:
         self.spec = spec
         self.options = options
         self.note = ""
+        try:
+            self._authenticator = authenticator(options.auth)
+        except ValueError as error:
+            raise TargetError(f"asgi:{spec}: {error}") from None
         self._attribute = attribute
         self._place = place(name)
         self._load()
@@ -82,7 +87,8 @@ class Application:
                 application = await application
             if _parameters(application) != 3:
                 raise TargetError(f"asgi:{self.spec} made no ASGI application but a {type(application).__name__}")
-            server = Server(application, self.options, self._token, self._function, self._spaces)
+            called = (self._token, self._function)
+            server = Server(application, self.options, *called, self._spaces, self._authenticator)
             await server.start()
         except Exception as error:
             if self._used:

@@ -49,6 +49,7 @@ class Options(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     cookie: tuple[tuple[str, str], ...] = ()
     publish_header: tuple[tuple[str, str], ...] = ()
+    auth: str = ""
     token: str = ""
     hello: str = ""
     ready: str = "auto"
@@ -97,6 +98,7 @@ def parse(names: Mapping[str, str]) -> Options:
         _pairs(given, "query", "="),
         _pairs(given, "cookie", "="),
         _pairs(given, "publish_header", ":"),
+        given.get("auth", ""),
         given.get("token", ""),
         given.get("hello", ""),
         given.get("ready", "auto"),

@@ -18,8 +18,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
+from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.targets.asgi.connection import Connection, Refused
 from crosstalk.targets.asgi.lifespan import Lifespan
+from crosstalk.targets.asgi.log_in import both, log_in
 from crosstalk.targets.asgi.options import (
     Options,
     Unsendable,
@@ -49,11 +51,13 @@ class Server:
         token: Callable[[str], Any] | None = None,
         function: Callable[..., Any] | None = None,
         namespaces: tuple[Any, ...] = (),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.application = application
         self.namespaces = namespaces
         self._options = options
         self._token = token
+        self._authenticator = authenticator
         self._function = function
         self._gives_application = function is not None and _takes(function, "app")
         self._connections: dict[int, tuple[str, Connection]] = {}
@@ -74,7 +78,7 @@ class Server:
         self._world = websocket._world
         values = await self._values(user_id, connection_id)
         try:
-            carried = credential(self._options, values)
+            carried = await self._credential(values)
         except Unsendable:
             return False
         path, query = path_of(self._options.open, values)
@@ -129,7 +133,7 @@ class Server:
         values = await self._values(user_id, "")
         body = message(self._options.body, values, event).encode()
         try:
-            carried = credential(self._options, values)
+            carried = await self._credential(values)
             extra = [(name, message(text, values)) for name, text in self._options.publish_header]
             headers = headers_of(carried, extra)
         except (Unsendable, UnicodeEncodeError):
@@ -219,6 +223,18 @@ class Server:
             if inspect.isawaitable(token):
                 token = await token
         return {"user": user_id, "token": str(token), "connection": connection_id}
+
+    async def _credential(self, values: Mapping[str, str]) -> Credential:
+        """What a connection or request of a user carries. Raises Unsendable."""
+        own = credential(self._options, values)
+        if self._authenticator is None:
+            return own
+        try:
+            carried = both(own, await log_in(self._authenticator, values["user"]))
+            headers_of(carried)
+        except (AuthenticationFailed, UnicodeEncodeError):
+            raise Unsendable from None
+        return carried
 
     def _scope(self, kind: str, scheme: str, path: str, query: bytes) -> dict[str, Any]:
         return {
