@@ -31,6 +31,7 @@ from crosstalk.model.verdict import (
     judge,
     worst,
 )
+from crosstalk.model.waits import Heat
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.record import Recorder, again
 
@@ -76,7 +77,7 @@ class Tally:
     demands: Demands
     redact: Callable[[str], str]
     clock: Callable[[], float]
-    users: int = 0
+    users: tuple[str, ...] = ()
     opportunities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECK_NAMES, 0))
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
     controls: list[Control] = field(default_factory=list)
@@ -102,6 +103,15 @@ class Tally:
     latency: Times = field(default_factory=Times)
     connecting: Times = field(default_factory=Times)
     lag: Times = field(default_factory=Times)
+    heat: Heat = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.heat = Heat(self.users)
+
+    def first_event(self, user: int, asked: float, seconds: float) -> None:
+        """The first event of a run has come to a connection of `user`, so long after it was asked for."""
+        self.latency.record(seconds)
+        self.heat.record(user, asked, seconds)
 
     def take(self, history: LiveHistory) -> None:
         """Take a round into the totals."""
@@ -180,7 +190,7 @@ class Tally:
     def verdict(self) -> Verdict:
         checks = tuple(self._check(name) for name in CHECK_NAMES if name != "latency" or self.demands.latency_limit)
         figures = LiveFigures(
-            users=self.users,
+            users=len(self.users),
             rounds=self.rounds,
             connections=self.connections,
             runs=self.runs,
@@ -195,6 +205,7 @@ class Tally:
             connecting=self.connecting.percentiles(),
             lag=self.lag.percentiles(),
             journal=self.journal,
+            heat=self.heat.map(),
         )
         return Verdict(
             worst(check.verdict for check in checks),

@@ -12,6 +12,7 @@ from verdicts import examined, made
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
+from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.page import lead, page
 
 
@@ -156,13 +157,20 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
     live = LiveFigures(
         50, 9, 100, 200, 3_000, {"canary": 2_900}, {"ping": 100}, 300, {"<b>refused</b>": 3},
-        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505),
+        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505, ((0.01, 150), (0.02, 49), (0.32, 1))),
+        heat=HeatMap(2, ("alice", "<carol>", *map(str, range(98))), ((0.2505, None), *((0.01, 0.02),) * 99), 7),
     )  # fmt: skip
     checks = (CheckVerdict("isolation", "fail", 10, (found,)),)
-    read = Reader(page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live)))
+    text = page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live))
+    read = Reader(text)
+    assert text.count('class="wrong"') == 1  # in alice's row; bob has none
     assert "50 users, 100 connections, 200 runs and 3,000 deliveries" in read.words and "99.00% succeeded" in read.words
     assert "canary (2,900); 100 could not be told" in read.words and "<b>refused</b> (3)" in read.words
-    assert "250.5 ms" in read.words and "opening of a connection" not in read.words
+    assert "p95 20.0 ms, p99 30.0 ms, max 250.5 ms" in read.words
+    assert "150 within 10 ms, 49 within 20 ms, 1 within 320 ms" in read.words
+    assert "The longest of all: alice 250 ms, <carol> 20 ms" in read.words
+    assert "67 users who waited less are left out" in read.words  # 100 are held, 40 drawn
+    assert "opening of a connection" not in read.words
     assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
     assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
     assert "the timeline" in read.words and "{redacted}" in read.words

@@ -23,10 +23,11 @@ from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
+from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import STYLE, picture
-from crosstalk.reporting.plots import bars, growth
+from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
 from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import event_words, story
 
@@ -210,9 +211,36 @@ def _live(verdict: Verdict) -> list[dict[str, Any]]:
     plots = []
     for what, times in (("first event of a run", live.latency), ("opening of a connection", live.connecting)):
         if times.count:
-            shown = {f"{mark}": getattr(times, mark) * 1e3 for mark in ("p50", "p95", "p99", "max")}
-            plots.append((f"Time to the {what}, of {times.count:,}", bars(shown, what, "{:,.1f} ms")))
+            told = ", ".join(f"{mark} {getattr(times, mark) * 1e3:,.1f} ms" for mark in ("p50", "p95", "p99", "max"))
+            drawn = histogram(times) if times.buckets else ""
+            plots.append((f"Time to the {what}", f"Of {times.count:,}: {told}.", drawn))
+    if live.heat is not None:
+        plots.append(
+            (
+                "How long each user waited for the first event of a run, and when",
+                _heat_words(live.heat),
+                heat(live.heat, _seen(verdict)),
+            )
+        )
     return [{"title": "The live run", "texts": texts, "plots": plots}]
+
+
+def _heat_words(waits: HeatMap) -> str:
+    text = f"The longest wait in every {waits.width} s, and beside each user the longest of all."
+    text += " ✕: a violation that concerns the user was first seen then."
+    others = waits.left_out + max(0, len(waits.users) - SHOWN)
+    return text + f" {others:,} users who waited less are left out." * bool(others)
+
+
+def _seen(verdict: Verdict) -> dict[str, list[float]]:
+    """The seconds at which something was first seen to be wrong with a user."""
+    seen: dict[str, list[float]] = {}
+    for check in verdict.checks:
+        for violation in check.violations:
+            if violation.sighting is not None and violation.sighting.round >= 0:
+                for user in violation.users:
+                    seen.setdefault(user, []).append(violation.sighting.seconds)
+    return seen
 
 
 def _concerned(shown: Exhibit) -> list[tuple[str, str]]:

@@ -43,8 +43,9 @@ class Kept(NamedTuple):
 class Recorder:
     """Writes one round's history and, where there is one, the journal; `settle` when all has come.
 
-    `completed` is called with run and connection when a run's last event arrives, `first` with the seconds from asking
-    for a run to its first event on a connection. `kept` holds the frames of the first `keep` users, an event each.
+    `completed` is called with run and connection when a run's last event arrives, `first` with the user, when the run
+    was asked for, and the seconds from then to its first event on a connection. `kept` holds the frames of the first
+    `keep` users, an event each.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Recorder:
         self.history = history
         self.completions: set[tuple[int, int]] = set()
         self.completed: Callable[[int, int], None] = lambda run, episode: None
-        self.first: Callable[[float], None] = lambda seconds: None
+        self.first: Callable[[int, float, float], None] = lambda user, asked, seconds: None
         self.kept: list[Kept] = []
         self.foreign = 0
         self.heartbeats = 0
@@ -184,7 +185,7 @@ class Recorder:
             self._begun.add(place)
             asked, known = self.history.runs[run], self.history.episodes[episode]
             if known.connected < asked.started and known.excused > time:
-                self.first(time - asked.started)
+                self.first(asked.user, asked.started, time - asked.started)
         if kind in self._finals and place not in self.completions:
             self.completions.add(place)
             if time < self.history.runs[run].completed:
