@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.badge import badge
+from crosstalk.reporting.migration import beside
 from crosstalk.reporting.page import page
+from crosstalk.reporting.reading import NoVerdict, read_verdict
 from crosstalk.reporting.sarif import sarif
 
 
@@ -17,10 +20,18 @@ def leave(verdict: Verdict, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "verdict.json").write_bytes(pretty(verdict))
     shown = folder / "index.html"
-    shown.write_text(page(verdict), "utf-8")
+    shown.write_text(page(verdict, beside(folder)), "utf-8")
     (folder / "crosstalk.sarif").write_bytes(pretty(sarif(verdict)))
     (folder / "badge.json").write_bytes(pretty(badge(verdict)))
     return shown
+
+
+def leave_beside(result: object, path: Path) -> None:
+    """Write what a comparison of OLD and NEW came to, and again the page of a verdict beside it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pretty(result))
+    with suppress(NoVerdict):
+        (path.parent / "index.html").write_text(page(read_verdict(path.parent), beside(path.parent)), "utf-8")
 
 
 def pretty(value: object) -> bytes:

@@ -26,6 +26,7 @@ from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
 from crosstalk.reporting.rules import rule
@@ -41,7 +42,8 @@ NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
 
-def page(verdict: Verdict) -> str:
+def page(verdict: Verdict, others: Beside = NOTHING_BESIDE) -> str:
+    """The page of `verdict`, and of what was found in its folder beside it."""
     style, script = _text("page.css") + STYLE, _text("page.js")
     found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
     cards: list[dict[str, Any]] = []
@@ -67,7 +69,9 @@ def page(verdict: Verdict) -> str:
         strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
         coverage=_coverage(verdict),
         more=_live(verdict),
-        notes=[legible(note, 1_000) for note in verdict.notes[:200]],
+        blocks=[block(result) for result in others.results],
+        marks=MARKS,
+        notes=[legible(note, 1_000) for note in (*others.doubts, *verdict.notes[:200])],
         style=Markup(style),
         script=Markup(script),
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

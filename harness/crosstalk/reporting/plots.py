@@ -149,6 +149,41 @@ def heat(waits: HeatMap, marked: Mapping[str, Collection[float]]) -> Markup:
     return _plot(drawn + words, max(right + 90, 770.0), low + 48)
 
 
+def intervals(rows: Sequence[tuple[str, float, float, float, str]], what: str) -> Markup:
+    """Ratios with their intervals on a logarithmic scale: a name, low, ratio, high, and what it says, a row each.
+
+    An interval that has no end mark goes on beyond the scale.
+    """
+    width, left, right, row, top = 860.0, 280.0, 110.0, 20.0, 34.0
+    ratios = [min(max(ratio, 1e-3), 1e3) for _, _, ratio, _, _ in rows]
+    least, most = math.log(min(*ratios, 0.8) / 2), math.log(max(*ratios, 1.25) * 2)
+    low_y = top + row * len(rows)
+
+    def x(value: float) -> float:
+        return left + (width - left - right) * (min(max(math.log(value), least), most) - least) / (most - least)
+
+    drawn = [element("title", what), element("text", what, x=8.0, y=14.0)]
+    drawn.append(element("line", class_="one", x1=x(1), x2=x(1), y1=top - 8, y2=low_y))
+    drawn.append(element("text", "1", x=x(1), y=low_y + 15, text_anchor="middle"))
+    for end, at in ((math.exp(least), "start"), (math.exp(most), "end")):
+        if abs(x(end) - x(1)) > 40:
+            drawn.append(element("text", f"{end:.2g}", x=x(end), y=low_y + 15, text_anchor=at))
+    for number, (label, low, ratio, high, said) in enumerate(rows):
+        y = top + row * (number + 0.5)
+        drawn += [
+            element("text", short(label, 46), x=left - 10, y=y + 4, text_anchor="end"),
+            element("line", class_="line", x1=x(low), x2=max(x(high), x(low) + 1), y1=y, y2=y),
+            *(
+                element("line", class_="line", x1=x(end), x2=x(end), y1=y - 4, y2=y + 4)
+                for end in (low, high)
+                if least <= math.log(end) <= most
+            ),
+            element("circle", class_="bar", cx=x(ratio), cy=y, r=4.0),
+            element("text", said, x=width - right + 10, y=y + 4),
+        ]
+    return _plot(drawn, width, low_y + 22)
+
+
 def _plot(drawn: Sequence[Markup], width: float, height: float) -> Markup:
     return element(
         "svg", *drawn, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img", class_="plot"

@@ -26,14 +26,18 @@ def read_verdict(path: Path) -> Verdict:
     """The verdict in `path`, or in `path`/verdict.json. Raises NoVerdict."""
     if path.is_dir():
         path = path / "verdict.json"
+    return decoded(contents(path), str(path))
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file that a report is made of. Raises NoVerdict."""
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise NoVerdict(f"{path} is too large to be a verdict: {size:,} bytes, at most {MOST_BYTES:,} are read")
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise NoVerdict(f"{path} could not be read: {error.strerror or error}") from None
-    return decoded(text, str(path))
 
 
 def decoded(text: bytes, where: str) -> Verdict:
