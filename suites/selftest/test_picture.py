@@ -111,7 +111,7 @@ def test_a_call_that_never_returns_is_marked_at_the_call():
 
 def test_time_that_jumps_and_the_differing_decision_have_lines_of_their_own():
     shown = made().checks[0].violations[0].exhibit
-    svg = drawn(shown.scene, "isolation", WORDS, shown.decision, choice="only the send to bob is answered")
+    svg = drawn(shown.scene, "isolation", WORDS, [(shown.decisions[0].time, "only the send to bob is answered")])
     assert len(of_class(svg, "jump")) == 1
     assert len(of_class(svg, "decide")) == 1
     assert any("only the send to bob is answered" in text for text in words(svg))
@@ -148,7 +148,7 @@ def test_every_violation_of_real_members_can_be_drawn(member):
         assert shown is not None
         for part in (shown.scene, shown.passing):
             if part is not None:
-                svg = drawn(part, check, violation.message, shown.decision)
+                svg = drawn(part, check, violation.message, shown.failing)
                 assert len(of_class(svg, "redhead")) <= 1
                 numbers = [
                     float(v) for e in svg.iter() for k, v in e.items() if k in ("x1", "x2", "y1", "y2", "cx", "cy")

@@ -70,6 +70,4 @@ def _svg(verdict: Verdict, number: int) -> str:
         raise NoVerdict(f"the verdict has {len(shown)} violations that can be drawn: there is no number {number}")
     check, violation = shown[number - 1]
     assert violation.exhibit is not None
-    decision = violation.exhibit.decision
-    choice = decision.failing if decision is not None else ""
-    return picture(violation.exhibit.scene, check, violation.message, decision, choice=choice) + "\n"
+    return picture(violation.exhibit.scene, check, violation.message, violation.exhibit.failing) + "\n"

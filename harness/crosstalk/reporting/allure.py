@@ -58,9 +58,7 @@ def attach(verdict: Verdict) -> None:
         for violation in check.violations:
             shown = violation.exhibit
             if shown is not None:
-                decision = shown.decision
-                choice = decision.failing if decision is not None else ""
-                drawn = picture(shown.scene, check.name, violation.message, decision, choice=choice)
+                drawn = picture(shown.scene, check.name, violation.message, shown.failing)
                 allure.attach(str(drawn), f"{check.name}: picture", kinds.SVG)
                 with _failing_step(f"{check.name}: {legible(violation.message, 300)}"):
                     _steps(shown.scene, check.name, violation.message)

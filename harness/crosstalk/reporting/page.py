@@ -30,7 +30,7 @@ from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import event_words, story
+from crosstalk.reporting.sentences import decisions_words, event_words, none_passes, story
 
 MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
 DRAWN = 100
@@ -123,22 +123,22 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "exact": bool(violation.replay),
         "open": open_,
         "undrawn": not drawn and shown is not None,
-        "enough": shown is not None and shown.decision is None and not violation.cause.startswith("growth"),
+        "none_passes": none_passes(shown) if shown is not None else "",
         "picture": None,
         "story": [],
         "payload": "",
         "program": "",
         "code": [],
-        "decision": None,
+        "decisions": [],
+        "differ": "",
+        "still": "",
         "passing": None,
     }
     if shown is None:
         return card
-    decision = shown.decision if rich else None
-    failing = decision.failing if decision is not None else ""
     growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
     if drawn and not growing:
-        card["picture"] = picture(shown.scene, check, violation.message, decision, choice=failing, standalone=False)
+        card["picture"] = picture(shown.scene, check, violation.message, shown.failing * rich, standalone=False)
         told = (
             story(shown.scene, check, violation.message)
             if rich
@@ -149,17 +149,20 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
     if shown.place is not None and rich:
         card["code"] = [(number, legible(line, 200), number == shown.place.line) for number, line in shown.code[:20]]
     card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
-    if decision is not None and shown.passing is not None:
-        card["decision"] = {
-            "number": decision.number + 1,
-            "open": f"What could happen then: {legible('; '.join(decision.open[:8]), 600)}." if decision.open else "",
-            "failing": legible(decision.failing, 300),
-            "passing": legible(decision.passing, 300),
-            "still": legible(", ".join(shown.still_broken), 200),
-        }
-        card["passing"] = picture(
-            shown.passing, check, "The rule is kept.", decision, choice=decision.passing, standalone=False
-        )
+    if rich and shown.decisions and shown.passing is not None:
+        card["decisions"] = [
+            {
+                "number": decision.number + 1,
+                "open": legible("; ".join(decision.open[:8]), 600),
+                "failing": legible(decision.failing, 300),
+                "passing": legible(decision.passing, 300),
+            }
+            for decision in shown.decisions
+        ]
+        card["differ"] = decisions_words(len(shown.decisions))
+        card["still"] = legible(", ".join(shown.still_broken), 200)
+        marks = [(decision.time, decision.passing) for decision in shown.decisions]
+        card["passing"] = picture(shown.passing, check, "The rule is kept.", marks, standalone=False)
     return card
 
 
