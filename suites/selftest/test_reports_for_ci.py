@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from verdicts import examined, made
 
 from crosstalk.cli import cli
+from crosstalk.consolidation.audit import formats
+from crosstalk.consolidation.audit.roles import audit
 from crosstalk.model.scene import Place
 from crosstalk.model.verdict import CheckVerdict
 from crosstalk.reporting import github
@@ -58,6 +60,15 @@ def schema():
 def test_sarif_is_valid_by_the_official_schema(schema, verdict):
     log = json.loads(msgspec.json.encode(sarif(verdict)))
     assert [error.message for error in schema.iter_errors(log)] == []
+
+
+def test_sarif_of_an_audit_is_valid_too(schema, tmp_path):
+    (tmp_path / "a ü.py").write_text("async def send_to_user(user, event):\n    await SOCKETS[user].send(event)\n")
+    (tmp_path / "b.py").write_text("async def notify_user(user, event):\n    await SOCKETS[user].send(event)\n")
+    log = formats.sarif(audit(tmp_path))
+    assert [error.message for error in schema.iter_errors(log)] == []
+    places = [result["locations"][0]["physicalLocation"] for result in log["runs"][0]["results"]]
+    assert {place["artifactLocation"]["uri"] for place in places} == {"a%20%C3%BC.py", "b.py"}
 
 
 def test_the_schema_would_have_seen_a_mistake(schema):

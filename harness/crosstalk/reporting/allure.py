@@ -25,7 +25,7 @@ from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
-from crosstalk.reporting.sarif import own_version
+from crosstalk.reporting.sarif_log import own_version
 from crosstalk.reporting.sentences import story
 
 HISTORY_BYTES = 200_000

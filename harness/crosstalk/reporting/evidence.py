@@ -29,7 +29,7 @@ from crosstalk.reporting.frameworks import LIMITS, Control, Framework
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.oscal import assessment_results
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sarif import own_version
+from crosstalk.reporting.sarif_log import own_version
 
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
 _WORDS = {

@@ -1,4 +1,4 @@
-"""The findings as SARIF 2.1.0 (OASIS Standard, 2020), for code scanning: one result a violation.
+"""The findings as SARIF, for code scanning: one result a violation.
 
 A result has a location where one is known: the broadcaster's line that sent the frame, or else the method that
 publishes. A path outside the project's folder is no location. The fingerprint is made of what tells defects apart
@@ -8,55 +8,35 @@ publishes. A path outside the project's folder is no location. The fingerprint i
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import quote
 
 from crosstalk.model.scene import Place
 from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.rules import RULES, SEVERITIES, rule
+from crosstalk.reporting.sarif_log import location, log
 
 _SCORES = {"blocker": "9.0", "critical": "7.0", "normal": "4.5", "minor": "2.0"}
 
 
 def sarif(verdict: Verdict) -> dict[str, Any]:
     names = list(dict.fromkeys([*RULES, *(check.name for check in verdict.checks)]))
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "Crosstalk",
-                        "semanticVersion": own_version(),
-                        "rules": [_rule(check) for check in names],
-                    }
-                },
-                "invocations": [{"executionSuccessful": verdict.verdict != "unknown" and not verdict.interrupted}],
-                "results": [
-                    _result(verdict.target, check.name, names.index(check.name), violation)
-                    for check in verdict.checks
-                    for violation in check.violations
-                ],
-                "columnKind": "unicodeCodePoints",
-                "properties": {
-                    "verdict": verdict.verdict,
-                    "target": legible(verdict.target, 400),
-                    "seed": verdict.seed,
-                },
-            }
+    return log(
+        "Crosstalk",
+        [_rule(check) for check in names],
+        [
+            _result(verdict.target, check.name, names.index(check.name), violation)
+            for check in verdict.checks
+            for violation in check.violations
         ],
-    }
-
-
-def own_version() -> str:
-    try:
-        return version("pytest-crosstalk")
-    except PackageNotFoundError:
-        return "0.0.0"
+        invocations=[{"executionSuccessful": verdict.verdict != "unknown" and not verdict.interrupted}],
+        properties={
+            "verdict": verdict.verdict,
+            "target": legible(verdict.target, 400),
+            "seed": verdict.seed,
+        },
+    )
 
 
 def identity(target: str, check: str, cause: str) -> str:
@@ -95,13 +75,6 @@ def _result(target: str, check: str, index: int, violation: FoundViolation) -> d
     }
     place = violation.exhibit.place if violation.exhibit is not None else None
     if place is not None and place.line > 0 and is_inside(place):
-        result["locations"] = [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": quote(place.path), "uriBaseId": "%SRCROOT%"},
-                    "region": {"startLine": place.line},
-                },
-                "logicalLocations": [{"fullyQualifiedName": legible(place.function, 200), "kind": "function"}],
-            }
-        ]
+        logical = {"fullyQualifiedName": legible(place.function, 200), "kind": "function"}
+        result["locations"] = [location(place.path, place.line) | {"logicalLocations": [logical]}]
     return result
