@@ -193,7 +193,7 @@ def _chosen(seen: Seen, choice: int) -> str:
     if choice <= len(seen.open):
         word = seen.open[choice - 1]
         return word if len(seen.open) == 1 else f"only this happens: {word}"
-    return "none of them happens yet"
+    return "that does not happen yet" if len(seen.open) == 1 else "none of them happens yet"
 
 
 # -- the scene -----------------------------------------------------------------------------------------------------

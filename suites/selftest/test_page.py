@@ -13,7 +13,7 @@ from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
 from crosstalk.model.waits import HeatMap
-from crosstalk.reporting.page import lead, page
+from crosstalk.reporting.page import facts, lead, page
 
 
 class Reader(HTMLParser):
@@ -54,6 +54,15 @@ def test_a_stranger_reads_who_received_whose_event_and_why():
     assert "No user is ever sent what belongs to another user." in words
     assert f"crosstalk replay {violation.replay}" in words
     assert re.search(r"> +24 +await websocket\.send_json\(event\)", words)
+
+
+def test_what_no_single_moment_of_a_live_run_shows_has_no_time():
+    seen = Sighting(9.0, -1, "83.5% of 133 succeeded")
+    found = FoundViolation("too many failed", (), "", Schedule("live", 0), "", "failures", sighting=seen)
+    assert not any(what == "first seen" for what, _ in facts("success", found))
+    seen = Sighting(9.0, 0)
+    shown = facts("success", msgspec.structs.replace(found, sighting=seen))
+    assert ("first seen", "after 9.0 s, in round 0; 1 in all") in shown
 
 
 def test_it_is_made_of_verdict_json_alone():

@@ -189,7 +189,10 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
 def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, str]]:
     """Of a live run: when and how often it was seen, and in how many replays of that round."""
     told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
-    told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
+    if sighting.round >= 0:  # else no single moment shows it
+        told.append(
+            ("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all")
+        )
     if sighting.repeats:
         told.append(("seen again", f"in {sighting.again} of {sighting.repeats} replays of that round"))
     if sighting.excerpt:

@@ -24,7 +24,7 @@ from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import remark_words, story
 from crosstalk.reporting.svg import element, joined
 
-LANES, DEVICES, ROWS = 6, 4, 48
+LANES, DEVICES, ROWS = 4, 4, 48
 ROW, CALLS, DEVICE, GAP, TOP, SIDE = 26, 136, 124, 14, 62, 280
 
 STYLE = """

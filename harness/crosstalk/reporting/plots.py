@@ -117,7 +117,7 @@ def heat(waits: HeatMap, marked: Mapping[str, Collection[float]]) -> Markup:
     median = statistics.median(wait for _, row in rows for wait in row if wait is not None)
     longest = {user: max(wait for wait in row if wait is not None) for user, row in rows}
     slices = max(len(row) for _, row in rows)
-    cell = min(18.0, 560.0 / slices)
+    cell = min(36.0, 560.0 / slices)
     left, top, height = 170.0, 8.0, 16.0
     right, low = left + cell * slices, top + height * len(rows)
     cells: list[list[str]] = [[] for _ in SHADES]
