@@ -111,10 +111,10 @@ def judge(
     return "pass", ""
 
 
-def merge(verdicts: Sequence[Verdict]) -> Verdict:
+def merge(verdicts: Sequence[Verdict], order: Sequence[str] = ()) -> Verdict:
     """Several verdicts on one target as one: the worst wins, opportunities add up, each defect is listed once.
 
-    Raises ValueError when there are none.
+    Checks come in `order`, then those that are not in it. Raises ValueError when there are none.
     """
     if not verdicts:
         raise ValueError("there is no verdict to merge")
@@ -127,7 +127,9 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
             controls.setdefault((control.check, control.sabotage), []).append(control)
     live = added([v.live for v in verdicts if v.live is not None])
     merged = []
-    for name, found in checks.items():
+    places = {name: place for place, name in enumerate(order)}
+    for name in sorted(checks, key=lambda check: places.get(check, len(places))):
+        found = checks[name]
         outcome = worst(check.verdict for check in found)
         violations = {v.cause: v for check in reversed(found) for v in check.violations}
         reason = next((check.reason for check in found if check.verdict == outcome), "")
