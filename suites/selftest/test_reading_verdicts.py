@@ -44,6 +44,11 @@ def test_figures_of_a_live_run_are_read():
 
 
 REFUSED = [
+    (spoiled(lambda v: v.update(finished="0001-01-01T00:00:00Z")), "no time that can be"),
+    (spoiled(lambda v: v.update(finished="9999-12-31T23:59:59-23:00")), "no time that can be"),
+    (spoiled(lambda v: v["explored"].update(seconds=1e300)), "no time that can be"),
+    (spoiled(lambda v: v.update(finished="<b>yesterday</b>")), "no verdict of crosstalk"),
+    (spoiled(lambda v: v.update(finished="2026-05-04T03:02:01")), "no verdict of crosstalk"),
     (live(latency=times([0.1234, 1])), "figures of its live run do not fit"),
     (live(connecting=times([0.1, 0])), "figures of its live run do not fit"),
     (live(heat=heat(width=0)), "figures of its live run do not fit"),

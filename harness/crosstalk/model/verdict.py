@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -76,6 +77,8 @@ class Explored(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
+    """`finished` is when the run had come to its end; it is set where verdict.json is written."""
+
     verdict: Outcome
     target: str
     seed: int
@@ -86,6 +89,7 @@ class Verdict(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     interrupted: bool = False
     live: LiveFigures | None = None
+    finished: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 def judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,8 @@ from crosstalk.reporting.sarif import sarif
 
 def leave(verdict: Verdict, folder: Path) -> Path:
     """Write everything; the path of the page. Raises OSError. verdict.json comes first: all else can be made of it."""
+    if verdict.finished is None:
+        verdict = msgspec.structs.replace(verdict, finished=datetime.now(UTC).replace(microsecond=0))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "verdict.json").write_bytes(pretty(verdict))
     shown = folder / "index.html"

@@ -57,6 +57,8 @@ def decoded(text: bytes, where: str) -> Verdict:
         verdict = msgspec.convert(loose, Verdict)
     except (msgspec.ValidationError, RecursionError) as error:
         raise NoVerdict(f"{where} is no verdict of crosstalk: {error}") from None
+    if not 0 <= verdict.explored.seconds < 1e9 or (verdict.finished and not 2000 <= verdict.finished.year < 3000):
+        raise NoVerdict(f"{where} contradicts itself: it says of no time that can be when its run was")
     if verdict.live is not None and not _measured(verdict.live):
         raise NoVerdict(f"{where} contradicts itself: the figures of its live run do not fit together")
     for check in verdict.checks:
