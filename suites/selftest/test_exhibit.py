@@ -107,6 +107,24 @@ def test_the_search_ends_alike_whatever_the_machine(monkeypatch):
     assert short.tape is None and 0 < short.tried < once.tried and short.within < once.within + 1
 
 
+def test_a_broadcaster_that_keeps_the_thread_is_not_waited_for_again_and_again():
+    example = read(first("welcome_first", "golden_path").replay)
+    target = open_target(f"{ZOO / 'welcome_first'}.py:create", names=example.names)
+    played = []
+
+    class Stubborn:
+        @staticmethod
+        def run(program, strategy):
+            history, tape = target.run(program, strategy)
+            played.append(tape)
+            if len(played) == 3:
+                history.crashes.append("kept the thread for 3 s without awaiting")
+            return history, tape
+
+    near = nearest(Stubborn, "golden_path", example.program, example.tape)
+    assert len(played) == 3 and (near.tried, near.within, near.tape) == (2, 0, None)
+
+
 @pytest.mark.parametrize(
     ("tried", "within", "words"),
     [
