@@ -163,7 +163,9 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     plain = made(1)
     command = "crosstalk smoke ws://127.0.0.1:9/ws --seed 7"
     seen = Sighting(4.25, 2, "{redacted}", 3, 5, 4, 2, command)
-    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    found = FoundViolation(
+        "m", ("alice", "bob"), "", Schedule("live", 0), "first\n>> the timeline", "leak", sighting=seen
+    )
     live = LiveFigures(
         50, 9, 100, 200, 3_000, {"canary": 2_900}, {"ping": 100}, 300, {"<b>refused</b>": 3},
         latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505, ((0.01, 150), (0.02, 49), (0.32, 1))),
@@ -182,6 +184,6 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     assert "opening of a connection" not in read.words
     assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
     assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
-    assert "the timeline" in read.words and "{redacted}" in read.words
+    assert '<span class="here">&gt;&gt; the timeline</span>' in text and "{redacted}" in read.words
     assert "seen as it is shown" in read.words and "confirmed by playing" not in read.words
     assert "confirmed by playing it again" in Reader(page(plain)).words
