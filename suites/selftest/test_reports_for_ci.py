@@ -97,8 +97,32 @@ def test_an_alert_keeps_its_fingerprint_while_lines_and_schedules_change():
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x.py", ".../hub.py", "C:\\x.py", "http://x/y.py"])
 def test_a_place_outside_the_project_is_no_location(path):
-    assert "locations" not in sarif(at(made(1), Place(path, 3, "f")))["runs"][0]["results"][0]
+    (run,) = sarif(at(made(1, target="ws:Hub"), Place(path, 3, "f")))["runs"]
+    assert run["results"] == []  # GitHub would take none of the log
+    (said,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert said["message"]["text"].startswith(
+        "isolation: 'bob' was sent an event that belongs to 'alice'. Play it again: "
+    )
     assert "file=" not in github.workflow_commands(at(made(1), Place(path, 3, "f")))[0]
+
+
+@pytest.mark.parametrize("target", ["app/ws.py:Hub", "asgi:app/ws.py:app"])
+def test_a_finding_without_a_line_is_at_least_in_the_targets_file(target):
+    (run,) = sarif(at(made(1, target=target), None))["runs"]
+    (place,) = run["results"][0]["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == "app/ws.py"
+    assert place["physicalLocation"]["region"] == {"startLine": 1} and "logicalLocations" not in place
+
+
+@pytest.mark.parametrize(
+    "target", ["ws://127.0.0.1:9/ws", "/elsewhere/ws.py:Hub", "app.ws:Hub", "<\x00", "http://x/y.py:9"]
+)
+def test_every_result_has_a_location_whatever_the_target(schema, target):
+    log = json.loads(msgspec.json.encode(sarif(at(made(2, target=target), None))))
+    (run,) = log["runs"]
+    assert all(result["locations"] for result in run["results"])
+    assert len(run["results"]) + len(run["invocations"][0]["toolExecutionNotifications"]) == 2
+    assert [error.message for error in schema.iter_errors(log)] == []
 
 
 # -- GitHub --------------------------------------------------------------------------------------------------------
