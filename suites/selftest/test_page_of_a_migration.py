@@ -100,9 +100,17 @@ def test_a_new_run_keeps_what_is_beside_it_and_report_finds_it_too(tmp_path):
         assert CliRunner().invoke(cli, ["report", "html", str(given)]).stdout == again
 
 
-def test_without_a_verdict_there_is_no_page_and_without_results_no_block(tmp_path):
+@pytest.mark.parametrize("there", [None, "damaged"])
+def test_without_a_verdict_the_page_is_of_the_results_alone(tmp_path, there):
+    if there is not None:
+        (tmp_path / "verdict.json").write_text(there)
     leave_beside(comparison(), tmp_path / "compare.json")
-    assert [path.name for path in tmp_path.iterdir()] == ["compare.json"]
+    words = Reader((tmp_path / "index.html").read_text()).words
+    assert "Crosstalk: OLD and NEW" in words and "an event arrives after: 20% less is not met" in words
+    assert "Findings" not in words and "Controls" not in words and "verdict.json" not in words
+
+
+def test_without_results_there_is_no_block():
     assert 'class="migration"' not in page(made(1))
 
 
@@ -156,5 +164,6 @@ def test_the_command_adds_its_result_to_the_page(tmp_path, monkeypatch):
     line = ["equivalent", "manager.py:ConnectionManager", "service.py:BroadcastService", "--budget", "1"]
     done = CliRunner().invoke(cli, [*line, "--reports", str(tmp_path)])
     assert done.exit_code == 1, done.output
+    assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
     words = Reader((tmp_path / "index.html").read_text()).words
     assert "What would be noticed: OLD manager.py:ConnectionManager, NEW service.py:BroadcastService" in words

@@ -110,7 +110,8 @@ def compare(
             progress=progress if watched else None,
         )
         click.echo(report(result))
-        leave_beside(result, reports / "compare.json")
+        shown = leave_beside(result, reports / "compare.json")
+        click.echo(f"report: {printable(str(shown))}")
     except (TargetError, ValueError, OSError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None

@@ -95,7 +95,8 @@ def cutover(
     result = cut_over(target, seed=seed, seconds=budget)
     click.echo(report(result))
     try:
-        leave_beside(result, reports / "cutover.json")
+        shown = leave_beside(result, reports / "cutover.json")
+        click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
         click.echo(f"crosstalk: the result could not be written: {error}", err=True)
         raise SystemExit(2) from None

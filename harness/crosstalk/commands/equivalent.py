@@ -108,7 +108,8 @@ def equivalent(
         if result.interrupted:
             break
     try:
-        leave_beside(results[0] if len(results) == 1 else results, reports / "equivalent.json")
+        shown = leave_beside(results[0] if len(results) == 1 else results, reports / "equivalent.json")
+        click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
         click.echo(f"crosstalk: the result could not be written: {error}", err=True)
         sys.exit(2)

@@ -29,12 +29,16 @@ def leave(verdict: Verdict, folder: Path) -> Path:
     return shown
 
 
-def leave_beside(result: object, path: Path) -> None:
-    """Write what a comparison of OLD and NEW came to, and again the page of a verdict beside it. Raises OSError."""
+def leave_beside(result: object, path: Path) -> Path:
+    """Write what a comparison of OLD and NEW came to, and its folder's page, whose path is returned. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pretty(result))
+    verdict = None
     with suppress(NoVerdict):
-        (path.parent / "index.html").write_text(page(read_verdict(path.parent), beside(path.parent)), "utf-8")
+        verdict = read_verdict(path.parent)
+    shown = path.parent / "index.html"
+    shown.write_text(page(verdict, beside(path.parent)), "utf-8")
+    return shown
 
 
 def pretty(value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` have left in the folder of a verdict.
+"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` left in a folder.
 
 Each becomes a block: how it came out, a table, pictures in text, the commands that show it again.
 """

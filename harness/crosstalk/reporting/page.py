@@ -42,9 +42,25 @@ NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
 
-def page(verdict: Verdict, others: Beside = NOTHING_BESIDE) -> str:
-    """The page of `verdict`, and of what was found in its folder beside it."""
+def page(verdict: Verdict | None, others: Beside = NOTHING_BESIDE) -> str:
+    """The page of `verdict`, where there is one, and of what was found in its folder beside it."""
     style, script = _text("page.css") + STYLE, _text("page.js")
+    told = _told(verdict) if verdict is not None else {}
+    notes = (*others.doubts, *(verdict.notes[:200] if verdict is not None else ()))
+    return _template().render(
+        **told,
+        verdict=verdict,
+        blocks=[block(result) for result in others.results],
+        marks=MARKS,
+        notes=[legible(note, 1_000) for note in notes],
+        style=Markup(style),
+        script=Markup(script),
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    """What the template says of a verdict."""
     found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
     cards: list[dict[str, Any]] = []
     spent = 0
@@ -52,30 +68,22 @@ def page(verdict: Verdict, others: Beside = NOTHING_BESIDE) -> str:
         card = _card(check, violation, rich=spent < RICH, drawn=spent < ROOM, open_=number < 3)
         cards.append(card)
         spent += sum(len(part) for part in map(str, card.values()))
-    users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
-    return _template().render(
-        verdict=verdict,
-        target=legible(verdict.target, 300),
-        mark=MARKS[verdict.verdict],
-        lead=[legible(sentence, 600) for sentence in lead(verdict)],
-        cards=cards,
-        drawn=any(card["picture"] for card in cards),
-        omitted=len(found) - len(cards),
-        by_check=Counter(check for check, _ in found[:DRAWN]),
-        users=users,
-        checks=[_row(check) for check in verdict.checks],
-        caught=sum(control.caught for control in verdict.controls),
-        explored=_explored(verdict) if verdict.live is None else "",
-        strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
-        coverage=_coverage(verdict),
-        more=_live(verdict),
-        blocks=[block(result) for result in others.results],
-        marks=MARKS,
-        notes=[legible(note, 1_000) for note in (*others.doubts, *verdict.notes[:200])],
-        style=Markup(style),
-        script=Markup(script),
-        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    return {
+        "target": legible(verdict.target, 300),
+        "mark": MARKS[verdict.verdict],
+        "lead": [legible(sentence, 600) for sentence in lead(verdict)],
+        "cards": cards,
+        "drawn": any(card["picture"] for card in cards),
+        "omitted": len(found) - len(cards),
+        "by_check": Counter(check for check, _ in found[:DRAWN]),
+        "users": sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]}),
+        "checks": [_row(check) for check in verdict.checks],
+        "caught": sum(control.caught for control in verdict.controls),
+        "explored": _explored(verdict) if verdict.live is None else "",
+        "strategies": bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
+        "coverage": _coverage(verdict),
+        "more": _live(verdict),
+    }
 
 
 def lead(verdict: Verdict) -> list[str]:
