@@ -187,7 +187,8 @@ def _equivalent(result: Equivalence) -> Block:
         also = f" (also {', '.join(one.also)})" if one.also else ""
         rows.append((f"{number}. {one.kind} {one.situation}{also}", one.old, one.new, "; ".join(broken)))
     caught = sum(seen.caught for seen in result.controls)
-    said = f"{equivalent_words(result)}. Compared: {compared_words(result)}. "
+    words = equivalent_words(result)
+    said = f"{words[0].upper()}{words[1:]}. Compared: {compared_words(result)}. "
     said += f"Sabotages of OLD seen as differences: {caught} of {len(result.controls)}."
     return Block(
         _title("What would be noticed", result),
