@@ -72,8 +72,6 @@ COUNTS = (16, 32, 64)
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 POINTS = 40
-EXHIBIT = 0.3
-"""Seconds at most that are spent on the nearest run that passes."""
 
 
 def control_program(guarantees: Guarantees = LENIENT) -> Program:
@@ -758,7 +756,7 @@ def violation_of(
     token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)
-    shown = exhibit(examination, check, cause, program, tape, time.monotonic() + EXHIBIT)
+    shown = exhibit(examination, check, cause, program, tape)
     return FoundViolation(
         violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause, shown
     )

@@ -1,16 +1,18 @@
 """What a violation is shown with: its scene, the line that sent the frame, and the nearest run that keeps the rule.
 
 Made once for each minimal counterexample, by playing it again under a witness. The nearest passing run is looked for
-among the schedules that differ in one decision: a deviation taken back to plain order first, then any other choice.
+among the schedules that differ in one decision, then in two, then in three.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from crosstalk.checks import CHECKS
 from crosstalk.checks.owed import owed
@@ -30,6 +32,7 @@ from crosstalk.model.scene import (
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
+from crosstalk.schedule.loop import Gate
 from crosstalk.schedule.strategies.replay import Replay
 
 if TYPE_CHECKING:
@@ -40,41 +43,47 @@ RECORDS = 400
 PAYLOAD = 400
 AROUND = 4
 """So many lines of code before and after the one to look at."""
-TRIES = 160
+FARTHEST, DECISIONS = 3, 10_000
+"""How many decisions the nearest passing run may take otherwise, and how many are played to find it."""
 _WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
 _RUN = re.compile(r"run (\d+) of ")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
 
 
 def exhibit(
-    examination: Examination,
-    check: str,
-    cause: str,
-    program: Program,
-    tape: tuple[int, ...],
-    latest: float = float("inf"),
+    examination: Examination, check: str, cause: str, program: Program, tape: tuple[int, ...]
 ) -> Exhibit | None:
-    """The exhibit of a counterexample, or None when it does not replay. The search ends at `latest` (monotonic)."""
+    """The exhibit of a counterexample, or None when it does not replay."""
     witness, history = witnessed(examination, program, tape)
     violation = first(history, check, cause)
     if violation is None:
         return None
     scene = scene_of(history, violation, witness.places)
     place = _culprit_place(scene, witness, examination.target)
-    code = _code_at(place)
+    made = Exhibit(scene, program_lines(program), tape, place=place, code=_code_at(place))
     if cause.startswith(("growth", "kept the thread")):
-        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
-    near = _nearest_passing(examination, check, program, tape, witness.decisions, latest)
-    if near is None:
-        return Exhibit(scene, program_lines(program), tape, place=place, code=code)
-    number, candidate, still_broken = near
-    witness_of_passing, passing = witnessed(examination, program, candidate)
-    seen = witness.decisions[number]
-    decision = Decision(
-        number, seen.time, seen.open, _chosen(seen, _at(tape, number)), _chosen(seen, candidate[number])
+        return made
+    near = nearest(examination, check, program, tape)
+    made = msgspec.structs.replace(made, tried=near.tried, within=near.within)
+    if near.tape is None:
+        return made
+    passing_witness, passing = witnessed(examination, program, near.tape)
+    return msgspec.structs.replace(
+        made,
+        passing=scene_of(passing, None, passing_witness.places, violation.users),
+        decisions=tuple(_decisions(examination, program, tape, near)),
+        still_broken=near.broken,
     )
-    shown = scene_of(passing, None, witness_of_passing.places, violation.users)
-    return Exhibit(scene, program_lines(program), tape, shown, decision, place, still_broken, code)
+
+
+def _decisions(examination: Examination, program: Program, tape: tuple[int, ...], near: Nearest) -> Iterator[Decision]:
+    """The decisions taken otherwise: each as it stood when those before it had been."""
+    assert near.tape is not None
+    for number in near.changed:
+        witness, _ = witnessed(examination, program, (*near.tape[:number], *tape[number:]))
+        seen = witness.decisions[number]
+        choices = _chosen(seen, seen.choice), _chosen(seen, near.tape[number])
+        yield Decision(number, seen.time, seen.open, *choices)
 
 
 def _code_at(place: Place | None) -> tuple[tuple[int, str], ...]:
@@ -105,49 +114,79 @@ def first(history: History, check: str, cause: str) -> Violation | None:
 # -- the nearest run that passes -----------------------------------------------------------------------------------
 
 
-def _nearest_passing(
-    examination: Examination, check: str, program: Program, tape: tuple[int, ...], decisions: list[Seen], latest: float
-) -> tuple[int, tuple[int, ...], tuple[str, ...]] | None:
-    """Which decision to take otherwise, the tape then, and what other checks that run breaks: the fewest found."""
-    best: tuple[int, tuple[int, ...], tuple[str, ...]] | None = None
-    for number, candidate in _neighbours(tape, decisions):
-        if time.monotonic() > latest:
-            break
-        history, _ = examination.run(program, Replay(candidate))
-        if CHECKS[check](history).violations:
-            continue
-        broken = tuple(other for other in CHECKS if CHECKS[other](history).violations)
-        if best is None or len(broken) < len(best[2]):
-            best = number, candidate, broken
-        if not broken:
-            break
-    return best
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest tape that keeps the rule, None where none was found; which of its decisions differ, and what other
+    checks its run breaks.
+
+    `tried` schedules were played; all that differ in at most `within` decisions are among them.
+    """
+
+    tried: int
+    within: int
+    tape: tuple[int, ...] | None = None
+    changed: tuple[int, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
-def _at(tape: Sequence[int], number: int) -> int:
-    return tape[number] if number < len(tape) else 0
+@dataclass(slots=True)
+class _Counted:
+    """A strategy whose numbers of choices are kept, and what it chose."""
+
+    inner: Replay
+    choices: list[int] = field(default_factory=list)
+    chosen: list[int] = field(default_factory=list)
+
+    def begin(self) -> None:
+        self.inner.begin()
+
+    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+        choice = self.inner.choose(gates, can_hold)
+        self.choices.append(len(gates) + can_hold + 1)
+        self.chosen.append(choice)
+        return choice
 
 
-def _neighbours(tape: tuple[int, ...], decisions: list[Seen]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Tapes that differ from `tape` in one decision, and which: plain order first, the latest decision first."""
-    length = len(decisions)
-    full = tuple(_at(tape, number) for number in range(length))
+def nearest(examination: Examination, check: str, program: Program, tape: tuple[int, ...]) -> Nearest:
+    """The schedule of the same program that keeps `check`, by increasing number of decisions taken otherwise.
 
-    def with_(number: int, choice: int) -> tuple[int, tuple[int, ...]]:
-        return number, (*full[:number], choice, *full[number + 1 :])
+    Of those at the same distance one that breaks no other check is best, then one that takes a deviation back to plain
+    order. The search is bounded by the decisions it plays, so that it ends the same way on every machine.
+    """
+    start = _Counted(Replay(tape))
+    examination.run(program, start)
+    level: list[tuple[_Counted, tuple[int, ...]]] = [(start, ())]
+    tried = spent = 0
+    for distance in range(1, FARTHEST + 1):
+        best: Nearest | None = None
+        farther: list[tuple[_Counted, tuple[int, ...]]] = []
+        for before, changed in level:
+            for number, choice in _otherwise(before, changed):
+                candidate = (*before.chosen[:number], choice, *before.chosen[number + 1 :])
+                played = _Counted(Replay(candidate))
+                history, _ = examination.run(program, played)
+                tried += 1
+                spent += len(played.chosen)
+                if any("kept the thread" in crash for crash in history.crashes):  # each such run takes seconds
+                    return best or Nearest(tried, distance - 1)
+                if not CHECKS[check](history).violations:
+                    broken = tuple(other for other in CHECKS if CHECKS[other](history).violations)
+                    if best is None or len(broken) < len(best.broken):
+                        best = Nearest(tried, distance - 1, candidate, (*changed, number), broken)
+                farther.append((played, (*changed, number)))
+                if spent > DECISIONS or (best is not None and not best.broken):
+                    return best or Nearest(tried, distance - 1)
+        if best is not None:
+            return best
+        level = farther
+    return Nearest(tried, FARTHEST)
 
-    tries = 0
-    for number in range(length - 1, -1, -1):
-        if full[number]:
-            yield with_(number, 0)
-            tries += 1
-    for number in range(length - 1, -1, -1):
-        for choice in range(1, len(decisions[number].open) + decisions[number].can_hold + 1):
-            if choice != full[number]:
-                yield with_(number, choice)
-                tries += 1
-                if tries >= TRIES:
-                    return
+
+def _otherwise(before: _Counted, changed: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Each decision after those `changed` with each other choice: back to plain order first, the latest first."""
+    later = range(len(before.chosen) - 1, changed[-1] if changed else -1, -1)
+    yield from ((number, 0) for number in later if before.chosen[number])
+    yield from ((n, choice) for n in later for choice in range(1, before.choices[n]) if choice != before.chosen[n])
 
 
 def _chosen(seen: Seen, choice: int) -> str:
@@ -156,7 +195,7 @@ def _chosen(seen: Seen, choice: int) -> str:
     if choice <= len(seen.open):
         word = seen.open[choice - 1]
         return word if len(seen.open) == 1 else f"only this happens: {word}"
-    return "none of them happens yet"
+    return "that does not happen yet" if len(seen.open) == 1 else "none of them happens yet"
 
 
 # -- the scene -----------------------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ class _Live:
             settings.seed,
             settings.again,
         )
-        self.tally = Tally(demands, redactor.text, self.clock, len(settings.users), journal=str(settings.journal or ""))
+        self.tally = Tally(demands, redactor.text, self.clock, settings.users, journal=str(settings.journal or ""))
         self.tally.notes += settings.notes
         self.recorder: Recorder | None = None
         self.means.opened = self.tally.connecting.record
@@ -320,7 +320,7 @@ class _Live:
         recorder = Recorder(
             self.known, self.read, history, journal, self.redactor.text, keep=0 if self.tally.controls else KEPT_USERS
         )
-        recorder.first = self.tally.latency.record
+        recorder.first = self.tally.first_event
         self.recorder = recorder
         self.known.forget(number)
         self.tally.steps += program.steps

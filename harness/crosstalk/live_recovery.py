@@ -23,7 +23,7 @@ def recovered(path: Path) -> Verdict:
     tally = Tally(Demands(target(path)), lambda text: text, lambda: seconds, journal=str(path))
     try:
         for history in histories(records(path)):
-            tally.users = max(tally.users, len(history.users))
+            tally.users = max(tally.users, history.users, key=len)
             tally.take(history)
             if history.deliveries:
                 seconds = history.at_time[-1]

@@ -31,6 +31,7 @@ from crosstalk.model.verdict import (
     judge,
     worst,
 )
+from crosstalk.model.waits import Heat
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.record import Recorder, again
 
@@ -83,7 +84,7 @@ class Tally:
     demands: Demands
     redact: Callable[[str], str]
     clock: Callable[[], float]
-    users: int = 0
+    users: tuple[str, ...] = ()
     opportunities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECK_NAMES, 0))
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
     controls: list[Control] = field(default_factory=list)
@@ -110,6 +111,15 @@ class Tally:
     connecting: Times = field(default_factory=Times)
     reconnecting: Times = field(default_factory=Times)
     lag: Times = field(default_factory=Times)
+    heat: Heat = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.heat = Heat(self.users)
+
+    def first_event(self, user: int, asked: float, seconds: float) -> None:
+        """The first event of a run has come to a connection of `user`, so long after it was asked for."""
+        self.latency.record(seconds)
+        self.heat.record(user, asked, seconds)
 
     def take(self, history: LiveHistory) -> None:
         """Take a round into the totals."""
@@ -200,7 +210,7 @@ class Tally:
     def verdict(self) -> Verdict:
         checks = tuple(self._check(name) for name in CHECK_NAMES if name not in MEASURED or self._limit(name)[0])
         figures = LiveFigures(
-            users=self.users,
+            users=len(self.users),
             rounds=self.rounds,
             connections=self.connections,
             runs=self.runs,
@@ -216,6 +226,7 @@ class Tally:
             reconnecting=self.reconnecting.percentiles(),
             lag=self.lag.percentiles(),
             journal=self.journal,
+            heat=self.heat.map(),
         )
         return Verdict(
             worst(check.verdict for check in checks),

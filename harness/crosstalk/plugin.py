@@ -261,9 +261,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from crosstalk.reporting.failures import keep, load
     from crosstalk.reporting.folder import leave
     from crosstalk.reporting.live_terminal import live_judgement
+    from crosstalk.reporting.rules import RULES
     from crosstalk.reporting.terminal import judgement
 
-    verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence])
+    verdict = merge([msgspec.json.decode(text, type=Verdict) for text in evidence], tuple(RULES))
     terminalreporter.section("crosstalk")
     for line in judgement(verdict) if verdict.live is None else live_judgement(verdict):
         terminalreporter.line(line)

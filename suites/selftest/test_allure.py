@@ -1,6 +1,7 @@
 """What Allure is given, read as it lies in the folder of results; and Allure 3's own page of it, where Node has it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,8 +13,9 @@ from click.testing import CliRunner
 from verdicts import ZOO, made
 
 from crosstalk.cli import cli
+from crosstalk.model.scene import Place
 from crosstalk.reporting import allure_page
-from crosstalk.reporting.allure import categories, executor, files
+from crosstalk.reporting.allure import categories, executor, files, source_link
 from crosstalk.reporting.rules import RULES
 
 TESTS = """
@@ -28,6 +30,16 @@ def test_blind(crosstalk): crosstalk.explore("runs", checks=("blocking",), sched
 """
 
 
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://g",
+    "GITHUB_REPOSITORY": "a/b",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_SHA": "c0ffee",
+}
+GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_URL": "https://l/a/b", "CI_COMMIT_SHA": "c0ffee"}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """The results of a run of a leaky broadcaster under xdist, twice: (first, second with another seed)."""
@@ -35,10 +47,13 @@ def results(tmp_path_factory):
     shutil.copy(ZOO / "everybody_when_absent.py", folder / "hub.py")
     (folder / "test_it.py").write_text(TESTS)
     line = ["pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "--broadcaster=hub.py:create", "test_it.py"]
-    for name, options in (("first", ["-n", "2"]), ("second", ["--crosstalk-seed=5"])):
-        done = subprocess.run(
-            [sys.executable, "-m", *line, f"--alluredir={name}", *options], cwd=folder, capture_output=True, text=True
-        )
+    for name, options, ci in (("first", ["-n", "2"], {}), ("second", ["--crosstalk-seed=5"], GITHUB)):
+        command = [sys.executable, "-m", *line, f"--alluredir={name}", *options]
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("GIT", "CI_", "JENKINS", "BUILD_"))},
+            **ci,
+        }
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
         assert "3 failed, 1 passed" in done.stdout, done.stdout
     return folder
 
@@ -130,16 +145,7 @@ def test_the_environment_is_said(results, tmp_path):
 @pytest.mark.parametrize(
     ("environment", "name", "url"),
     [
-        (
-            {
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_SERVER_URL": "https://g",
-                "GITHUB_REPOSITORY": "a/b",
-                "GITHUB_RUN_ID": "7",
-            },
-            "GitHub Actions",
-            "https://g/a/b/actions/runs/7",
-        ),
+        (GITHUB, "GitHub Actions", "https://g/a/b/actions/runs/7"),
         ({"GITLAB_CI": "true", "CI_PIPELINE_URL": "https://l/7", "CI_PIPELINE_IID": "7"}, "GitLab", "https://l/7"),
         ({"JENKINS_URL": "https://j", "BUILD_URL": "https://j/7", "BUILD_NUMBER": "7"}, "Jenkins", "https://j/7"),
     ],
@@ -148,6 +154,30 @@ def test_the_executor_is_told_from_its_environment(environment, name, url):
     told = executor(environment)
     assert (told["name"], told["buildUrl"], told["buildOrder"]) == (name, url, 7)
     assert executor({}) == {"name": "this machine", "type": "local"}
+
+
+def test_links_lead_to_the_run_and_to_the_line(results):
+    by_name, _ = read(results / "second")
+    leaky = {link["name"]: link["url"] for link in by_name["test_leaks[0]"]["links"]}
+    assert leaky["the run in CI"] == "https://g/a/b/actions/runs/7"
+    assert leaky["hub.py:24 in Hub.broadcast_to_user"] == "https://g/a/b/blob/c0ffee/hub.py#L24"
+    assert [link["name"] for link in by_name["test_order"]["links"]] == ["the run in CI"]
+    assert all("links" not in result for result in read(results / "first")[1])  # on somebody's own machine
+
+
+@pytest.mark.parametrize(
+    ("place", "environment", "link"),
+    [
+        (Place("a b/ü.py", 3, "f"), GITHUB, "https://g/a/b/blob/c0ffee/a%20b/%C3%BC.py#L3"),
+        (Place("ws.py", 3, "f"), GITLAB, "https://l/a/b/-/blob/c0ffee/ws.py#L3"),
+        (Place("ws.py", 3, "f"), {}, ""),
+        (Place("/etc/passwd", 3, "f"), GITHUB, ""),
+        (Place(".../hub.py", 3, "f"), GITLAB, ""),
+        (None, GITHUB, ""),
+    ],
+)
+def test_a_line_is_linked_where_it_is_the_projects(place, environment, link):
+    assert source_link(place, environment) == link
 
 
 # -- Allure 3's page -----------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from crosstalk.consolidation.comparison import MEASURES, compare
+from crosstalk.consolidation.comparison import compare
 from crosstalk.consolidation.ratio import Ratio, judged, ratio
 from crosstalk.examination import open_target
+from crosstalk.model.migration import MEASURES
 
 HUB = """
 import asyncio, time

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -106,6 +106,22 @@ def test_oscal_is_valid(tmp_path, framework, case):
         broken = json.loads(path.read_text())
         broken["assessment-results"]["results"][0]["findings"][0]["target"]["status"]["state"] = "fine"
         trestle.AssessmentResults(**broken["assessment-results"])
+
+
+def test_when_the_runs_were_is_told_from_when_the_bundle_was_made(tmp_path):
+    early = datetime(2026, 5, 1, 10, 0, tzinfo=timezone(timedelta(hours=2)))
+    late = datetime(2026, 5, 2, 10, 0, tzinfo=UTC)
+    given = [replaced(verdict(), finished=when) for when in (early, late, None)]
+    written(tmp_path / "e", *given)
+    (result,) = json.loads((tmp_path / "e" / "assessment-results.json").read_text())["assessment-results"]["results"]
+    seconds = given[0].explored.seconds
+    assert result["start"] == (early.astimezone(UTC) - timedelta(seconds=round(seconds))).isoformat()
+    assert result["end"] == MOMENT.isoformat()  # of the third it is only known that it was before
+    collected = {observation["collected"] for observation in result["observations"]}
+    assert collected == {"2026-05-01T08:00:00+00:00", "2026-05-02T10:00:00+00:00", MOMENT.isoformat()}
+    for file in ("evidence.md", "evidence.html"):
+        text = (tmp_path / "e" / file).read_text()
+        assert "run ended: 2026-05-01T08:00:00+00:00" in text and "run ended: not recorded" in text
 
 
 def test_the_same_evidence_gives_the_same_bundle(tmp_path):

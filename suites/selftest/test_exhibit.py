@@ -8,8 +8,9 @@ from verdicts import violation as first
 
 from crosstalk.checks import CHECKS
 from crosstalk.examination import open_target
-from crosstalk.exhibit import exhibit
-from crosstalk.model.scene import Scene
+from crosstalk.exhibit import exhibit, nearest, witnessed
+from crosstalk.model.scene import Exhibit, Scene
+from crosstalk.reporting.sentences import none_passes
 from crosstalk.scenarios.token import read
 
 
@@ -54,26 +55,98 @@ def test_a_loss_names_the_publish_and_the_connection_that_it_is_owed_to():
     assert (scene.culprit.connection, act.event) not in sent
 
 
-@pytest.mark.parametrize(
-    ("member", "check"),
-    [("impatient_sender", "duplicate"), ("manual_lock", "crash"), ("bare_except", "delivery")],
-)
-def test_the_nearest_passing_run_passes_and_differs_in_that_one_decision(member, check):
+NEAREST = [
+    ("impatient_sender", "duplicate", 1),
+    ("manual_lock", "crash", 1),
+    ("bare_except", "delivery", 1),
+    ("welcome_first", "golden_path", 2),
+]
+
+
+@pytest.mark.parametrize(("member", "check", "distance"), NEAREST)
+def test_the_nearest_passing_run_passes_and_differs_in_the_decisions_that_are_named(member, check, distance):
     violation = first(member, check)
     example = read(violation.replay)
     target = open_target(f"{ZOO / member}.py:create", names=example.names)
-    shown = exhibit(target, check, example.cause, example.program, example.tape)  # without a limit of time
-    decision = shown.decision
-    assert decision is not None and decision.failing != decision.passing
-    length = max(len(example.tape), decision.number + 1)
-    full = [*example.tape, *[0] * (length - len(example.tape))]
-    reached = []
-    for choice in range(len(decision.open) + 2):
-        if choice != full[decision.number]:
-            history = target.play(example.program, (*full[: decision.number], choice, *full[decision.number + 1 :]))
-            reached.append(tuple(name for name in CHECKS if CHECKS[name](history).violations))
-    assert shown.still_broken in reached and check not in shown.still_broken
+    near = nearest(target, check, example.program, example.tape)
+    shown = violation.exhibit
+    assert [d.number for d in shown.decisions] == list(near.changed) and len(near.changed) == distance
+    assert all(decision.failing != decision.passing for decision in shown.decisions)
+    full = [*example.tape, *[0] * (len(near.tape) - len(example.tape))]
+    assert [n for n, choice in enumerate(near.tape) if choice != full[n]] == list(near.changed)
+    passing = target.play(example.program, near.tape)
+    assert tuple(name for name in CHECKS if CHECKS[name](passing).violations) == shown.still_broken == near.broken
+    assert check not in near.broken
     assert CHECKS[check](target.play(example.program, example.tape)).violations
+
+
+def test_no_run_that_differs_in_fewer_decisions_passes():
+    example = read(first("welcome_first", "golden_path").replay)
+    target = open_target(f"{ZOO / 'welcome_first'}.py:create", names=example.names)
+    near = nearest(target, "golden_path", example.program, example.tape)
+    assert near.within == len(near.changed) - 1 == 1
+    witness, _ = witnessed(target, example.program, example.tape)
+    chosen = [seen.choice for seen in witness.decisions]
+    others = [
+        (*chosen[:number], choice, *chosen[number + 1 :])
+        for number, seen in enumerate(witness.decisions)
+        for choice in range(len(seen.open) + seen.can_hold + 1)
+        if choice != chosen[number]
+    ]
+    assert 0 < len(others) < near.tried
+    assert all(CHECKS["golden_path"](target.play(example.program, tape)).violations for tape in others)
+
+
+def test_the_search_ends_alike_whatever_the_machine(monkeypatch):
+    example = read(first("welcome_first", "golden_path").replay)
+    target = open_target(f"{ZOO / 'welcome_first'}.py:create", names=example.names)
+    once, again = (nearest(target, "golden_path", example.program, example.tape) for _ in range(2))
+    assert once == again
+    monkeypatch.setattr("crosstalk.exhibit.DECISIONS", 20)
+    short = nearest(target, "golden_path", example.program, example.tape)
+    assert short.tape is None and 0 < short.tried < once.tried and short.within < once.within + 1
+
+
+def test_a_broadcaster_that_keeps_the_thread_is_not_waited_for_again_and_again():
+    example = read(first("welcome_first", "golden_path").replay)
+    target = open_target(f"{ZOO / 'welcome_first'}.py:create", names=example.names)
+    played = []
+
+    class Stubborn:
+        @staticmethod
+        def run(program, strategy):
+            history, tape = target.run(program, strategy)
+            played.append(tape)
+            if len(played) == 3:
+                history.crashes.append("kept the thread for 3 s without awaiting")
+            return history, tape
+
+    near = nearest(Stubborn, "golden_path", example.program, example.tape)
+    assert len(played) == 3 and (near.tried, near.within, near.tape) == (2, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("tried", "within", "words"),
+    [
+        (0, 3, "The schedule has no choice here: what the users do is enough."),
+        (
+            76,
+            3,
+            "None of 76 other schedules of the same program that were tried keeps the rule; all that take at most",
+        ),
+        (150, 0, "tried keeps the rule; there are more that take one decision otherwise"),
+        (0, 0, ""),
+    ],
+)
+def test_where_none_passes_it_is_said_how_far_was_looked(tried, within, words):
+    said = none_passes(Exhibit(Scene(("alice",)), tried=tried, within=within))
+    assert words in said and bool(words) == bool(said)
+
+
+def test_a_leak_that_no_schedule_prevents_says_so():
+    shown = first("last_device_only", "delivery").exhibit
+    assert shown.decisions == () and shown.passing is None and shown.within == 3
+    assert none_passes(shown)
 
 
 def test_what_does_not_fail_has_no_exhibit():
@@ -100,8 +173,6 @@ def test_a_run_that_left_the_golden_path_shows_the_event_that_was_late_or_missin
 
 
 def test_watching_changes_nothing_of_the_run():
-    from crosstalk.exhibit import witnessed
-
     example = read(first("held_current_user", "isolation").replay)
     target = open_target(f"{ZOO / 'held_current_user'}.py:create")
     plain = target.play(example.program, example.tape)

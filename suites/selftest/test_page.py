@@ -12,7 +12,8 @@ from verdicts import examined, made
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
-from crosstalk.reporting.page import lead, page
+from crosstalk.model.waits import HeatMap
+from crosstalk.reporting.page import facts, lead, page
 
 
 class Reader(HTMLParser):
@@ -55,6 +56,15 @@ def test_a_stranger_reads_who_received_whose_event_and_why():
     assert re.search(r"> +24 +await websocket\.send_json\(event\)", words)
 
 
+def test_what_no_single_moment_of_a_live_run_shows_has_no_time():
+    seen = Sighting(9.0, -1, "83.5% of 133 succeeded")
+    found = FoundViolation("too many failed", (), "", Schedule("live", 0), "", "failures", sighting=seen)
+    assert not any(what == "first seen" for what, _ in facts("success", found))
+    seen = Sighting(9.0, 0)
+    shown = facts("success", msgspec.structs.replace(found, sighting=seen))
+    assert ("first seen", "after 9.0 s, in round 0; 1 in all") in shown
+
+
 def test_it_is_made_of_verdict_json_alone():
     verdict = examined("held_current_user")
     again = msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
@@ -86,7 +96,7 @@ def test_a_hundred_violations_stay_under_a_megabyte(users, arrivals):
     assert read.words.count("Play it again, exactly") == 100
     drawn, undrawn = text.count('aria-label="Timeline of the failing run"'), read.words.count("Not drawn here")
     assert drawn + undrawn == 100 and drawn >= 20
-    assert "what the users do is enough" not in read.words  # each has a run that keeps the rule, shown or not
+    assert "None of" not in read.words  # each has a run that keeps the rule, shown or not
 
 
 def test_more_than_are_drawn_are_counted():
@@ -153,18 +163,27 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     plain = made(1)
     command = "crosstalk smoke ws://127.0.0.1:9/ws --seed 7"
     seen = Sighting(4.25, 2, "{redacted}", 3, 5, 4, 2, command)
-    found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
+    found = FoundViolation(
+        "m", ("alice", "bob"), "", Schedule("live", 0), "first\n>> the timeline", "leak", sighting=seen
+    )
     live = LiveFigures(
         50, 9, 100, 200, 3_000, {"canary": 2_900}, {"ping": 100}, 300, {"<b>refused</b>": 3},
-        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505),
+        latency=Percentiles(200, 0.010, 0.020, 0.030, 0.2505, ((0.01, 150), (0.02, 49), (0.32, 1))),
+        heat=HeatMap(2, ("alice", "<carol>", *map(str, range(98))), ((0.2505, None), *((0.01, 0.02),) * 99), 7),
     )  # fmt: skip
     checks = (CheckVerdict("isolation", "fail", 10, (found,)),)
-    read = Reader(page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live)))
+    text = page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live))
+    read = Reader(text)
+    assert text.count('class="wrong"') == 1  # in alice's row; bob has none
     assert "50 users, 100 connections, 200 runs and 3,000 deliveries" in read.words and "99.00% succeeded" in read.words
     assert "canary (2,900); 100 could not be told" in read.words and "<b>refused</b> (3)" in read.words
-    assert "250.5 ms" in read.words and "opening of a connection" not in read.words
+    assert "p95 20.0 ms, p99 30.0 ms, max 250.5 ms" in read.words
+    assert "150 within 10 ms, 49 within 20 ms, 1 within 320 ms" in read.words
+    assert "The longest of all: alice 250 ms, <carol> 20 ms" in read.words
+    assert "67 users who waited less are left out" in read.words  # 100 are held, 40 drawn
+    assert "opening of a connection" not in read.words
     assert "after 4.2 s, in round 2; 3 in all" in read.words and "in 4 of 5 replays" in read.words
     assert "crosstalk smoke ws://127.0.0.1:9/ws --seed 7" in read.words and "crosstalk replay" not in read.words
-    assert "the timeline" in read.words and "{redacted}" in read.words
+    assert '<span class="here">&gt;&gt; the timeline</span>' in text and "{redacted}" in read.words
     assert "seen as it is shown" in read.words and "confirmed by playing" not in read.words
     assert "confirmed by playing it again" in Reader(page(plain)).words

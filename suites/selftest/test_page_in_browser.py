@@ -5,9 +5,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
+from test_page_of_a_migration import comparison, cutover, equivalence
 from verdicts import examined, made
 
+from crosstalk.model.live_figures import LiveFigures, Percentiles
+from crosstalk.model.waits import HeatMap
+from crosstalk.reporting.migration import Beside
 from crosstalk.reporting.page import page
 
 selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -36,9 +41,9 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    def opened(verdict) -> Path:
+    def opened(verdict, *others) -> Path:
         path = tmp_path / "index.html"
-        path.write_text(page(verdict), "utf-8")
+        path.write_text(page(verdict, *others), "utf-8")
         browser.get_log("browser"), browser.get_log("performance")
         browser.get(path.as_uri())
         return path
@@ -178,6 +183,20 @@ def test_a_hostile_verdict_does_nothing(browser, opened):
     opened(made(2, (hostile, "bob"), target=hostile, message=hostile, sample=hostile, notes=(hostile,)))
     assert script(browser, "window.hit === undefined")
     assert hostile in browser.find_element("tag name", "h1").text
+
+
+def test_a_live_run_and_a_migration_fit_the_page(browser, opened):
+    live = LiveFigures(
+        2, 9, 4, 200, 3_000, latency=Percentiles(200, 0.01, 0.02, 0.3, 0.3, ((0.01, 150), (0.02, 49), (0.32, 1))),
+        heat=HeatMap(2, ("alice", "b" * 60), ((0.3, None, *(0.1,) * 38), (0.01, 0.02, *(None,) * 38))),
+    )  # fmt: skip
+    opened(msgspec.structs.replace(made(0), live=live), Beside((comparison(), equivalence(), cutover())))
+    assert script(browser, "document.documentElement.scrollWidth <= innerWidth")
+    outside = """[...document.querySelectorAll('svg.plot text')].filter(t => { const b = t.getBoundingClientRect(),
+        box = t.closest('svg').getBoundingClientRect(); return b.left < box.left - 1 || b.right > box.right + 1 ||
+        b.bottom > box.bottom + 1 || b.top < box.top - 1 }).map(t => t.textContent)"""
+    assert script(browser, outside) == []
+    assert len(browser.find_elements("css selector", "svg.plot")) == 3  # times, waits, ratios
 
 
 def test_a_phone_shows_it_too(browser, opened):

@@ -1,5 +1,6 @@
 """The space-time picture, read as XML: what it shows of whom, what it folds, and that nothing in it can act."""
 
+import math
 import re
 import xml.etree.ElementTree as ET
 
@@ -8,7 +9,7 @@ import pytest
 from verdicts import examined, made, scene
 
 from crosstalk.model.scene import Act, Culprit
-from crosstalk.reporting.picture import LANES, ROWS, picture
+from crosstalk.reporting.picture import LANES, ROWS, STYLE, picture
 from crosstalk.reporting.sentences import story
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -111,7 +112,7 @@ def test_a_call_that_never_returns_is_marked_at_the_call():
 
 def test_time_that_jumps_and_the_differing_decision_have_lines_of_their_own():
     shown = made().checks[0].violations[0].exhibit
-    svg = drawn(shown.scene, "isolation", WORDS, shown.decision, choice="only the send to bob is answered")
+    svg = drawn(shown.scene, "isolation", WORDS, [(shown.decisions[0].time, "only the send to bob is answered")])
     assert len(of_class(svg, "jump")) == 1
     assert len(of_class(svg, "decide")) == 1
     assert any("only the send to bob is answered" in text for text in words(svg))
@@ -136,6 +137,39 @@ def test_light_dark_and_print_are_provided_for_and_nothing_is_told_by_colour_alo
     assert any(text.startswith("✕") for text in words(svg))
 
 
+# how people without red, green or blue cones see linear RGB (Machado, Oliveira, Fernandes 2009, severity 1)
+BLIND_TO = {
+    "nothing": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "red": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "green": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "blue": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+def seen(colour, matrix):
+    """A colour as CIE L*a*b*, seen through `matrix`."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    r, g, b = (min(1.0, max(0.0, sum(m * c for m, c in zip(row, linear, strict=True)))) for row in matrix)
+    xyz = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+    )
+    x, y, z = (v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("blind", BLIND_TO)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_sees_fewer_colours_tells_the_wrong_arrow_from_the_others(scheme, blind):
+    light, dark = STYLE.split("@media (prefers-color-scheme:dark)")
+    colours = dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", light if scheme == "light" else dark.split("@media")[0]))
+    red, *others = (seen(colours[name], BLIND_TO[blind]) for name in ("red", "sent", "wait", "lane"))
+    assert min(math.dist(red, other) for other in others[::2]) > 25  # the arrow itself, and what it is drawn on
+    assert math.dist(red, others[1]) > 10  # a hatched bar is no arrow anyway
+
+
 @pytest.mark.parametrize(
     "member", ["held_current_user", "tab_close", "newest_first", "impatient_sender", "dead_letters"]
 )
@@ -148,7 +182,7 @@ def test_every_violation_of_real_members_can_be_drawn(member):
         assert shown is not None
         for part in (shown.scene, shown.passing):
             if part is not None:
-                svg = drawn(part, check, violation.message, shown.decision)
+                svg = drawn(part, check, violation.message, shown.failing)
                 assert len(of_class(svg, "redhead")) <= 1
                 numbers = [
                     float(v) for e in svg.iter() for k, v in e.items() if k in ("x1", "x2", "y1", "y2", "cx", "cy")

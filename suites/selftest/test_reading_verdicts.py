@@ -22,7 +22,42 @@ def exhibit(loose):
 
 
 WHOLE = msgspec.json.encode(made(1))
+MEASURED = {"users": 2, "rounds": 1, "connections": 2, "runs": 2, "deliveries": 9}
+
+
+def live(**figures):
+    return spoiled(lambda verdict: verdict.update(live={**MEASURED, **figures}))
+
+
+def times(*buckets):
+    return {"count": 3, "p50": 0.1, "p95": 0.2, "p99": 0.2, "max": 0.2, "buckets": buckets}
+
+
+def heat(width=1, users=("a", "b"), rows=((0.1,), (None, 0.2))):
+    return {"width": width, "users": users, "rows": rows}
+
+
+def test_figures_of_a_live_run_are_read():
+    read = decoded(live(latency=times([0.1, 2], [0.2, 1]), heat=heat()), "verdict.json")
+    assert read.live.latency.buckets == ((0.1, 2), (0.2, 1)) and read.live.heat.rows[1] == (None, 0.2)
+    assert decoded(live(latency={**times(), "buckets": []}), "x").live.heat is None  # as written before there were any
+
+
 REFUSED = [
+    (spoiled(lambda v: v.update(finished="0001-01-01T00:00:00Z")), "no time that can be"),
+    (spoiled(lambda v: v.update(finished="9999-12-31T23:59:59-23:00")), "no time that can be"),
+    (spoiled(lambda v: v["explored"].update(seconds=1e300)), "no time that can be"),
+    (spoiled(lambda v: v.update(finished="<b>yesterday</b>")), "no verdict of crosstalk"),
+    (spoiled(lambda v: v.update(finished="2026-05-04T03:02:01")), "no verdict of crosstalk"),
+    (live(latency=times([0.1234, 1])), "figures of its live run do not fit"),
+    (live(connecting=times([0.1, 0])), "figures of its live run do not fit"),
+    (live(heat=heat(width=0)), "figures of its live run do not fit"),
+    (live(heat=heat(users=("a",))), "figures of its live run do not fit"),
+    (live(heat=heat(users=(), rows=())), "figures of its live run do not fit"),
+    (live(heat=heat(rows=((0.1,), (None,)))), "figures of its live run do not fit"),
+    (live(heat=heat(rows=((0.1,), (-1.0,)))), "figures of its live run do not fit"),
+    (live(heat=heat(rows=((0.1,), (0.1,) * 10_000))), "figures of its live run do not fit"),
+    (live(heat=heat(users=("a",) * 9_999, rows=((0.1,),) * 9_999)), "figures of its live run do not fit"),
     (b"", "damaged or no JSON"),
     (WHOLE[: len(WHOLE) // 2], "damaged or no JSON"),
     (b"\xff\xfe\x00", "damaged or no JSON"),

@@ -60,8 +60,14 @@ def test_explained_with_the_one_decision_that_matters(tmp_path):
     done = crosstalk("explain", token("impatient_sender", "duplicate"), cwd=tmp_path)
     assert "this could happen:" in done.stdout
     fails = re.search(r"It fails when (.*)\.", done.stdout)[1]
-    keeps = re.search(r"It keeps the rule when (.*)\.", done.stdout)[1]
+    keeps = re.search(r"The nearest schedule that keeps the rule: (.*)\.", done.stdout)[1]
     assert fails != keeps
+
+
+def test_explained_with_decisions_that_only_together_keep_the_rule(tmp_path):
+    done = crosstalk("explain", token("welcome_first", "golden_path"), cwd=tmp_path)
+    assert done.stdout.count("this could happen:") == 2
+    assert "It takes these two decisions together to keep the rule." in done.stdout
 
 
 def test_in_steps_with_where_everybody_stands(tmp_path):

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from verdicts import examined, made
 
 from crosstalk.cli import cli
+from crosstalk.consolidation.audit import formats
+from crosstalk.consolidation.audit.roles import audit
 from crosstalk.model.scene import Place
 from crosstalk.model.verdict import CheckVerdict
 from crosstalk.reporting import github
@@ -60,6 +62,15 @@ def test_sarif_is_valid_by_the_official_schema(schema, verdict):
     assert [error.message for error in schema.iter_errors(log)] == []
 
 
+def test_sarif_of_an_audit_is_valid_too(schema, tmp_path):
+    (tmp_path / "a ü.py").write_text("async def send_to_user(user, event):\n    await SOCKETS[user].send(event)\n")
+    (tmp_path / "b.py").write_text("async def notify_user(user, event):\n    await SOCKETS[user].send(event)\n")
+    log = formats.sarif(audit(tmp_path))
+    assert [error.message for error in schema.iter_errors(log)] == []
+    places = [result["locations"][0]["physicalLocation"] for result in log["runs"][0]["results"]]
+    assert {place["artifactLocation"]["uri"] for place in places} == {"a%20%C3%BC.py", "b.py"}
+
+
 def test_the_schema_would_have_seen_a_mistake(schema):
     log = json.loads(msgspec.json.encode(sarif(made(1))))
     log["runs"][0]["results"][0]["level"] = "terrible"
@@ -86,8 +97,32 @@ def test_an_alert_keeps_its_fingerprint_while_lines_and_schedules_change():
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x.py", ".../hub.py", "C:\\x.py", "http://x/y.py"])
 def test_a_place_outside_the_project_is_no_location(path):
-    assert "locations" not in sarif(at(made(1), Place(path, 3, "f")))["runs"][0]["results"][0]
+    (run,) = sarif(at(made(1, target="ws:Hub"), Place(path, 3, "f")))["runs"]
+    assert run["results"] == []  # GitHub would take none of the log
+    (said,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert said["message"]["text"].startswith(
+        "isolation: 'bob' was sent an event that belongs to 'alice'. Play it again: "
+    )
     assert "file=" not in github.workflow_commands(at(made(1), Place(path, 3, "f")))[0]
+
+
+@pytest.mark.parametrize("target", ["app/ws.py:Hub", "asgi:app/ws.py:app"])
+def test_a_finding_without_a_line_is_at_least_in_the_targets_file(target):
+    (run,) = sarif(at(made(1, target=target), None))["runs"]
+    (place,) = run["results"][0]["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == "app/ws.py"
+    assert place["physicalLocation"]["region"] == {"startLine": 1} and "logicalLocations" not in place
+
+
+@pytest.mark.parametrize(
+    "target", ["ws://127.0.0.1:9/ws", "/elsewhere/ws.py:Hub", "app.ws:Hub", "<\x00", "http://x/y.py:9"]
+)
+def test_every_result_has_a_location_whatever_the_target(schema, target):
+    log = json.loads(msgspec.json.encode(sarif(at(made(2, target=target), None))))
+    (run,) = log["runs"]
+    assert all(result["locations"] for result in run["results"])
+    assert len(run["results"]) + len(run["invocations"][0]["toolExecutionNotifications"]) == 2
+    assert [error.message for error in schema.iter_errors(log)] == []
 
 
 # -- GitHub --------------------------------------------------------------------------------------------------------

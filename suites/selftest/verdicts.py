@@ -83,7 +83,7 @@ def made(
         ("alice/0 connects", "partial_result for alice is published"),
         (0, 2),
         passing,
-        Decision(1, shown.acts[-1].started, ("alice/0 connects", "bob/1 connects"), "the first", "the second"),
+        (Decision(1, shown.acts[-1].started, ("alice/0 connects", "bob/1 connects"), "the first", "the second"),),
         Place("ws.py", 12, "Hub.send"),
     )
     found = tuple(

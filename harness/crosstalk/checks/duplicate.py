@@ -36,7 +36,8 @@ def check(history: History) -> Result:
             made = contents[content].publishes
             if count > made:
                 user = history.users[receivers[episode]]
-                message = f"{user!r} was sent one event {count} times on one connection; it was published {made} times"
+                times = "once" if made == 1 else f"{made} times"
+                message = f"{user!r} was sent one event {count} times on one connection; it was published {times}"
                 result.violations.append(
                     Violation("duplicate", message, (user,), history.send_start[row], "duplicate", row)
                 )

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from crosstalk.commands.equivalent import method_names
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.consolidation.comparison import MEASURES, Comparison
 from crosstalk.consolidation.comparison import compare as measure
 from crosstalk.consolidation.ratio import LEVEL
 from crosstalk.examination import open_target
+from crosstalk.model.migration import MEASURES, Comparison
+from crosstalk.reporting.folder import leave_beside
+from crosstalk.reporting.migration import goal_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
 
@@ -30,10 +31,7 @@ def report(result: Comparison) -> str:
                 f"{one.ratio:>9.3f}  {one.low:.3f} to {one.high:.3f}  {one.word}"
             )
     lines.append("")
-    for goal in result.goals:
-        words = f"{MEASURES[goal.measure][0]}: {goal.share:.0%} less is {goal.outcome}"
-        more = f"; about {goal.more:,} more rounds would tell" if goal.outcome == "cannot tell" else ""
-        lines.append(words + more + ", this machine is too noisy for less" * (goal.more > 200))
+    lines += [goal_words(goal) for goal in result.goals]
     lines += [f"note: {printable(note)}" for note in result.notes]
     lines.append(
         f"verdict: {result.verdict} for {printable(result.new)} against {printable(result.old)}, "
@@ -112,8 +110,8 @@ def compare(
             progress=progress if watched else None,
         )
         click.echo(report(result))
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "compare.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+        shown = leave_beside(result, reports / "compare.json")
+        click.echo(f"report: {printable(str(shown))}")
     except (TargetError, ValueError, OSError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
-import msgspec
 
 from crosstalk.commands.equivalent import method_names
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.consolidation.cutover import Cutover, cut_over, play, rehearsal
+from crosstalk.consolidation.cutover import cut_over, play, rehearsal
 from crosstalk.examination import open_target
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.migration import Cutover
+from crosstalk.reporting.folder import leave_beside
+from crosstalk.reporting.migration import down_time_words, loss_again, rehearsed_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
 
@@ -21,26 +22,20 @@ def report(result: Cutover) -> str:
     """The result for a terminal."""
     lines = []
     for number, loss in enumerate(result.losses, 1):
-        sides = (result.old, result.new, "--switch", result.switch)
-        again = shlex.join(("crosstalk", "cutover", *sides, "--replay", loss.found.replay))
         whose = "" if loss.whose == "migration" else f" ({loss.whose} alone does so too)"
         lines += [
             f"{number}. {loss.check}: {printable(loss.found.message)}{whose}",
             f"   {printable(loss.point)}",
             loss.found.timeline,
-            f"   replay: {again}",
+            f"   replay: {loss_again(result, loss.found.replay)}",
             "",
         ]
     lines += [f"note: {printable(note)}" for note in result.notes]
     caught = sum(control.caught for control in result.controls)
-    waits = (
-        ", ".join(f"{printable(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
-    )
     lines += [
         f"controls: {caught} of {len(result.controls)} sabotages caught during a switch",
-        f"rehearsed: {result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
-        f"{result.seconds:g} s (seed {result.seed})",
-        f"down-time: {waits}",
+        f"rehearsed: {rehearsed_words(result)}",
+        f"down-time: {down_time_words(result)}",
     ]
     if result.worst_point:
         lines.append(f"worst point: {printable(result.worst_point)}")
@@ -100,8 +95,8 @@ def cutover(
     result = cut_over(target, seed=seed, seconds=budget)
     click.echo(report(result))
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "cutover.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+        shown = leave_beside(result, reports / "cutover.json")
+        click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
         click.echo(f"crosstalk: the result could not be written: {error}", err=True)
         raise SystemExit(2) from None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.consolidation.equivalence import Equivalence, compare, replay
+from crosstalk.consolidation.equivalence import compare, replay
 from crosstalk.consolidation.facts import KINDS
 from crosstalk.examination import open_target
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.migration import Equivalence
 from crosstalk.model.verdict import worst
+from crosstalk.reporting.folder import leave_beside
+from crosstalk.reporting.migration import compared_words, difference_again, equivalent_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
 
@@ -30,24 +31,15 @@ def report(result: Equivalence) -> str:
         for side, broken in (("OLD", difference.old_breaks), ("NEW", difference.new_breaks)):
             lines += [f"   {side} breaks {printable(text)}" for text in broken]
         lines += [difference.timeline] if difference.timeline else []
-        again = shlex.join(("crosstalk", "equivalent", result.old, result.new, "--replay", difference.replay))
-        lines += [f"   replay: {again}", ""]
+        lines += [f"   replay: {difference_again(result, difference.replay)}", ""]
     caught = sum(seen.caught for seen in result.controls)
     lines += [f"note: {printable(note)}" for note in result.notes]
     lines += [
         f"controls: {caught} of {len(result.controls)} sabotages of OLD seen as differences",
-        f"compared: {result.programs:,} programs, {result.schedules:,} schedules, {result.facts:,} facts in "
-        f"{result.seconds:g} s (seed {result.seed})"
-        + f"; {result.explained} apparent differences that a schedule explains"
-        * bool(result.explained),
+        f"compared: {compared_words(result)}",
+        f"{equivalent_words(result)}: {result.old} and {result.new}",
     ]
-    words = {
-        "pass": "equivalent: no difference found",
-        "fail": f"not equivalent: {len(result.differences)} distinct difference{'s' * (len(result.differences) > 1)}",
-        "unknown": "unknown" + " (interrupted)" * result.interrupted,
-    }
-    allowed = f", {', '.join(result.allowed)} allowed" if result.allowed else ""
-    return "\n".join((*lines, f"{words[result.verdict]}{allowed}: {result.old} and {result.new}"))
+    return "\n".join(lines)
 
 
 def method_names(items: tuple[str, ...], option: str) -> dict[str, str]:
@@ -116,9 +108,8 @@ def equivalent(
         if result.interrupted:
             break
     try:
-        reports.mkdir(parents=True, exist_ok=True)
-        packed = msgspec.json.encode(results[0] if len(results) == 1 else results)
-        (reports / "equivalent.json").write_bytes(msgspec.json.format(packed, indent=2))
+        shown = leave_beside(results[0] if len(results) == 1 else results, reports / "equivalent.json")
+        click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
         click.echo(f"crosstalk: the result could not be written: {error}", err=True)
         sys.exit(2)

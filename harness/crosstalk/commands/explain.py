@@ -8,7 +8,7 @@ from crosstalk.commands.counterexample import opened
 from crosstalk.exhibit import exhibit
 from crosstalk.exhibit import first as find
 from crosstalk.reporting.legible import legible
-from crosstalk.reporting.sentences import story
+from crosstalk.reporting.sentences import decisions_words, none_passes, story
 from crosstalk.schedule.strategies.replay import Replay
 
 
@@ -30,16 +30,17 @@ def explain(token: str, number: int) -> None:
     click.echo("\nWhat happens:")
     for sentence in story(shown.scene, example.check, violation.message):
         click.echo(f"  {sentence}")
-    decision = shown.decision
     click.echo("\nWhat it takes:")
-    if decision is None:
-        click.echo("  No schedule that differs in one decision keeps the rule: what the users do is enough.")
-    else:
+    if not shown.decisions:
+        click.echo(f"  {none_passes(shown)}")
+    for decision in shown.decisions:
         click.echo(f"  At decision {decision.number + 1} this could happen: {'; '.join(decision.open)}.")
         click.echo(f"  It fails when {decision.failing}.")
-        click.echo(f"  It keeps the rule when {decision.passing}.")
-        if shown.still_broken:
-            click.echo(f"  But that run still breaks {', '.join(shown.still_broken)}.")
+        click.echo(f"  The nearest schedule that keeps the rule: {decision.passing}.")
+    if len(shown.decisions) > 1:
+        click.echo(f"  It takes these {decisions_words(len(shown.decisions))} together to keep the rule.")
+    if shown.still_broken:
+        click.echo(f"  But that run still breaks {', '.join(shown.still_broken)}.")
     if shown.place is not None:
         click.echo(f"\nLook at {legible(str(shown.place), 300)}.")
         for at, line in shown.code:

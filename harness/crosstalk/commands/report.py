@@ -17,13 +17,13 @@ from crosstalk.reporting.badge import badge
 from crosstalk.reporting.folder import pretty
 from crosstalk.reporting.github import markdown
 from crosstalk.reporting.legible import printable
+from crosstalk.reporting.migration import beside
 from crosstalk.reporting.page import page
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.reading import NoVerdict, read_verdict
 from crosstalk.reporting.sarif import sarif
 
 KINDS: dict[str, Callable[[Verdict], str]] = {
-    "html": page,
     "markdown": markdown,
     "sarif": lambda verdict: pretty(sarif(verdict)).decode() + "\n",
     "badge": lambda verdict: pretty(badge(verdict)).decode() + "\n",
@@ -31,7 +31,7 @@ KINDS: dict[str, Callable[[Verdict], str]] = {
 
 
 @click.command()
-@click.argument("kind", type=click.Choice([*KINDS, "svg", "allure"]))
+@click.argument("kind", type=click.Choice(["html", *KINDS, "svg", "allure"]))
 @click.argument("verdict", type=click.Path(path_type=Path), required=False)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Where to; - is standard output (the default).")
 @click.option("--number", type=click.IntRange(min=1), default=1, help="Which violation an svg shows (default 1).")
@@ -45,8 +45,12 @@ def report(kind: str, verdict: Path | None, output: Path | None, number: int) ->
         if kind == "allure":
             click.echo(render(verdict or Path("allure-results"), output or Path("allure-report")))
             return
-        read = read_verdict(verdict or Path("reports"))
-        text = _svg(read, number) if kind == "svg" else KINDS[kind](read)
+        where = verdict or Path("reports")
+        read = read_verdict(where)
+        if kind == "html":
+            text = page(read, beside(where if where.is_dir() else where.parent))
+        else:
+            text = _svg(read, number) if kind == "svg" else KINDS[kind](read)
         if output is None or str(output) == "-":
             sys.stdout.write(text)
             return
@@ -68,6 +72,4 @@ def _svg(verdict: Verdict, number: int) -> str:
         raise NoVerdict(f"the verdict has {len(shown)} violations that can be drawn: there is no number {number}")
     check, violation = shown[number - 1]
     assert violation.exhibit is not None
-    decision = violation.exhibit.decision
-    choice = decision.failing if decision is not None else ""
-    return picture(violation.exhibit.scene, check, violation.message, decision, choice=choice) + "\n"
+    return picture(violation.exhibit.scene, check, violation.message, violation.exhibit.failing) + "\n"

@@ -19,57 +19,11 @@ import msgspec
 from crosstalk.consolidation.ratio import Ratio, judged, ratio
 from crosstalk.consolidation.workload import Figures, Request
 from crosstalk.examination import Examination
+from crosstalk.model.migration import MEASURES, Comparison, Judged, Measured
 from crosstalk.model.verdict import Outcome
 from crosstalk.targets.loader import TargetError
 
-MEASURES = {
-    "publish": ("a publish takes", 1e6, "us"),
-    "delivery": ("an event arrives after", 1e6, "us"),
-    "delivery_p99": ("99 of 100 arrive within", 1e6, "us"),
-    "cpu": ("processor time an event", 1e6, "us"),
-    "per_second": ("events a second", 1.0, ""),
-    "retained": ("memory kept for a connection", 1.0, "B"),
-    "peak": ("memory at its peak, a connection", 1.0, "B"),
-    "left_over": ("memory left when it has gone", 1.0, "B"),
-    "tasks": ("tasks a connection", 1.0, ""),
-    "objects": ("objects a connection", 1.0, ""),
-}
-"""What is measured: in words, a factor to its unit, and that."""
 _EXACT = ("left_over", "tasks", "objects")
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """One measure at one number of users: medians of both, and NEW divided by OLD with its interval."""
-
-    measure: str
-    users: int
-    old: float
-    new: float
-    ratio: float
-    low: float
-    high: float
-    word: str
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """A goal: which measure, the wanted share, the outcome, and how many more rounds would tell."""
-
-    measure: str
-    share: float
-    outcome: str
-    more: int
-
-
-class Comparison(msgspec.Struct, frozen=True):
-    verdict: Outcome
-    old: str
-    new: str
-    rounds: int
-    measured: tuple[Measured, ...]
-    goals: tuple[Judged, ...]
-    seconds: float
-    notes: tuple[str, ...] = ()
-    schema: int = 1
 
 
 def compare(

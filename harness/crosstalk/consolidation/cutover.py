@@ -39,7 +39,8 @@ from crosstalk.examination import (
     violation_of,
 )
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, PENDING, Call, History
-from crosstalk.model.verdict import Control, FoundViolation, Outcome, judge, worst
+from crosstalk.model.migration import Cutover, Loss
+from crosstalk.model.verdict import Control, Outcome, judge, worst
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.program import (
     GENOME,
@@ -78,37 +79,6 @@ _FAMILIES = ("any", "runs", "churn", "lifecycle", "faults", "slow", "runs", "ide
 _MOVES = ("move", "switch", "switch_to", "set_share", "rollout", "set_rollout", "set_percentage", "shift", "flip")
 ALONE = 200
 """Schedules in which OLD or NEW alone is given the chance to break the same."""
-
-
-class Loss(msgspec.Struct, frozen=True):
-    """One distinct violation: of which check, whose doing ("migration", "OLD" or "NEW"), and where the switch came."""
-
-    check: str
-    whose: str
-    point: str
-    found: FoundViolation
-
-
-class Cutover(msgspec.Struct, frozen=True):
-    """What a rehearsal came to. `down_time` is each user's longest wait, in seconds, that the switch itself caused."""
-
-    verdict: Outcome
-    old: str
-    new: str
-    switch: str
-    seed: int
-    losses: tuple[Loss, ...]
-    opportunities: dict[str, int]
-    controls: tuple[Control, ...]
-    points: int
-    schedules: int
-    moves: int
-    down_time: dict[str, float]
-    worst_point: str
-    seconds: float
-    notes: tuple[str, ...] = ()
-    interrupted: bool = False
-    schema: int = 1
 
 
 # -- the three as one -------------------------------------------------------------------------------------------------

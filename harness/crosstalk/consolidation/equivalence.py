@@ -35,6 +35,7 @@ from crosstalk.controls import sabotage
 from crosstalk.examination import COUNTS, MANY, Examination, mix, violation_of
 from crosstalk.model.history import History, Violation
 from crosstalk.model.identity import ID_FAMILIES, identities
+from crosstalk.model.migration import Difference, Equivalence, Seen
 from crosstalk.model.verdict import Outcome
 from crosstalk.scenarios.program import (
     GENOME,
@@ -76,55 +77,6 @@ _SABOTAGES = (
     sabotage.overcount,
     sabotage.raise_out,
 )
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """One distinct difference. `old_breaks` and `new_breaks` are guarantees broken there, in words."""
-
-    kind: str
-    situation: str
-    old: str
-    new: str
-    old_breaks: tuple[str, ...]
-    new_breaks: tuple[str, ...]
-    users: tuple[str, ...]
-    steps: int
-    timeline: str
-    replay: str
-    also: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        where = f" {self.situation}" if self.situation else ""
-        also = f" (also {', '.join(self.also)})" if self.also else ""
-        return f"{self.kind}{where}: OLD {self.old}; NEW {self.new}{also}"
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """Whether the comparison saw one sabotage of OLD."""
-
-    sabotage: str
-    caught: bool
-
-
-class Equivalence(msgspec.Struct, frozen=True):
-    """What the comparison of two broadcasters came to. `explained` counts differences that a schedule explains."""
-
-    verdict: Outcome
-    old: str
-    new: str
-    seed: int
-    differences: tuple[Difference, ...]
-    controls: tuple[Seen, ...]
-    programs: int
-    schedules: int
-    facts: int
-    explained: int
-    seconds: float
-    allowed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    interrupted: bool = False
-    schema: int = 1
 
 
 Class = tuple[str, str, str, str]

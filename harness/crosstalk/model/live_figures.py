@@ -8,16 +8,18 @@ from collections.abc import Sequence
 import msgspec
 
 from crosstalk.model.bound import upper_bound
+from crosstalk.model.waits import Buckets, HeatMap, bucketed, overlaid
 
 
 class Percentiles(msgspec.Struct, frozen=True):
-    """Seconds, of `count` measurements."""
+    """Seconds, of `count` measurements, and how many of these were how long."""
 
     count: int
     p50: float
     p95: float
     p99: float
     max: float
+    buckets: Buckets = ()
 
 
 NONE_MEASURED = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
@@ -42,7 +44,10 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class LiveFigures(msgspec.Struct, frozen=True):
-    """`bases` counts deliveries by what told whose they are; `bound` is the most, at 95 %, that leaks a delivery."""
+    """`bases` counts deliveries by what told whose they are; `bound` is the most, at 95 %, that leaks a delivery.
+
+    `heat` says how long each user waited for the first event of a run, and when.
+    """
 
     users: int
     rounds: int
@@ -60,6 +65,7 @@ class LiveFigures(msgspec.Struct, frozen=True):
     reconnecting: Percentiles = NONE_MEASURED
     lag: Percentiles = NONE_MEASURED
     journal: str = ""
+    heat: HeatMap | None = None
 
     @property
     def success(self) -> float:
@@ -88,6 +94,7 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
             max(p.p95 for p in found),
             max(p.p99 for p in found),
             max(p.max for p in found),
+            bucketed(bucket for p in found for bucket in p.buckets),
         )
 
     bases = total([f.bases for f in figures])
@@ -108,4 +115,5 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
         reconnecting=worst([f.reconnecting for f in figures]),
         lag=worst([f.lag for f in figures]),
         journal=", ".join(f.journal for f in figures if f.journal),
+        heat=overlaid([f.heat for f in figures if f.heat is not None]),
     )

@@ -86,7 +86,7 @@ class Culprit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The one choice in which the passing schedule differs: what was open, and what each schedule let happen."""
+    """A choice in which the passing schedule differs: what was open, and what each schedule let happen."""
 
     number: int
     time: int
@@ -110,15 +110,23 @@ class Scene(msgspec.Struct, frozen=True, omit_defaults=True):
 class Exhibit(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a violation is shown with. `passing` is the nearest run that keeps the rule, where one was found.
 
-    `still_broken` names the other checks that that run breaks all the same; `place` is the line to look at, `code` that
-    line and those around it, with their numbers.
+    It differs in `decisions`, and `still_broken` names the other checks that it breaks all the same. `tried` schedules
+    were played to find it, and all that differ in at most `within` decisions are among them. `place` is the line to
+    look at, `code` that line and those around it, with their numbers.
     """
 
     scene: Scene
     program: tuple[str, ...] = ()
     tape: tuple[int, ...] = ()
     passing: Scene | None = None
-    decision: Decision | None = None
+    decisions: tuple[Decision, ...] = ()
     place: Place | None = None
     still_broken: tuple[str, ...] = ()
     code: tuple[tuple[int, str], ...] = ()
+    tried: int = 0
+    within: int = 0
+
+    @property
+    def failing(self) -> tuple[tuple[int, str], ...]:
+        """When the first of `decisions` was taken in the failing run, and what it let happen."""
+        return tuple((decision.time, decision.failing) for decision in self.decisions[:1])

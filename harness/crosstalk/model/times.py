@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdrh.histogram import HdrHistogram
 
 from crosstalk.model.live_figures import Percentiles
+from crosstalk.model.waits import bucketed
 
 LONGEST = 3_600_000_000
 
@@ -28,4 +29,6 @@ class Times:
 
     def percentiles(self) -> Percentiles:
         largest = float(self._counts.get_max_value()) / 1e6 if self.count else 0.0
-        return Percentiles(self.count, self.at(50), self.at(95), self.at(99), largest)
+        least, items = self._counts.get_lowest_equivalent_value, self._counts.get_recorded_iterator()
+        buckets = bucketed((least(i.value_iterated_to) / 1e6, i.count_at_value_iterated_to) for i in items)
+        return Percentiles(self.count, self.at(50), self.at(95), self.at(99), largest, buckets)

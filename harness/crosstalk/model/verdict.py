@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -76,6 +77,8 @@ class Explored(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
+    """`finished` is when the run had come to its end; it is set where verdict.json is written."""
+
     verdict: Outcome
     target: str
     seed: int
@@ -86,6 +89,7 @@ class Verdict(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     interrupted: bool = False
     live: LiveFigures | None = None
+    finished: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 def judge(
@@ -111,10 +115,10 @@ def judge(
     return "pass", ""
 
 
-def merge(verdicts: Sequence[Verdict]) -> Verdict:
+def merge(verdicts: Sequence[Verdict], order: Sequence[str] = ()) -> Verdict:
     """Several verdicts on one target as one: the worst wins, opportunities add up, each defect is listed once.
 
-    Raises ValueError when there are none.
+    Checks come in `order`, then those that are not in it. Raises ValueError when there are none.
     """
     if not verdicts:
         raise ValueError("there is no verdict to merge")
@@ -127,7 +131,9 @@ def merge(verdicts: Sequence[Verdict]) -> Verdict:
             controls.setdefault((control.check, control.sabotage), []).append(control)
     live = added([v.live for v in verdicts if v.live is not None])
     merged = []
-    for name, found in checks.items():
+    places = {name: place for place, name in enumerate(order)}
+    for name in sorted(checks, key=lambda check: places.get(check, len(places))):
+        found = checks[name]
         outcome = worst(check.verdict for check in found)
         violations = {v.cause: v for check in reversed(found) for v in check.violations}
         reason = next((check.reason for check in found if check.verdict == outcome), "")

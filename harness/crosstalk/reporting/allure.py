@@ -16,16 +16,18 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from crosstalk.model.scene import Scene
+from crosstalk.model.scene import Place, Scene
 from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
-from crosstalk.reporting.sarif import own_version
+from crosstalk.reporting.sarif import is_inside
+from crosstalk.reporting.sarif_log import own_version
 from crosstalk.reporting.sentences import story
 
 HISTORY_BYTES = 200_000
@@ -47,6 +49,9 @@ def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds
     allure.dynamic.label("layer", "concurrency")
     for name, value in (("family", family), ("seed", seed), ("seconds", round(seconds, 2))):
         allure.dynamic.parameter(name, value, excluded=True)
+    build = executor(os.environ).get("buildUrl")
+    if build:
+        allure.dynamic.link(build, name="the run in CI")
 
 
 def attach(verdict: Verdict) -> None:
@@ -58,9 +63,10 @@ def attach(verdict: Verdict) -> None:
         for violation in check.violations:
             shown = violation.exhibit
             if shown is not None:
-                decision = shown.decision
-                choice = decision.failing if decision is not None else ""
-                drawn = picture(shown.scene, check.name, violation.message, decision, choice=choice)
+                source = source_link(shown.place, os.environ)
+                if source:
+                    allure.dynamic.link(source, name=legible(str(shown.place), 200))
+                drawn = picture(shown.scene, check.name, violation.message, shown.failing)
                 allure.attach(str(drawn), f"{check.name}: picture", kinds.SVG)
                 with _failing_step(f"{check.name}: {legible(violation.message, 300)}"):
                     _steps(shown.scene, check.name, violation.message)
@@ -138,6 +144,18 @@ def executor(environment: Mapping[str, str]) -> dict[str, Any]:
     if environment.get("JENKINS_URL"):
         return _executor("Jenkins", "jenkins", environment.get("BUILD_NUMBER", ""), environment.get("BUILD_URL", ""))
     return {"name": "this machine", "type": "local"}
+
+
+def source_link(place: Place | None, environment: Mapping[str, str]) -> str:
+    """Where the forge shows that line in this commit; "" where there is no forge, or the line is not the project's."""
+    if place is None or not is_inside(place):
+        return ""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        project = f"{environment.get('GITHUB_SERVER_URL', '')}/{environment.get('GITHUB_REPOSITORY', '')}"
+        commit = environment.get("GITHUB_SHA", "")
+    else:
+        project, commit = f"{environment.get('CI_PROJECT_URL', '')}/-", environment.get("CI_COMMIT_SHA", "")
+    return f"{project}/blob/{commit}/{quote(place.path)}#L{place.line}" if commit else ""
 
 
 def _executor(name: str, type_: str, number: str, url: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from crosstalk.reporting.frameworks import LIMITS, Control, Framework
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.oscal import assessment_results
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sarif import own_version
+from crosstalk.reporting.sarif_log import own_version
 
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
 _WORDS = {
@@ -89,12 +89,15 @@ def bundle(
         "made": moment.isoformat(),
         "tool": own_version(),
         "judged": [(control, _WORDS[state], words) for control, state, words in judged],
-        "verdicts": [(file, verdict) for file, _, verdict in verdicts],
+        "verdicts": [(file, verdict, _when(verdict)) for file, _, verdict in verdicts],
         "checks": checks,
         "limits": LIMITS,
         "head": head,
     }
-    oscal = assessment_results(framework, judged, checks, target=target, build=build, made=moment, tool=told["tool"])
+    tested = {file: verdict for file, _, verdict in verdicts}
+    oscal = assessment_results(
+        framework, judged, checks, tested, target=target, build=build, made=moment, tool=own_version()
+    )
     files: dict[str, bytes] = {file: text for file, text, _ in verdicts}
     files["evidence.html"] = _HTML.render(told).encode("utf-8", "backslashreplace")
     files["evidence.md"] = _MARKDOWN.render(told).encode("utf-8", "backslashreplace")
@@ -156,6 +159,10 @@ def verify(folder: Path, key: bytes | None = None) -> tuple[Manifest, bool]:
         raise BadEvidence(f"{SIGNATURE} is missing or damaged: who made the evidence cannot be told") from None
     _check(key, signature, sealed)
     return manifest, True
+
+
+def _when(verdict: Verdict) -> str:
+    return verdict.finished.astimezone(UTC).isoformat() if verdict.finished is not None else "not recorded"
 
 
 def _judged(control: Control, verdicts: Sequence[Verdict]) -> tuple[str, str]:
@@ -261,8 +268,9 @@ Target: {{ target | md }}. Build: {{ build | md }}. Made {{ made }} by Crosstalk
 
 ## What was tested
 
-{% for file, verdict in verdicts %}
-- {{ file }}: {{ verdict.verdict }} for {{ verdict.target | md }}; {{ verdict.explored.schedules }} schedules, \
+{% for file, verdict, when in verdicts %}
+- {{ file }}: {{ verdict.verdict }} for {{ verdict.target | md }}; run ended: {{ when }}; \
+{{ verdict.explored.schedules }} schedules, \
 {{ verdict.explored.deliveries }} deliveries, seed {{ verdict.seed }}; {{ verdict.controls | selectattr("caught") | \
 list | length }} of {{ verdict.controls | length }} sabotages caught.
 {% endfor %}
@@ -302,7 +310,9 @@ vertical-align:top;overflow-wrap:anywhere}h2{margin-top:2em}code{overflow-wrap:a
 {% endfor %}
 </ul>
 <h2>What was tested</h2><ul>
-{% for file, verdict in verdicts %}<li>{{ file }}: {{ verdict.verdict }} for <bdi>{{ verdict.target | plain }}</bdi>;
+{% for file, verdict, when in verdicts %}
+<li>{{ file }}: {{ verdict.verdict }} for <bdi>{{ verdict.target | plain }}</bdi>;
+run ended: {{ when }};
 {{ verdict.explored.schedules }} schedules, {{ verdict.explored.deliveries }} deliveries, seed {{ verdict.seed }};
 {{ verdict.controls | selectattr("caught") | list | length }} of {{ verdict.controls | length }} sabotages caught.</li>
 {% endfor %}

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crosstalk.model.verdict import CheckVerdict
+from crosstalk.model.verdict import CheckVerdict, Verdict
 from crosstalk.reporting.frameworks import Control, Framework
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.rules import rule
@@ -31,6 +31,7 @@ def assessment_results(
     framework: Framework,
     judged: Sequence[tuple[Control, str, str]],
     checks: Sequence[tuple[str, CheckVerdict, str]],
+    tested: Mapping[str, Verdict],
     *,
     target: str,
     build: str,
@@ -38,8 +39,11 @@ def assessment_results(
     tool: str,
 ) -> dict[str, Any]:
     """`judged` are controls with state ("supported", "contradicted", "not shown") and words; `checks` are file, check
-    and the words about it."""
+    and the words about it; `tested` are the verdicts by file. Where one does not say when its run ended, it was `made`
+    at the latest."""
     stamp = made.isoformat()
+    ends = {file: (verdict.finished or made).astimezone(UTC) for file, verdict in tested.items()}
+    starts = (ends[file] - timedelta(seconds=round(verdict.explored.seconds)) for file, verdict in tested.items())
     identity = f"{framework.name} {target} {build}"
     observations = {
         (file, check.name): {
@@ -49,7 +53,7 @@ def assessment_results(
             "methods": ["TEST"],
             "types": ["finding" if check.verdict == "fail" else "control-objective"],
             "relevant-evidence": [{"href": f"./{file}", "description": "The verdict, as data."}],
-            "collected": stamp,
+            "collected": ends[file].isoformat(),
             "props": [
                 {"name": "verdict", "ns": "urn:crosstalk", "value": check.verdict},
                 {"name": "opportunities", "ns": "urn:crosstalk", "value": str(check.opportunities)},
@@ -76,8 +80,8 @@ def assessment_results(
         "uuid": _uuid(f"{identity} result"),
         "title": f"Crosstalk on {legible(target, 200)}",
         "description": f"Automated test of event isolation and delivery; build {legible(build, 200) or 'not stated'}.",
-        "start": stamp,
-        "end": stamp,
+        "start": min(starts, default=made).isoformat(),
+        "end": max(ends.values(), default=made).isoformat(),
         "reviewed-controls": {
             "control-selections": [
                 {"include-controls": [{"control-id": token(control.id)} for control, _, _ in judged]}

@@ -23,12 +23,14 @@ from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
+from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
-from crosstalk.reporting.plots import bars, growth
+from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import event_words, story
+from crosstalk.reporting.sentences import decisions_words, event_words, none_passes, story
 
 MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
 DRAWN = 100
@@ -40,8 +42,25 @@ NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
 
-def page(verdict: Verdict) -> str:
+def page(verdict: Verdict | None, others: Beside = NOTHING_BESIDE) -> str:
+    """The page of `verdict`, where there is one, and of what was found in its folder beside it."""
     style, script = _text("page.css") + STYLE, _text("page.js")
+    told = _told(verdict) if verdict is not None else {}
+    notes = (*others.doubts, *(verdict.notes[:200] if verdict is not None else ()))
+    return _template().render(
+        **told,
+        verdict=verdict,
+        blocks=[block(result) for result in others.results],
+        marks=MARKS,
+        notes=[legible(note, 1_000) for note in notes],
+        style=Markup(style),
+        script=Markup(script),
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    """What the template says of a verdict."""
     found = [(check.name, violation) for check in verdict.checks for violation in check.violations]
     cards: list[dict[str, Any]] = []
     spent = 0
@@ -49,28 +68,22 @@ def page(verdict: Verdict) -> str:
         card = _card(check, violation, rich=spent < RICH, drawn=spent < ROOM, open_=number < 3)
         cards.append(card)
         spent += sum(len(part) for part in map(str, card.values()))
-    users = sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]})
-    return _template().render(
-        verdict=verdict,
-        target=legible(verdict.target, 300),
-        mark=MARKS[verdict.verdict],
-        lead=[legible(sentence, 600) for sentence in lead(verdict)],
-        cards=cards,
-        drawn=any(card["picture"] for card in cards),
-        omitted=len(found) - len(cards),
-        by_check=Counter(check for check, _ in found[:DRAWN]),
-        users=users,
-        checks=[_row(check) for check in verdict.checks],
-        caught=sum(control.caught for control in verdict.controls),
-        explored=_explored(verdict) if verdict.live is None else "",
-        strategies=bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
-        coverage=_coverage(verdict),
-        more=_live(verdict),
-        notes=[legible(note, 1_000) for note in verdict.notes[:200]],
-        style=Markup(style),
-        script=Markup(script),
-        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    return {
+        "target": legible(verdict.target, 300),
+        "mark": MARKS[verdict.verdict],
+        "lead": [legible(sentence, 600) for sentence in lead(verdict)],
+        "cards": cards,
+        "drawn": any(card["picture"] for card in cards),
+        "omitted": len(found) - len(cards),
+        "by_check": Counter(check for check, _ in found[:DRAWN]),
+        "users": sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]}),
+        "checks": [_row(check) for check in verdict.checks],
+        "caught": sum(control.caught for control in verdict.controls),
+        "explored": _explored(verdict) if verdict.live is None else "",
+        "strategies": bars(verdict.explored.strategies, "schedules") if verdict.explored.strategies else None,
+        "coverage": _coverage(verdict),
+        "more": _live(verdict),
+    }
 
 
 def lead(verdict: Verdict) -> list[str]:
@@ -118,22 +131,22 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "exact": bool(violation.replay),
         "open": open_,
         "undrawn": not drawn and shown is not None,
-        "enough": shown is not None and shown.decision is None and not violation.cause.startswith("growth"),
+        "none_passes": none_passes(shown) if shown is not None else "",
         "picture": None,
         "story": [],
         "payload": "",
         "program": "",
         "code": [],
-        "decision": None,
+        "decisions": [],
+        "differ": "",
+        "still": "",
         "passing": None,
     }
     if shown is None:
         return card
-    decision = shown.decision if rich else None
-    failing = decision.failing if decision is not None else ""
     growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
     if drawn and not growing:
-        card["picture"] = picture(shown.scene, check, violation.message, decision, choice=failing, standalone=False)
+        card["picture"] = picture(shown.scene, check, violation.message, shown.failing * rich, standalone=False)
         told = (
             story(shown.scene, check, violation.message)
             if rich
@@ -144,17 +157,20 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
     if shown.place is not None and rich:
         card["code"] = [(number, legible(line, 200), number == shown.place.line) for number, line in shown.code[:20]]
     card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
-    if decision is not None and shown.passing is not None:
-        card["decision"] = {
-            "number": decision.number + 1,
-            "open": f"What could happen then: {legible('; '.join(decision.open[:8]), 600)}." if decision.open else "",
-            "failing": legible(decision.failing, 300),
-            "passing": legible(decision.passing, 300),
-            "still": legible(", ".join(shown.still_broken), 200),
-        }
-        card["passing"] = picture(
-            shown.passing, check, "The rule is kept.", decision, choice=decision.passing, standalone=False
-        )
+    if rich and shown.decisions and shown.passing is not None:
+        card["decisions"] = [
+            {
+                "number": decision.number + 1,
+                "open": legible("; ".join(decision.open[:8]), 600),
+                "failing": legible(decision.failing, 300),
+                "passing": legible(decision.passing, 300),
+            }
+            for decision in shown.decisions
+        ]
+        card["differ"] = decisions_words(len(shown.decisions))
+        card["still"] = legible(", ".join(shown.still_broken), 200)
+        marks = [(decision.time, decision.passing) for decision in shown.decisions]
+        card["passing"] = picture(shown.passing, check, "The rule is kept.", marks, standalone=False)
     return card
 
 
@@ -181,7 +197,10 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
 def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, str]]:
     """Of a live run: when and how often it was seen, and in how many replays of that round."""
     told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
-    told.append(("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all"))
+    if sighting.round >= 0:  # else no single moment shows it
+        told.append(
+            ("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all")
+        )
     if sighting.repeats:
         told.append(("seen again", f"in {sighting.again} of {sighting.repeats} replays of that round"))
     if sighting.fewest:
@@ -212,9 +231,36 @@ def _live(verdict: Verdict) -> list[dict[str, Any]]:
     plots = []
     for what, times in (("first event of a run", live.latency), ("opening of a connection", live.connecting)):
         if times.count:
-            shown = {f"{mark}": getattr(times, mark) * 1e3 for mark in ("p50", "p95", "p99", "max")}
-            plots.append((f"Time to the {what}, of {times.count:,}", bars(shown, what, "{:,.1f} ms")))
+            told = ", ".join(f"{mark} {getattr(times, mark) * 1e3:,.1f} ms" for mark in ("p50", "p95", "p99", "max"))
+            drawn = histogram(times) if times.buckets else ""
+            plots.append((f"Time to the {what}", f"Of {times.count:,}: {told}.", drawn))
+    if live.heat is not None:
+        plots.append(
+            (
+                "How long each user waited for the first event of a run, and when",
+                _heat_words(live.heat),
+                heat(live.heat, _seen(verdict)),
+            )
+        )
     return [{"title": "The live run", "texts": texts, "plots": plots}]
+
+
+def _heat_words(waits: HeatMap) -> str:
+    text = f"The longest wait in every {waits.width} s, and beside each user the longest of all."
+    text += " ✕: a violation that concerns the user was first seen then."
+    others = waits.left_out + max(0, len(waits.users) - SHOWN)
+    return text + f" {others:,} users who waited less are left out." * bool(others)
+
+
+def _seen(verdict: Verdict) -> dict[str, list[float]]:
+    """The seconds at which something was first seen to be wrong with a user."""
+    seen: dict[str, list[float]] = {}
+    for check in verdict.checks:
+        for violation in check.violations:
+            if violation.sighting is not None and violation.sighting.round >= 0:
+                for user in violation.users:
+                    seen.setdefault(user, []).append(violation.sighting.seconds)
+    return seen
 
 
 def _concerned(shown: Exhibit) -> list[tuple[str, str]]:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from crosstalk.model.scene import Act, Arrival, Decision, Scene
+from crosstalk.model.scene import Act, Arrival, Scene
 from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import remark_words, story
 from crosstalk.reporting.svg import element, joined
 
-LANES, DEVICES, ROWS = 6, 4, 48
+LANES, DEVICES, ROWS = 4, 4, 48
 ROW, CALLS, DEVICE, GAP, TOP, SIDE = 26, 136, 124, 14, 62, 280
 
 STYLE = """
@@ -79,22 +79,22 @@ def picture(
     scene: Scene,
     check: str,
     message: str,
-    decision: Decision | None = None,
+    decisions: Sequence[tuple[int, str]] = (),
     *,
-    choice: str = "",
     standalone: bool = True,
 ) -> Markup:
-    """The diagram of `scene` as one `<svg>` element; `choice` is what this schedule does at `decision`.
+    """The diagram of `scene` as one `<svg>` element; `decisions` are when this schedule differs, and what it does then.
 
     Not `standalone` it leaves STYLE to the page around it.
     """
-    plan = _planned(scene, decision)
+    plan = _planned(scene, [time for time, _ in decisions])
     height = TOP + ROW * plan.rows + 30.0
     body: list[Markup] = [element("rect", class_="paper", width="100%", height="100%"), *_lanes(plan, height)]
     labels: list[Markup] = []
     body += _lives(plan)
     body += _remarks(plan, labels)
-    body += _decision(plan, decision, choice, labels)
+    for time, choice in decisions:
+        body += _decision(plan, time, choice, labels)
     for arrival in scene.arrivals:
         body += _waiting(plan, arrival)
     body += _acts(plan, labels)
@@ -146,7 +146,7 @@ def concerned(scene: Scene) -> list[int]:
     return first + rest
 
 
-def _planned(scene: Scene, decision: Decision | None) -> _Plan:
+def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
     plan = _Plan(scene)
     plan.users = sorted(concerned(scene)[:LANES])
     shown = set(plan.users)
@@ -168,8 +168,8 @@ def _planned(scene: Scene, decision: Decision | None) -> _Plan:
             moments[remark.time] = remark.time
     if culprit is not None:
         moments[culprit.time] = culprit.time
-    if decision is not None and any(time > decision.time for time in moments):
-        moments[decision.time + 0.5] = decision.time + 0.5
+    latest = max(moments, default=-1.0)
+    moments |= {at + 0.5: at + 0.5 for at in decisions if at < latest}
     row, last = -1, -2.0
     for time in sorted(moments):
         if not (moments[time] != time and last == moments[time]):
@@ -246,10 +246,10 @@ def _remarks(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
             labels.append(element("text", text, class_="soft halo", x=GAP + 8, y=y + 3))
 
 
-def _decision(plan: _Plan, decision: Decision | None, choice: str, labels: list[Markup]) -> Iterable[Markup]:
-    if decision is None or not plan.shows(decision.time + 0.5):
+def _decision(plan: _Plan, time: int, choice: str, labels: list[Markup]) -> Iterable[Markup]:
+    if not plan.shows(time + 0.5):
         return
-    y = plan.y(decision.time + 0.5) + 8
+    y = plan.y(time + 0.5) + 8
     yield element("line", class_="decide", x1=4, x2=plan.end - 4, y1=y, y2=y)
     most = int((plan.end - GAP) / 6.8) - 8
     labels.append(element("text", f"◆ here: {short(choice, most)}", class_="halo", x=GAP + 8, y=y - 4))

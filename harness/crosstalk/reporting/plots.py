@@ -1,12 +1,17 @@
-"""Small plots in static SVG: how coverage grew, and bars with their figures written beside them."""
+"""Small plots in static SVG, with their figures written out: growth, bars, a histogram, a heat map."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import statistics
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 
 from markupsafe import Markup
 
-from crosstalk.reporting.legible import short
+from crosstalk.model.live_figures import Percentiles
+from crosstalk.model.waits import BOUNDS, HeatMap
+from crosstalk.reporting.legible import name, short
 from crosstalk.reporting.svg import element
 
 
@@ -29,8 +34,7 @@ def growth(points: Sequence[tuple[float, int]], total: float, what: str, unit: s
     path += f"L{x(end):.1f},{before:.1f}"
     half = next((at for at, count in points if count * 2 >= most), 0.0)
     said = f"{most:,} {what}; half of them were reached after {half:.2g} {unit} of {end:.3g} {unit}"
-    return element(
-        "svg",
+    drawn = [
         element("title", said),
         *(element("line", class_="grid", x1=left, x2=width - 14, y1=y(most * p), y2=y(most * p)) for p in (0, 0.5, 1)),
         *(element("text", f"{most * p:,.0f}", x=left - 6, y=y(most * p) + 4, text_anchor="end") for p in (0, 0.5, 1)),
@@ -38,12 +42,8 @@ def growth(points: Sequence[tuple[float, int]], total: float, what: str, unit: s
         element("text", "0", x=left, y=low + 18),
         element("text", f"{end:.3g} {unit}", x=width - 14, y=low + 18, text_anchor="end"),
         element("text", said, x=left, y=12.0),
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
-        role="img",
-        class_="plot",
-    )
+    ]
+    return _plot(drawn, width, height)
 
 
 def bars(counts: Mapping[str, float], what: str, form: str = "{:,.0f}") -> Markup:
@@ -61,7 +61,130 @@ def bars(counts: Mapping[str, float], what: str, form: str = "{:,.0f}") -> Marku
             element("rect", class_="bar", x=left, y=y + 2, width=max(long, 1.0), height=row - 8),
             element("text", form.format(count), x=left + long + 6, y=y + 14),
         ]
-    height = 12 + row * len(counts)
+    return _plot(drawn, width, 12 + row * len(counts))
+
+
+def milliseconds(seconds: float) -> str:
+    """Three digits are enough."""
+    return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1e3:.3g} ms"
+
+
+def histogram(times: Percentiles) -> Markup:
+    """How many took how long: a bar a bucket, all of one width; above them, where the percentiles lie."""
+    counts = dict(times.buckets)
+    low, high = (BOUNDS.index(end(counts)) for end in (min, max))
+    bounds = BOUNDS[low : high + 1]
+    marks: dict[int, list[str]] = {}
+    for mark, seconds in (("p50", times.p50), ("p95", times.p95), ("p99", times.p99)):
+        marks.setdefault(min(bisect_left(bounds, seconds), len(bounds) - 1), []).append(mark)
+    width, left, right, top = 560.0, 46.0, 30.0, 14.0 + 14 * len(marks)
+    base = top + 124
+    step, most = min(40.0, (width - left - right) / len(bounds)), max(counts.values())
+    drawn = [
+        element("title", f"{times.count:,} measurements"),
+        element("desc", ", ".join(f"{count:,} within {milliseconds(bound)}" for bound, count in times.buckets)),
+    ]
+    for share in (0, 0.5, 1):
+        y = base - (base - top) * share
+        drawn.append(element("line", class_="grid", x1=left, x2=width - right, y1=y, y2=y))
+        drawn.append(element("text", f"{most * share:,.0f}", x=left - 6, y=y + 4, text_anchor="end"))
+    for row, (place, names) in enumerate(marks.items()):
+        x, y = left + step * (place + 0.5), 12.0 + 14 * row
+        drawn.append(element("line", class_="mark", x1=x, x2=x, y1=y + 3, y2=base))
+        drawn.append(element("text", ", ".join(names), x=x, y=y, text_anchor="middle"))
+    every = math.ceil(56 / step)
+    for place, bound in enumerate(bounds):
+        x = left + step * place
+        if bound in counts:
+            long = max(1.0, (base - top) * counts[bound] / most)
+            drawn.append(element("rect", class_="bar", x=x + 1, y=base - long, width=step - 2, height=long))
+        if place % every == every // 2:
+            drawn.append(element("line", class_="tick", x1=x + step, x2=x + step, y1=base, y2=base + 4))
+            drawn.append(element("text", milliseconds(bound), x=x + step, y=base + 17, text_anchor="middle"))
+    return _plot(drawn, width, base + 24)
+
+
+SHADES, SHOWN = (0.12, 0.32, 0.52, 0.76, 1.0), 40
+"""How strong: up to the median, twice, four and eight times as long, longer. So many users are drawn."""
+
+
+def heat(waits: HeatMap, marked: Mapping[str, Collection[float]]) -> Markup:
+    """A row a user, a cell a slice of time, the stronger the longer the wait was.
+
+    `marked` are the seconds at which something was wrong with a user. These users come first, then who waited longest.
+    """
+    rows = sorted(zip(waits.users, waits.rows, strict=True), key=lambda row: row[0] not in marked)[:SHOWN]
+    median = statistics.median(wait for _, row in rows for wait in row if wait is not None)
+    longest = {user: max(wait for wait in row if wait is not None) for user, row in rows}
+    slices = max(len(row) for _, row in rows)
+    cell = min(36.0, 560.0 / slices)
+    left, top, height = 170.0, 8.0, 16.0
+    right, low = left + cell * slices, top + height * len(rows)
+    cells: list[list[str]] = [[] for _ in SHADES]
+    words: list[Markup] = []
+    for number, (user, row) in enumerate(rows):
+        y = top + height * number
+        for place, wait in enumerate(row):
+            if wait is not None:
+                shade = next((n for n in range(len(SHADES) - 1) if wait <= median * 2**n), len(SHADES) - 1)
+                cells[shade].append(f"M{left + cell * place:.1f},{y:g}h{cell - 1:.1f}v{height - 2:g}h{1 - cell:.1f}z")
+        words.append(element("text", name(user, 22), x=left - 8, y=y + 12, text_anchor="end"))
+        words.append(element("text", milliseconds(longest[user]), x=right + 8, y=y + 12))
+        for place in {min(int(at // waits.width), slices - 1) for at in marked.get(user, ())}:
+            x = left + cell * (place + 0.5)
+            words.append(element("text", "✕", class_="wrong", x=x, y=y + 12, text_anchor="middle"))
+    words.append(element("text", "0", x=left, y=low + 14))
+    words.append(element("text", f"{waits.width * slices:,} s", x=right, y=low + 14, text_anchor="end"))
+    for number, opacity in enumerate(SHADES):
+        x, last = 8 + 150.0 * number, number == len(SHADES) - 1
+        limit = milliseconds(median * 2 ** (number - last))
+        words.append(element("rect", class_="bar", x=x, y=low + 26, width=14.0, height=14.0, opacity=opacity))
+        words.append(element("text", f"{'longer than' if last else 'up to'} {limit}", x=x + 20, y=low + 38))
+    told = ", ".join(f"{name(user)} {milliseconds(wait)}" for user, wait in list(longest.items())[:5])
+    drawn = [
+        element("title", "The longest wait of each user in each slice of time"),
+        element("desc", f"The longest of all: {told}"),
+        *(element("path", class_="bar", d="".join(d), opacity=o) for d, o in zip(cells, SHADES, strict=True)),
+    ]
+    return _plot(drawn + words, max(right + 90, 770.0), low + 48)
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float, str]], what: str) -> Markup:
+    """Ratios with their intervals on a logarithmic scale: a name, low, ratio, high, and what it says, a row each.
+
+    An interval that has no end mark goes on beyond the scale.
+    """
+    width, left, right, row, top = 860.0, 280.0, 110.0, 20.0, 34.0
+    ratios = [min(max(ratio, 1e-3), 1e3) for _, _, ratio, _, _ in rows]
+    least, most = math.log(min(*ratios, 0.8) / 2), math.log(max(*ratios, 1.25) * 2)
+    low_y = top + row * len(rows)
+
+    def x(value: float) -> float:
+        return left + (width - left - right) * (min(max(math.log(value), least), most) - least) / (most - least)
+
+    drawn = [element("title", what), element("text", what, x=8.0, y=14.0)]
+    drawn.append(element("line", class_="one", x1=x(1), x2=x(1), y1=top - 8, y2=low_y))
+    drawn.append(element("text", "1", x=x(1), y=low_y + 15, text_anchor="middle"))
+    for end, at in ((math.exp(least), "start"), (math.exp(most), "end")):
+        if abs(x(end) - x(1)) > 40:
+            drawn.append(element("text", f"{end:.2g}", x=x(end), y=low_y + 15, text_anchor=at))
+    for number, (label, low, ratio, high, said) in enumerate(rows):
+        y = top + row * (number + 0.5)
+        drawn += [
+            element("text", short(label, 46), x=left - 10, y=y + 4, text_anchor="end"),
+            element("line", class_="line", x1=x(low), x2=max(x(high), x(low) + 1), y1=y, y2=y),
+            *(
+                element("line", class_="line", x1=x(end), x2=x(end), y1=y - 4, y2=y + 4)
+                for end in (low, high)
+                if least <= math.log(end) <= most
+            ),
+            element("circle", class_="bar", cx=x(ratio), cy=y, r=4.0),
+            element("text", said, x=width - right + 10, y=y + 4),
+        ]
+    return _plot(drawn, width, low_y + 22)
+
+
+def _plot(drawn: Sequence[Markup], width: float, height: float) -> Markup:
     return element(
         "svg", *drawn, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img", class_="plot"
     )

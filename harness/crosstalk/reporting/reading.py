@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from crosstalk.model.live_figures import LiveFigures
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.model.verdict import SCHEMA, Verdict
+from crosstalk.model.waits import BOUNDS, SLICES, USERS
 
 MOST_BYTES = 64 * 1024 * 1024
 
@@ -24,14 +26,18 @@ def read_verdict(path: Path) -> Verdict:
     """The verdict in `path`, or in `path`/verdict.json. Raises NoVerdict."""
     if path.is_dir():
         path = path / "verdict.json"
+    return decoded(contents(path), str(path))
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file that a report is made of. Raises NoVerdict."""
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise NoVerdict(f"{path} is too large to be a verdict: {size:,} bytes, at most {MOST_BYTES:,} are read")
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise NoVerdict(f"{path} could not be read: {error.strerror or error}") from None
-    return decoded(text, str(path))
 
 
 def decoded(text: bytes, where: str) -> Verdict:
@@ -51,11 +57,31 @@ def decoded(text: bytes, where: str) -> Verdict:
         verdict = msgspec.convert(loose, Verdict)
     except (msgspec.ValidationError, RecursionError) as error:
         raise NoVerdict(f"{where} is no verdict of crosstalk: {error}") from None
+    if not 0 <= verdict.explored.seconds < 1e9 or (verdict.finished and not 2000 <= verdict.finished.year < 3000):
+        raise NoVerdict(f"{where} contradicts itself: it says of no time that can be when its run was")
+    if verdict.live is not None and not _measured(verdict.live):
+        raise NoVerdict(f"{where} contradicts itself: the figures of its live run do not fit together")
     for check in verdict.checks:
         for violation in check.violations:
             if violation.exhibit is not None and not _whole(violation.exhibit):
                 raise NoVerdict(f"{where} contradicts itself: a scene of {check.name!r} names what it does not hold")
     return verdict
+
+
+def _measured(live: LiveFigures) -> bool:
+    heat = live.heat
+    return all(
+        bound in BOUNDS and count > 0 for times in (live.latency, live.connecting) for bound, count in times.buckets
+    ) and (
+        heat is None
+        or (
+            heat.width >= 1
+            and 1 <= len(heat.users) == len(heat.rows) <= USERS
+            and all(1 <= len(row) <= SLICES for row in heat.rows)
+            and all(any(wait is not None for wait in row) for row in heat.rows)
+            and all(wait is None or wait >= 0 for row in heat.rows for wait in row)
+        )
+    )
 
 
 def _whole(exhibit: Exhibit) -> bool:

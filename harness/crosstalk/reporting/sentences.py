@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from crosstalk.model.scene import Act, Arrival, Remark, Scene
+from crosstalk.model.scene import Act, Arrival, Exhibit, Remark, Scene
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.rules import rule
 
@@ -53,6 +53,22 @@ def conclusion(scene: Scene, check: str, message: str) -> list[str]:
         said.append(f"Look at {legible(scene.acts[culprit.number].waits_at, 200)}.")
     said.append(f"The rule: {rule(check)}")
     return said
+
+
+def decisions_words(count: int) -> str:
+    return ("one decision", "two decisions", "three decisions")[min(count, 3) - 1]
+
+
+def none_passes(shown: Exhibit) -> str:
+    """That no schedule was found that keeps the rule, and how far it was looked for; "" where it was not, or found."""
+    if shown.decisions or not (shown.tried or shown.within):
+        return ""
+    if not shown.tried:
+        return "The schedule has no choice here: what the users do is enough."
+    told = f"None of {shown.tried:,} other schedules of the same program that were tried keeps the rule"
+    if not shown.within:
+        return f"{told}; there are more that take one decision otherwise."
+    return f"{told}; all that take at most {decisions_words(shown.within)} otherwise are among them."
 
 
 def event_words(scene: Scene, event: int) -> str:

@@ -31,6 +31,9 @@ def test_without_a_broadcaster_the_demonstration_passes_on_two_workers(tmp_path)
     verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
     assert verdict["verdict"] == "pass"
     assert verdict["live"]["users"] == 20, "each worker had its share"
+    latency = verdict["live"]["latency"]
+    assert sum(count for _, count in latency["buckets"]) == latency["count"] > 0
+    assert len(set(verdict["live"]["heat"]["users"])) > 10, "of both workers"
     isolation = next(check for check in verdict["checks"] if check["name"] == "isolation")
     assert isolation["opportunities"] == sum(verdict["live"]["bases"].values())
 

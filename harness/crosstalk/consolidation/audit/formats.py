@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from crosstalk.consolidation.audit.roles import RULES, Audit, Found
+from crosstalk.reporting.sarif_log import location, log
 
 _TITLES = {
     "real": "real implementations",
@@ -45,37 +46,20 @@ def table(audit: Audit) -> str:
 def sarif(audit: Audit) -> dict[str, Any]:
     """The remarks as a SARIF log; paths are relative to the audited tree."""
     ids = list(RULES)
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
+    return log(
+        "crosstalk audit",
+        [{"id": id_, "shortDescription": {"text": text}} for id_, text in RULES.items()],
+        [
             {
-                "tool": {
-                    "driver": {
-                        "name": "crosstalk audit",
-                        "rules": [{"id": id_, "shortDescription": {"text": text}} for id_, text in RULES.items()],
-                    }
-                },
-                "results": [
-                    {
-                        "ruleId": remark.rule,
-                        "ruleIndex": ids.index(remark.rule),
-                        "level": "warning",
-                        "message": {"text": remark.text},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": remark.path, "uriBaseId": "%SRCROOT%"},
-                                    "region": {"startLine": max(1, remark.line)},
-                                }
-                            }
-                        ],
-                    }
-                    for remark in audit.remarks
-                ],
+                "ruleId": remark.rule,
+                "ruleIndex": ids.index(remark.rule),
+                "level": "warning",
+                "message": {"text": remark.text},
+                "locations": [location(remark.path, remark.line)],
             }
+            for remark in audit.remarks
         ],
-    }
+    )
 
 
 def mermaid(audit: Audit) -> str:

@@ -44,8 +44,9 @@ class Kept(NamedTuple):
 class Recorder:
     """Writes one round's history and, where there is one, the journal; `settle` when all has come.
 
-    `completed` is called with run and connection when a run's last event arrives, `first` with the seconds from asking
-    for a run to its first event on a connection. `kept` holds the frames of the first `keep` users, an event each.
+    `completed` is called with run and connection when a run's last event arrives, `first` with the user, when the run
+    was asked for, and the seconds from then to its first event on a connection. `kept` holds the frames of the first
+    `keep` users, an event each.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Recorder:
         self.known = known
         self.history = history
         self.completed: Callable[[int, int], None] = lambda run, episode: None
-        self.first: Callable[[float], None] = lambda seconds: None
+        self.first: Callable[[int, float, float], None] = lambda user, asked, seconds: None
         self.kept: list[Kept] = []
         self.foreign = 0
         self.heartbeats = 0
@@ -186,7 +187,7 @@ class Recorder:
             self._complete[place] = False
             asked, known = self.history.runs[run], self.history.episodes[episode]
             if known.connected < asked.started and known.excused > time:
-                self.first(time - asked.started)
+                self.first(asked.user, asked.started, time - asked.started)
         if kind in self._finals and not self._complete[place]:
             self._complete[place] = True
             if time < self.history.runs[run].completed:

@@ -1,0 +1,254 @@
+"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` left in a folder.
+
+Each becomes a block: how it came out, a table, pictures in text, the commands that show it again.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from markupsafe import Markup
+
+from crosstalk.consolidation.ratio import LEVEL
+from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged
+from crosstalk.model.verdict import Outcome
+from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.plots import intervals
+from crosstalk.reporting.reading import NoVerdict, contents
+
+MOST = 60
+"""Rows of a table, and pictures."""
+Result = Comparison | Equivalence | Cutover
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover)
+
+
+class Block(NamedTuple):
+    """What the page shows of one result. `pictures` are a heading, a text, and the command that shows it again."""
+
+    title: str
+    verdict: Outcome
+    said: str
+    plot: Markup | None
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    pictures: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+
+
+class Beside(NamedTuple):
+    """The results in a folder, and what is there but can't be shown, in a sentence each."""
+
+    results: tuple[Result, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+NOTHING_BESIDE = Beside()
+
+
+def beside(folder: Path) -> Beside:
+    """What is in `folder` beside the verdict."""
+    found: list[Result] = []
+    doubts: list[str] = []
+    for read in (_comparison, _equivalences, _cutover):
+        try:
+            found += read(folder)
+        except NoVerdict as error:
+            doubts.append(str(error))
+    return Beside(tuple(found), tuple(doubts))
+
+
+def _comparison(folder: Path) -> Sequence[Comparison]:
+    return _of(folder / "compare.json", Comparison)
+
+
+def _equivalences(folder: Path) -> Sequence[Equivalence]:
+    return _of(folder / "equivalent.json", Equivalence)
+
+
+def _cutover(folder: Path) -> Sequence[Cutover]:
+    return _of(folder / "cutover.json", Cutover)
+
+
+def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
+    if not path.exists():
+        return ()
+    try:
+        found = msgspec.json.decode(contents(path), type=kind | list[kind])  # type: ignore[valid-type]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NoVerdict(
+            f"{path} is damaged or of another version ({error}): let crosstalk {path.stem} make it again"
+        ) from None
+    several: Sequence[_Found] = found if isinstance(found, list) else (found,)
+    if any(one.schema != 1 for one in several):
+        raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+    return several
+
+
+def block(result: Result) -> Block:
+    if isinstance(result, Comparison):
+        return _compared(result)
+    return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
+
+
+# -- words that the terminal has too -------------------------------------------------------------------------------
+
+
+def goal_words(goal: Judged) -> str:
+    more = f"; about {goal.more:,} more rounds would tell" if goal.outcome == "cannot tell" else ""
+    words = MEASURES[goal.measure][0] if goal.measure in MEASURES else goal.measure
+    return f"{words}: {goal.share:.0%} less is {goal.outcome}{more}" + ", this machine is too noisy for less" * (
+        goal.more > 200
+    )
+
+
+def equivalent_words(result: Equivalence) -> str:
+    count = len(result.differences)
+    words = {
+        "pass": "equivalent: no difference found",
+        "fail": f"not equivalent: {count} distinct difference{'s' * (count > 1)}",
+        "unknown": "unknown" + " (interrupted)" * result.interrupted,
+    }
+    return words[result.verdict] + (f", {', '.join(result.allowed)} allowed" if result.allowed else "")
+
+
+def compared_words(result: Equivalence) -> str:
+    return (
+        f"{result.programs:,} programs, {result.schedules:,} schedules, {result.facts:,} facts in {result.seconds:g} s "
+        f"(seed {result.seed})"
+        + f"; {result.explained} apparent differences that a schedule explains"
+        * bool(result.explained)
+    )
+
+
+def rehearsed_words(result: Cutover) -> str:
+    return (
+        f"{result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.seconds:g} s (seed {result.seed})"
+    )
+
+
+def down_time_words(result: Cutover) -> str:
+    return ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
+
+
+def difference_again(result: Equivalence, token: str) -> str:
+    return shlex.join(("crosstalk", "equivalent", result.old, result.new, "--replay", token))
+
+
+def loss_again(result: Cutover, token: str) -> str:
+    return shlex.join(("crosstalk", "cutover", result.old, result.new, "--switch", result.switch, "--replay", token))
+
+
+# -- the blocks ----------------------------------------------------------------------------------------------------
+
+
+def _compared(result: Comparison) -> Block:
+    order = list(MEASURES)
+    known = [one for one in result.measured if one.measure in MEASURES and 0 < one.low <= one.ratio <= one.high]
+    shown = sorted(known, key=lambda one: (order.index(one.measure), one.users))[:MOST]
+    rows, drawn = [], []
+    for one in shown:
+        words, factor, unit = MEASURES[one.measure]
+        heading = f"{words}{f', {unit}' if unit else ''}"
+        figures = f"{one.old * factor:,.1f}", f"{one.new * factor:,.1f}", _ratio(one.ratio)
+        rows.append(
+            (heading, f"{one.users:,}", *figures, f"{_ratio(one.low)} to {_ratio(one.high)}", legible(one.word, 40))
+        )
+        drawn.append(
+            (f"{words}, {one.users:,} user{'s' * (one.users > 1)}", one.low, one.ratio, one.high, legible(one.word, 20))
+        )
+    goals = "; ".join(legible(goal_words(goal), 300) for goal in result.goals[:10])
+    said = f"{result.rounds:,} pairs of fresh processes in {result.seconds:g} s. "
+    return Block(
+        _title("Time and memory", result),
+        result.verdict,
+        said + (f"Goals: {goals}." if goals else "No goals were set."),
+        intervals(drawn, f"NEW / OLD, with {LEVEL:.0%} intervals; left of 1 NEW needs less, or does less")
+        if drawn
+        else None,
+        ("Measure", "Users", "OLD", "NEW", "NEW / OLD", f"{LEVEL:.0%} interval", "NEW is"),
+        tuple(rows),
+        (),
+        _notes(result.notes),
+    )
+
+
+def _equivalent(result: Equivalence) -> Block:
+    shown = result.differences[:MOST]
+    rows = []
+    for number, one in enumerate(shown, 1):
+        broken = [
+            f"{side} breaks {text}" for side, of in (("OLD", one.old_breaks), ("NEW", one.new_breaks)) for text in of
+        ]
+        also = f" (also {', '.join(one.also)})" if one.also else ""
+        rows.append((f"{number}. {one.kind} {one.situation}{also}", one.old, one.new, "; ".join(broken)))
+    caught = sum(seen.caught for seen in result.controls)
+    words = equivalent_words(result)
+    said = f"{words[0].upper()}{words[1:]}. Compared: {compared_words(result)}. "
+    said += f"Sabotages of OLD seen as differences: {caught} of {len(result.controls)}."
+    return Block(
+        _title("What would be noticed", result),
+        result.verdict,
+        legible(said, 1_000),
+        None,
+        ("What differs", "OLD", "NEW", "Guarantees broken"),
+        _legible(rows),
+        tuple(
+            (
+                f"Picture of difference {number}",
+                legible(one.timeline, 4_000, lines=True),
+                legible(difference_again(result, one.replay), 20_000),
+            )
+            for number, one in enumerate(shown[:20], 1)
+        ),
+        _notes(result.notes),
+    )
+
+
+def _cut_over(result: Cutover) -> Block:
+    shown = result.losses[:MOST]
+    rows = [
+        (f"{number}. {one.check}: {one.found.message}", one.whose, one.point) for number, one in enumerate(shown, 1)
+    ]
+    caught = sum(control.caught for control in result.controls)
+    said = f"By {result.switch}: {rehearsed_words(result)}. Down-time: {down_time_words(result)}. "
+    said += f"Worst point: {result.worst_point}. " if result.worst_point else ""
+    said += f"Sabotages caught during a switch: {caught} of {len(result.controls)}."
+    said += " The rehearsal was interrupted." * result.interrupted
+    return Block(
+        _title("Moving users", result),
+        result.verdict,
+        legible(said, 1_000),
+        None,
+        ("What goes wrong", "Whose doing", "Where the switch came"),
+        _legible(rows),
+        tuple(
+            (
+                f"Picture of {number}",
+                legible(one.found.timeline, 4_000, lines=True),
+                legible(loss_again(result, one.found.replay), 20_000),
+            )
+            for number, one in enumerate(shown[:20], 1)
+        ),
+        _notes(result.notes),
+    )
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3f}" if value < 1_000 else "over 1,000"
+
+
+def _title(what: str, result: Result) -> str:
+    return f"{what}: OLD {legible(result.old, 200)}, NEW {legible(result.new, 200)}"
+
+
+def _legible(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(legible(cell, 600) for cell in row) for row in rows)
+
+
+def _notes(notes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(legible(note, 600) for note in notes[:MOST])
