@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from crosstalk.commands.equivalent import method_names
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import method_names, sides
 from crosstalk.consolidation.comparison import compare as measure
 from crosstalk.consolidation.ratio import LEVEL
 from crosstalk.examination import open_target
@@ -71,11 +71,7 @@ def _counts(context: click.Context, option: click.Parameter, value: str) -> tupl
 @click.option("--events", type=click.IntRange(min=20), default=300, help="Events a measurement.")
 @click.option("--rounds", type=click.IntRange(min=4), default=12, help="Pairs of processes.")
 @click.option("--seed", type=int, default=0, help="Decides the order within pairs.")
-@click.option(
-    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
-)
-@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of NEW.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@sides
 def compare(
     old: str,
     new: str,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from crosstalk.commands.equivalent import method_names
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import method_names, promises, sides
 from crosstalk.consolidation.cutover import cut_over, play, rehearsal
 from crosstalk.examination import open_target
 from crosstalk.model.guarantees import Guarantees
@@ -53,16 +53,8 @@ def report(result: Cutover) -> str:
     "--switch", "switch", default="drain", metavar="NAME|SPEC", help="drain, sticky, or your own (old, new) -> switch."
 )
 @click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, help="Seconds in all.")
-@click.option("--seed", type=int, default=0, help="Where the exploration starts.")
-@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What both promise.")
-@click.option("--strict", is_flag=True, help="Hold the whole to the strict guarantees.")
-@click.option("--grammar", default="", metavar="EXPR", help="The event types of one run in order.")
-@click.option(
-    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
-)
-@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of NEW.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--replay", "token", default="", metavar="TOKEN", help="Play one loss again, and print it.")
+@promises
+@sides
 def cutover(
     old: str,
     new: str,

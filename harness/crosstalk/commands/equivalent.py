@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import method_names, promises, sides
 from crosstalk.consolidation.equivalence import compare, replay
 from crosstalk.consolidation.facts import KINDS
 from crosstalk.examination import open_target
@@ -42,34 +43,15 @@ def report(result: Equivalence) -> str:
     return "\n".join(lines)
 
 
-def method_names(items: tuple[str, ...], option: str) -> dict[str, str]:
-    """The methods named by ROLE=NAME items of `option`. Raises ValueError with one sentence."""
-    names = {}
-    for item in items:
-        role, equals, name = item.partition("=")
-        if not equals or role not in ("connect", "disconnect", "publish") or not name:
-            raise ValueError(f"{option} {item!r}: give connect=NAME, disconnect=NAME or publish=NAME")
-        names[role] = name
-    return names
-
-
 @click.command()
 @click.argument("old")
 @click.argument("new", nargs=-1, required=True)
 @click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds in all, for each NEW.")
-@click.option("--seed", type=int, default=0, help="Where the search starts.")
 @click.option(
     "--allow", multiple=True, type=click.Choice(sorted({*KINDS, *_FREES})), help="A difference that is meant."
 )
-@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What both promise.")
-@click.option("--strict", is_flag=True, help="Hold both to the strict guarantees.")
-@click.option("--grammar", default="", metavar="EXPR", help="The event types of one run in order.")
-@click.option(
-    "--old-name", "old_names", multiple=True, metavar="ROLE=NAME", help="A method of OLD, as publish=emit_to."
-)
-@click.option("--new-name", "new_names", multiple=True, metavar="ROLE=NAME", help="A method of each NEW.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--replay", "token", default="", metavar="TOKEN", help="Play one difference again, and print it.")
+@promises
+@sides
 def equivalent(
     old: str,
     new: tuple[str, ...],

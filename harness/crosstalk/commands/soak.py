@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from crosstalk.commands.equivalent import method_names
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import REPORTS, method_names
 from crosstalk.consolidation.growth import Soak
 from crosstalk.consolidation.growth import soak as run
 from crosstalk.examination import open_target
@@ -35,7 +35,7 @@ def report(result: Soak) -> str:
 @click.argument("spec")
 @click.option("--users", type=click.IntRange(min=320), default=4_000, help="Users who come and go, and events.")
 @click.option("--name", "names", multiple=True, metavar="ROLE=NAME", help="A method of SPEC, as publish=emit_to.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@REPORTS
 def soak(spec: str, users: int, names: tuple[str, ...], reports: Path) -> None:
     """Soak the broadcaster SPEC in virtual time, and find what grows."""
     try:

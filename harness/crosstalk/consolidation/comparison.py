@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from crosstalk.consolidation.again import refuse_applications
 from crosstalk.consolidation.ratio import Ratio, judged, ratio
 from crosstalk.consolidation.workload import Figures, Request
 from crosstalk.examination import Examination
@@ -44,6 +45,7 @@ def compare(
     """
     if rounds < 2:
         raise ValueError("a comparison needs at least two rounds")
+    refuse_applications("what is measured is a broadcaster's own calls", old, new)
     began = time.monotonic()
     source = random.Random(seed)
     sides = (old, new)

@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
+from crosstalk.consolidation.again import options_again, refuse_applications
 from crosstalk.consolidation.side import Side
 from crosstalk.consolidation.switches import SWITCHES
 from crosstalk.controls.sabotage import SABOTAGE, hoard
@@ -170,6 +171,7 @@ def rehearsal(old: Examination, new: Examination, switch: str | Callable[[Any, A
 
     A switch of your own is given the two broadcasters as their factories make them. Raises TargetError.
     """
+    refuse_applications("users are moved between two broadcasters in one process", old, new)
     ours = isinstance(switch, str) and switch in SWITCHES
     make: Callable[..., Any]
     if isinstance(switch, str):
@@ -461,6 +463,7 @@ def cut_over(
         point,
         round(time.monotonic() - began, 3),
         tuple(dict.fromkeys(notes)),
+        options_again(*target.alone),
         interrupted,
     )
 

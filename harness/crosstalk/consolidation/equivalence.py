@@ -28,6 +28,7 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
+from crosstalk.consolidation.again import options_again
 from crosstalk.consolidation.facts import KINDS, Fact, Key, facts
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.consolidation.side_by_side import side_by_side
@@ -271,7 +272,8 @@ def compare(
         round(time.monotonic() - began, 3),
         tuple(sorted(allow)),
         tuple(dict.fromkeys(notes)),
-        interrupted,
+        options_again(old, new),
+        interrupted=interrupted,
     )
 
 

@@ -85,7 +85,10 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Equivalence(msgspec.Struct, frozen=True):
-    """What the comparison of two broadcasters came to. `explained` counts differences that a schedule explains."""
+    """What the comparison of two broadcasters came to.
+
+    `explained` counts differences that a schedule explains; `options` is what the command must be given again.
+    """
 
     verdict: Outcome
     old: str
@@ -100,6 +103,7 @@ class Equivalence(msgspec.Struct, frozen=True):
     seconds: float
     allowed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     interrupted: bool = False
     schema: int = 1
 
@@ -114,7 +118,11 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Cutover(msgspec.Struct, frozen=True):
-    """What a rehearsal came to. `down_time` is each user's longest wait, in seconds, that the switch itself caused."""
+    """What a rehearsal came to.
+
+    `down_time` is each user's longest wait, in seconds, that the switch itself caused; `options` is what the command
+    must be given again.
+    """
 
     verdict: Outcome
     old: str
@@ -131,5 +139,6 @@ class Cutover(msgspec.Struct, frozen=True):
     worst_point: str
     seconds: float
     notes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     interrupted: bool = False
     schema: int = 1

@@ -136,11 +136,12 @@ def down_time_words(result: Cutover) -> str:
 
 
 def difference_again(result: Equivalence, token: str) -> str:
-    return shlex.join(("crosstalk", "equivalent", result.old, result.new, "--replay", token))
+    return shlex.join(("crosstalk", "equivalent", result.old, result.new, *result.options, "--replay", token))
 
 
 def loss_again(result: Cutover, token: str) -> str:
-    return shlex.join(("crosstalk", "cutover", result.old, result.new, "--switch", result.switch, "--replay", token))
+    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options, "--replay", token)
+    return shlex.join(("crosstalk", *words))
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
