@@ -31,7 +31,7 @@ class Hub:
 
     async def broadcast_to_user(self, user_id, event):
         for websocket in list(self.sockets.get(user_id, ())):
-            if websocket in self.sockets[user_id]:
+            if websocket in self.sockets.get(user_id, ()):
                 with contextlib.suppress(RuntimeError, ConnectionError):
                     await websocket.send_json(event)
 

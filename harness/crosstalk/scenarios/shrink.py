@@ -126,6 +126,8 @@ class _Shrinker:
         )
         if any(self.fails(*candidate) for candidate in fewer):
             return True
+        if any(self.fails(candidate, ()) for left in _only_dropped(program) for candidate in _without_a_step(left)):
+            return True
         if any(self.deviates(candidate) for candidate in _without_a_step(program)):
             return True
         if program.steps <= FEW and any(
@@ -205,6 +207,17 @@ def _without_a_step(program: Program) -> Iterator[Program]:
         for start in range(len(steps)):
             rest = steps[:start] + steps[start + 1 :]
             yield _with(program, (*tracks[:number], rest, *tracks[number + 1 :]))
+
+
+def _only_dropped(program: Program) -> Iterator[Program]:
+    """A peer that is gone, and nobody tells the broadcaster: what it sends later finds that out. Also one by one."""
+    for number, steps in enumerate(program.tracks):
+        for place, step in enumerate(steps):
+            if isinstance(step, Disconnect) and step.gone:
+                dropped = (*steps[:place], Drop(step.device), *steps[place + 1 :])
+                tracks = (*program.tracks[:number], dropped, *program.tracks[number + 1 :])
+                yield _with(program, tracks)
+                yield _with(program, (tuple(step for track in tracks for step in track),))
 
 
 def _fused(program: Program) -> Iterator[Program]:
