@@ -488,13 +488,14 @@ class _Explorer:
             if self.examination.adapter.start:
                 self.notes.append(f"each run's broadcaster was started by its {self.examination.adapter.start}()")
             known = self._controls()
-            if "integrity" in self.checks and _by_reference(self.examination):
+            seeing = any(control.caught for control in known)
+            if seeing and "integrity" in self.checks and _by_reference(self.examination):
                 self.notes.append(
                     "a publisher that changes its event object after the publish has returned changes what is "
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
-            growing = self._census() if any(control.caught for control in known) else []
+            growing = self._census() if seeing else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
             self._minimise()

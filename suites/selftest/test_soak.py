@@ -10,6 +10,8 @@ import pytest
 from crosstalk.consolidation.growth import slope, soak
 from crosstalk.examination import open_target
 
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
+
 ZOO = Path(__file__).parents[1] / "zoo"
 HUB = """
 import collections

@@ -10,6 +10,8 @@ from crosstalk.examination import open_target
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.stage import perform
 
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
+
 ZOO = Path(__file__).parents[1] / "zoo"
 DEFECTIVE = sorted(str(path.relative_to(ZOO)) for kind in ("defective", "deep") for path in (ZOO / kind).glob("*.py"))
 CORRECT = sorted(str(path.relative_to(ZOO)) for path in (ZOO / "correct").glob("*.py"))
@@ -22,8 +24,11 @@ def loaded(member):
     return module
 
 
-def violations(scenario, users, member):
-    examination = open_target(f"{ZOO / member}:create")
+def opened(member):
+    return open_target(f"{ZOO / member}:create")
+
+
+def violations(scenario, users, examination):
     history = perform(scenario, users, examination.factory, examination.adapter)
     history.workers = examination.workers
     assert history.complete or history.crashes
@@ -33,12 +38,13 @@ def violations(scenario, users, member):
 @pytest.mark.parametrize("member", DEFECTIVE)
 def test_the_scenario_shows_the_defect(member):
     module = loaded(member)
-    assert module.CHECK in violations(module.scenario, module.USERS, member)
+    assert module.CHECK in violations(module.scenario, module.USERS, opened(member))
 
 
 @pytest.mark.parametrize("member", CORRECT)
 def test_a_correct_member_survives_every_scenario(member):
+    examination = opened(member)
     for other in DEFECTIVE:
         module = loaded(other)
-        for name, (found, history) in violations(module.scenario, module.USERS, member).items():
+        for name, (found, history) in violations(module.scenario, module.USERS, examination).items():
             pytest.fail(f"scenario of {other}: {name}: {timeline(history, found[0])}")
