@@ -750,10 +750,7 @@ def violation_of(
     violation = find(history, check, cause)
     if violation is None:
         return None
-    declared: dict[str, Any] = msgspec.to_builtins(examination.declared)
-    usual: dict[str, Any] = msgspec.to_builtins(LENIENT)
-    unusual = {name: value for name, value in declared.items() if value != usual[name]}
-    target, names = examination.target, examination.names
+    target, names, unusual = examination.target, examination.names, examination.declared.unusual()
     token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
     picture = timeline(history, violation)

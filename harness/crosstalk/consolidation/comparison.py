@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from crosstalk.consolidation.again import refuse_applications
+from crosstalk.consolidation.applications import refuse_applications
 from crosstalk.consolidation.ratio import Ratio, judged, ratio
 from crosstalk.consolidation.workload import Figures, Request
 from crosstalk.examination import Examination

@@ -26,7 +26,8 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
-from crosstalk.consolidation.again import options_again, refuse_applications
+from crosstalk.consolidation.again import options_again
+from crosstalk.consolidation.applications import refuse_applications
 from crosstalk.consolidation.side import Side
 from crosstalk.consolidation.switches import SWITCHES
 from crosstalk.controls.sabotage import SABOTAGE, hoard

@@ -7,7 +7,7 @@ broadcaster that claims everything is held to. Each field is set on its own by `
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,6 +50,11 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def grammar(self) -> Grammar:
         """The automaton of `golden_path`."""
         return Grammar.parse(self.golden_path)
+
+    def unusual(self) -> dict[str, Any]:
+        """The fields that are not as in the lenient default, by their names."""
+        usual = msgspec.to_builtins(type(self)())
+        return {name: value for name, value in msgspec.to_builtins(self).items() if value != usual[name]}
 
     @classmethod
     def strict(cls) -> Guarantees:

@@ -232,14 +232,19 @@ def decode(genome: bytes, family: str = "any", waits: Sequence[float] = WAITS, w
     return Program(users, tuple(devices), tuple(tracks), prompt)
 
 
-def _churn(genome: bytes, waits: Sequence[float]) -> Program:
-    """Two or three users; few events under way while connections come and go, in one track after another."""
-    take = _Bytes(genome).below
+def _two_or_three(take: Callable[[int], int]) -> tuple[tuple[str, ...], list[int]]:
+    """Two or three users, and whose each device is: one a user, and up to two more."""
     count = 2 + (take(4) == 3)
-    users = identities("plain", count)
     devices = [*range(count)]
     for _ in range(take(3)):
         devices.append(take(count))
+    return identities("plain", count), devices
+
+
+def _churn(genome: bytes, waits: Sequence[float]) -> Program:
+    """Two or three users; few events under way while connections come and go, in one track after another."""
+    take = _Bytes(genome).below
+    users, devices = _two_or_three(take)
     state: dict[int, bool] = {}
     opening: list[AnyStep] = []
     for device in range(len(devices)):
@@ -285,11 +290,7 @@ def _churn(genome: bytes, waits: Sequence[float]) -> Program:
 def _handover(genome: bytes, waits: Sequence[float]) -> Program:
     """Events for one user are under way; meanwhile that user leaves and others come. Who came is the next to leave."""
     take = _Bytes(genome).below
-    count = 2 + (take(4) == 3)
-    users = identities("plain", count)
-    devices = [*range(count)]
-    for _ in range(take(3)):
-        devices.append(take(count))
+    users, devices = _two_or_three(take)
     leaver = devices[take(len(devices))]
     state: dict[int, bool] = {}
     publishing: list[AnyStep] = []
