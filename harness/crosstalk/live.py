@@ -21,7 +21,8 @@ from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
-from crosstalk.targets.websocket import Limits, address, verified_tls
+from crosstalk.targets.connection import Limits, verified_tls
+from crosstalk.targets.websocket import address
 
 DEMO = "the demonstration application"
 

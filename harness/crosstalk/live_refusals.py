@@ -25,7 +25,7 @@ from crosstalk.live import Plan
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
 from crosstalk.profile import Profile, ProfileError
 from crosstalk.targets.cause import Message
-from crosstalk.targets.websocket import verified_tls
+from crosstalk.targets.connection import verified_tls
 
 
 def examine(

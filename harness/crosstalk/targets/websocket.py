@@ -17,10 +17,9 @@ import logging
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, cast
+from typing import cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.client import ClientProtocol
@@ -41,53 +40,17 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from crosstalk.auth.base import Credential
+from crosstalk.targets.connection import USUAL, Closed, Ended, Limits, NotConnected, Receive, verified_tls
 
 _TEXT_WHOLE = 0x81
 _SILENT = logging.Logger("crosstalk.websocket", logging.CRITICAL + 1)
 HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
 
 
-class NotConnected(Exception):
-    """A connection could not be opened; the message is one sentence without secrets.
-
-    `kind` is one of: dns, refused, timeout, tls, status, answer, lost. `status` is that of an HTTP answer, 0 without.
-    """
-
-    def __init__(self, kind: str, sentence: str, status: int = 0, retry_after: float = 0.0) -> None:
-        super().__init__(sentence)
-        self.kind = kind
-        self.status = status
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds and bytes that a connection may take."""
-
-    open_seconds: float = 10.0
-    close_seconds: float = 2.0
-    message_bytes: int = 1 << 20
-    compression: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """How a connection ended: `by` us, by the server's word, by the network, or broken by what the server sent.
-
-    `code` is as in RFC 6455, 1006 where none came.
-    """
-
-    by: Literal["us", "server", "network", "broken"]
-    code: int
-    why: str
-
-
-Receive = Callable[["Connection", bytes], None]
-Ended = Callable[["Connection", Closed], None]
-
-
 class Connection(asyncio.Protocol):
     """One client connection. `receive` is called with each whole message, `ended` once, when it has ended."""
+
+    last_event_id = ""
 
     def __init__(self, protocol: ClientProtocol, receive: Receive, ended: Ended, limits: Limits) -> None:
         self._protocol = protocol
@@ -419,14 +382,6 @@ def _parsed(url: str) -> WebSocketURI:
         raise ValueError(f"{shown!r} is no WebSocket address") from None
 
 
-def verified_tls(authority: str = "") -> ssl.SSLContext:
-    """TLS as it must be: certificate and host name verified, also against the `authority` file where one is given."""
-    context = ssl.create_default_context()
-    if authority:
-        context.load_verify_locations(authority)
-    return context
-
-
 class _EngineIo:
     """What Socket.IO asks of a connection besides WebSocket: pings (`2`) answered, nothing said before it is admitted.
 
@@ -465,15 +420,13 @@ async def connect(
     receive: Receive,
     ended: Ended,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     tls: ssl.SSLContext | None = None,
     origin: str = "",
     receive_buffer: int = 0,
+    last_event_id: str = "",
 ) -> Connection:
-    """An open connection of `credential`'s user. Raises NotConnected, and ValueError for what is no address.
-
-    `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon.
-    """
+    """An open WebSocket, as `Connect` says; it has no way to ask for what was missed."""
     uri = address(url, credential.query)
     headers = [name for name, _ in credential.headers if name.lower() == "origin"]
     protocol = ClientProtocol(
