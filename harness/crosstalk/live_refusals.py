@@ -21,11 +21,11 @@ from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.refusal_run import Unexaminable
 from crosstalk.auth.refusals import demanded
-from crosstalk.live import Plan
+from crosstalk.live import Plan, trusting
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
 from crosstalk.profile import Profile, ProfileError
 from crosstalk.targets.cause import Message
-from crosstalk.targets.connection import verified_tls
+from crosstalk.targets.transports import transport
 
 
 def examine(
@@ -37,15 +37,13 @@ def examine(
 ) -> Verdict:
     """The verdict on the system that is planned for. Raises ValueError, and Unexaminable where nobody gets in."""
     profile = planned.profile
+    if not transport(planned.url).takes_messages:
+        raise ProfileError("refusals can't be tried on an event stream yet, only at ws:// and wss:// addresses")
     authenticator = planned.log_in.authenticator
     carrier = authenticator.carrier.kind if isinstance(authenticator, Carried) else ""
     if isinstance(authenticator, CookieLogin):
         carrier = "cookie"
     demands = demanded(profile.refusals, profile.must, carrier=carrier)
-    try:
-        tls = verified_tls(profile.ca_file) if planned.url.startswith("wss:") else None
-    except OSError as error:
-        raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
     site = Site(
         planned.url,
         planned.cause.template if isinstance(planned.cause, Message) else "",
@@ -54,7 +52,7 @@ def examine(
         profile.patience,
         profile.leeway,
         timeout=profile.open_seconds,
-        tls=tls,
+        tls=trusting(profile),
         target=target,
     )
 
@@ -85,6 +83,8 @@ def not_tried(planned: Plan) -> str:
         return "none is demanded"
     if isinstance(planned.log_in.authenticator, Unauthenticated):
         return "users have no credentials"
+    if not transport(planned.url).takes_messages:
+        return "they can't be tried on an event stream yet"
     if not isinstance(planned.cause, Message):
         return "users say nothing on their connections: crosstalk refusals URL --cause MESSAGE"
     return ""

@@ -5,10 +5,13 @@ One file beside this for each: WebSocket, SSE. A run opens connections by a `Con
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from crosstalk.auth.base import Credential
 
@@ -130,3 +133,63 @@ def verified_tls(authority: str = "") -> ssl.SSLContext:
     if authority:
         context.load_verify_locations(authority)
     return context
+
+
+@lru_cache(1)
+def usual_tls() -> ssl.SSLContext:
+    """The same for everybody where no other is given: it takes longer to make than a connection."""
+    return verified_tls()
+
+
+HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
+
+
+def carried(credential: Credential) -> list[tuple[str, str]]:
+    """The headers that `credential` puts on a request, cookies among them."""
+    headers = [(name, value) for name, value in credential.headers if name.lower() not in HEADERS_NOT_OURS]
+    if credential.cookies:
+        headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in credential.cookies)))
+    return headers
+
+
+def joined(query: str | None, added: tuple[tuple[str, str], ...]) -> str:
+    """`query` with more `added` to it."""
+    more = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in added)
+    return "&".join(part for part in (query, more) if part)
+
+
+def queried(url: str, added: tuple[tuple[str, str], ...]) -> str:
+    """`url` with more `added` to its query."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=joined(parts.query, added))) if added else url
+
+
+def answered(status: int, reason: str, headers: Mapping[str, str], instead_of: str) -> NotConnected:
+    """The server gave an HTTP answer `instead_of` a connection."""
+    page = ", with an HTML page," if "html" in headers.get("Content-Type", "") else ""
+    after = headers.get("Retry-After", "")
+    return NotConnected(
+        "status",
+        f"the server answered {status} {reason}".strip() + f"{page} instead of {instead_of}",
+        status,
+        float(after) if after.isdigit() else 0.0,
+    )
+
+
+def unreached(error: OSError, host: str, agreeing: bool) -> NotConnected:
+    """Why nothing could be connected to `host`; `agreeing` says that TLS was still to be agreed on."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return NotConnected("tls", f"the certificate was not accepted: {error.verify_message}")
+        case ssl.SSLError():
+            return NotConnected("tls", f"TLS failed: {error.reason or 'no TLS was spoken'}")
+        case socket.gaierror():
+            return NotConnected("dns", f"the name {host!r} has no address: {error.strerror}")
+        case ConnectionRefusedError():
+            return NotConnected("refused", "nobody listens there (ConnectionRefusedError)")
+        case ConnectionError() if agreeing:
+            what = "the server went away before TLS was agreed on; does it speak TLS?"
+            return NotConnected("tls", f"{what} ({type(error).__name__})")
+        case ConnectionError():
+            return NotConnected("lost", f"the server went away in the opening handshake ({type(error).__name__})")
+    return NotConnected("refused", f"the server could not be reached: {error.strerror or type(error).__name__}")

@@ -20,7 +20,7 @@ import struct
 from dataclasses import replace
 from functools import lru_cache
 from typing import cast
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import (
@@ -40,11 +40,22 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.connection import USUAL, Closed, Ended, Limits, NotConnected, Receive, verified_tls
+from crosstalk.targets.connection import (
+    USUAL,
+    Closed,
+    Ended,
+    Limits,
+    NotConnected,
+    Receive,
+    answered,
+    carried,
+    joined,
+    unreached,
+    usual_tls,
+)
 
 _TEXT_WHOLE = 0x81
 _SILENT = logging.Logger("crosstalk.websocket", logging.CRITICAL + 1)
-HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
 
 
 class Connection(asyncio.Protocol):
@@ -244,11 +255,8 @@ class Connection(asyncio.Protocol):
         if self._protocol.handshake_exc is not None:
             return  # the server spoke first, which no WebSocket server does
         request = self._protocol.connect()
-        for name, value in credential.headers:
-            if name.lower() not in HEADERS_NOT_OURS:
-                request.headers[name] = value
-        if credential.cookies:
-            request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in credential.cookies)
+        for name, value in carried(credential):
+            request.headers[name] = value
         self._protocol.send_request(request)
         self._flush()
 
@@ -339,15 +347,7 @@ class Connection(asyncio.Protocol):
         found = self._protocol.handshake_exc
         if isinstance(found, InvalidStatus):
             answer = found.response
-            kind = answer.headers.get("Content-Type", "")
-            page = ", with an HTML page," if "html" in kind else ""
-            after = answer.headers.get("Retry-After", "")
-            return NotConnected(
-                "status",
-                f"the server answered {answer.status_code} {answer.reason_phrase}{page} instead of a WebSocket".strip(),
-                answer.status_code,
-                float(after) if after.isdigit() else 0.0,
-            )
+            return answered(answer.status_code, answer.reason_phrase, answer.headers, "a WebSocket")
         if isinstance(found, InvalidMessage | SecurityError) and not isinstance(found.__cause__, EOFError):
             return NotConnected("answer", "the server's answer to the opening handshake is no HTTP")
         if isinstance(found, InvalidHandshake) and not isinstance(found, InvalidMessage):
@@ -359,10 +359,7 @@ class Connection(asyncio.Protocol):
 def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
     """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
     uri = _parsed(url)
-    if not query:
-        return uri
-    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-    return replace(uri, query="&".join(part for part in (uri.query, added) if part))
+    return replace(uri, query=joined(uri.query, query)) if query else uri
 
 
 @lru_cache(64)
@@ -440,7 +437,7 @@ async def connect(
     engine_io = _EngineIo(receive) if "EIO=" in uri.query else None
     made = Connection(protocol, receive if engine_io is None else engine_io.received, ended, limits)
     loop = asyncio.get_running_loop()
-    context = (tls or verified_tls()) if uri.secure else None
+    context = (tls or usual_tls()) if uri.secure else None
     try:
         async with asyncio.timeout(limits.open_seconds):
             if receive_buffer:
@@ -458,23 +455,8 @@ async def connect(
     except TimeoutError:
         made.abort()
         raise NotConnected("timeout", f"no connection within {limits.open_seconds:g} s") from None
-    except ssl.SSLCertVerificationError as error:
-        raise NotConnected("tls", f"the certificate was not accepted: {error.verify_message}") from None
-    except ssl.SSLError as error:
-        raise NotConnected("tls", f"TLS failed: {error.reason or 'no TLS was spoken'}") from None
-    except socket.gaierror as error:
-        raise NotConnected("dns", f"the name {uri.host!r} has no address: {error.strerror}") from None
-    except ConnectionError as error:
-        kind, what = "lost", "the server went away in the opening handshake"
-        if isinstance(error, ConnectionRefusedError):
-            kind, what = "refused", "nobody listens there"
-        elif context is not None and not made.is_connected:
-            kind, what = "tls", "the server went away before TLS was agreed on; does it speak TLS?"
-        raise NotConnected(kind, f"{what} ({type(error).__name__})") from None
     except OSError as error:
-        raise NotConnected(
-            "refused", f"the server could not be reached: {error.strerror or type(error).__name__}"
-        ) from None
+        raise unreached(error, uri.host, context is not None and not made.is_connected) from None
     except BaseException:
         made.abort()
         raise

@@ -283,7 +283,7 @@ class Playing:
             canary,
             known.run_id(canary, user, self.history.number, run),
             known.thread_id(user, step.thread),
-            means.credentials[user].headers if not means.cause.on_connection else (),
+            means.credentials[user],
         )
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)

@@ -1,0 +1,75 @@
+"""Systems that send by server-sent events: whole runs judged, and what a stream's connection does on the wire."""
+
+import re
+
+import event_streams
+import pytest
+from click.testing import CliRunner
+from serving import SECRET, all_judged, check, failed, serving
+
+from crosstalk.cli import cli
+
+RIGHT = {"header": event_streams.Streams, "query": event_streams.Unnamed, "cookie": event_streams.Streams}
+LEAKS = (event_streams.HoldsUser, event_streams.SharesMissed)
+
+
+@pytest.fixture(scope="module")
+def systems():
+    return {name: kind(SECRET, 0.01) for name, kind in (*RIGHT.items(), *((kind, kind) for kind in LEAKS))}
+
+
+@pytest.fixture(scope="module")
+def verdicts(systems):
+    """On every system of this module, examined at the same time; only the second round has users who are cut off."""
+
+    def changes(name, made):
+        carrier = name if name in RIGHT else "header"
+        return {"cause": f"{made.url}/ask", "duration": 3.0 if carrier != "header" else 6.0, "carrier": carrier}
+
+    return all_judged({name: (made.serving, changes(name, made)) for name, made in systems.items()})
+
+
+@pytest.mark.parametrize("carrier", RIGHT)
+def test_a_correct_system_is_accused_of_nothing(carrier, verdicts):
+    verdict = verdicts[carrier]
+    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert verdict.controls and all(control.caught for control in verdict.controls)
+    assert check(verdict, "isolation").opportunities > 50
+    assert check(verdict, "golden_path").opportunities > 10
+
+
+def test_who_is_cut_off_asks_for_what_it_missed(verdicts, systems):
+    assert any(systems["header"].asked_for)
+    assert not any(systems["query"].asked_for), "where events have no ids, nothing can be asked for"
+
+
+@pytest.mark.parametrize("kind", LEAKS, ids=lambda kind: kind.__name__)
+def test_a_leak_is_found(kind, verdicts):
+    assert "isolation" in failed(verdicts[kind])
+    leak = check(verdicts[kind], "isolation").violations[0]
+    assert len(set(leak.users)) == 2
+
+
+def test_the_command_judges_a_stream_and_shows_no_secret(tmp_path, monkeypatch):
+    tokens = set()
+
+    class Spied(event_streams.HoldsUser):
+        def user_of(self, request):
+            tokens.add(request.headers["authorization"].removeprefix("Bearer "))
+            return super().user_of(request)
+
+        def event(self, kind, user, run, thread, payload):
+            return {**super().event(kind, user, run, thread, payload), "seen": list(tokens)}
+
+    monkeypatch.chdir(tmp_path)
+    made = Spied(SECRET, 0.005)
+    with serving(made.serving) as url:
+        line = ["smoke", url, "--cause", f"{made.url}/ask", "--users", "4", "--duration", "2", "--run-seconds", "1"]
+        done = CliRunner().invoke(cli, line, env={"CROSSTALK_JWT_SECRET": SECRET})
+    assert done.exit_code == 1, done.output
+    assert "fail    isolation" in done.output
+    assert re.search(f"again: crosstalk smoke {url} .*--cause {made.url}/ask", done.output)
+    artefacts = [done.output, *(path.read_text() for path in (tmp_path / "reports").rglob("*.*") if path.is_file())]
+    assert len(artefacts) > 3 and len(tokens) == 4
+    for token in (SECRET, *tokens):
+        assert not any(token in text or token.rpartition(".")[2] in text for text in artefacts)
