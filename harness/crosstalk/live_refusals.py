@@ -23,9 +23,8 @@ from crosstalk.auth.refusal_run import Unexaminable
 from crosstalk.auth.refusals import demanded
 from crosstalk.live import Plan, trusting
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
-from crosstalk.profile import Profile, ProfileError
-from crosstalk.targets.cause import Message
-from crosstalk.targets.transports import transport
+from crosstalk.profile import Profile
+from crosstalk.targets.cause import Cause, HttpCall, Message
 
 
 def examine(
@@ -37,8 +36,6 @@ def examine(
 ) -> Verdict:
     """The verdict on the system that is planned for. Raises ValueError, and Unexaminable where nobody gets in."""
     profile = planned.profile
-    if not transport(planned.url).takes_messages:
-        raise ProfileError("refusals can't be tried on an event stream yet, only at ws:// and wss:// addresses")
     authenticator = planned.log_in.authenticator
     carrier = authenticator.carrier.kind if isinstance(authenticator, Carried) else ""
     if isinstance(authenticator, CookieLogin):
@@ -46,7 +43,7 @@ def examine(
     demands = demanded(profile.refusals, profile.must, carrier=carrier)
     site = Site(
         planned.url,
-        planned.cause.template if isinstance(planned.cause, Message) else "",
+        _said(planned.cause),
         profile.subscribe,
         profile.origin,
         profile.patience,
@@ -54,6 +51,7 @@ def examine(
         timeout=profile.open_seconds,
         tls=trusting(profile),
         target=target,
+        call=planned.cause if isinstance(planned.cause, HttpCall) else None,
     )
 
     async def play() -> Verdict:
@@ -83,10 +81,8 @@ def not_tried(planned: Plan) -> str:
         return "none is demanded"
     if isinstance(planned.log_in.authenticator, Unauthenticated):
         return "users have no credentials"
-    if not transport(planned.url).takes_messages:
-        return "they can't be tried on an event stream yet"
-    if not isinstance(planned.cause, Message):
-        return "users say nothing on their connections: crosstalk refusals URL --cause MESSAGE"
+    if not isinstance(planned.cause, Message | HttpCall):
+        return "a function starts runs, and it takes no credentials: crosstalk refusals URL --cause MESSAGE"
     return ""
 
 
@@ -115,6 +111,16 @@ def added(
         controls=(*verdict.controls, *controls),
         notes=(*verdict.notes, *notes),
     )
+
+
+def _said(cause: Cause) -> str:
+    """What users say to be answered: on their connection, or as the body of a call."""
+    match cause:
+        case Message():
+            return cause.template
+        case HttpCall():
+            return cause.body
+    return ""
 
 
 def _users(planned: Plan) -> tuple[str, ...]:

@@ -94,6 +94,10 @@ class HttpCall:
     on_connection: bool = False
 
     async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
+        await self.post(filled(self.body, asked, _in_json), asked)
+
+    async def post(self, body: str, asked: Asked) -> None:
+        """Call with `body` as it is. Raises NotCaused."""
         import httpx2
 
         transport = httpx2.AsyncHTTPTransport(verify=self.tls or usual_tls(), trust_env=False)
@@ -101,7 +105,7 @@ class HttpCall:
             async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=HTTP_SECONDS) as client:
                 answer = await client.post(
                     queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
-                    content=filled(self.body, asked, _in_json),
+                    content=body,
                     headers=[*carried(asked.credential), ("Content-Type", "application/json")],
                 )
         except httpx2.HTTPError as error:

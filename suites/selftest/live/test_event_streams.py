@@ -1,5 +1,6 @@
 """Systems that send by server-sent events: whole runs judged, and what a stream's connection does on the wire."""
 
+import json
 import re
 
 import event_streams
@@ -24,7 +25,7 @@ def verdicts(systems):
 
     def changes(name, made):
         carrier = name if name in RIGHT else "header"
-        return {"cause": f"{made.url}/ask", "duration": 3.0 if carrier != "header" else 6.0, "carrier": carrier}
+        return {"cause": f"{made.url}/ask", "duration": 3.0 if carrier != "header" else 5.0, "carrier": carrier}
 
     return all_judged({name: (made.serving, changes(name, made)) for name, made in systems.items()})
 
@@ -64,8 +65,8 @@ def test_the_command_judges_a_stream_and_shows_no_secret(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = Spied(SECRET, 0.005)
     with serving(made.serving) as url:
-        line = ["smoke", url, "--cause", f"{made.url}/ask", "--users", "4", "--duration", "2", "--run-seconds", "1"]
-        done = CliRunner().invoke(cli, line, env={"CROSSTALK_JWT_SECRET": SECRET})
+        line = ["smoke", url, "--cause", f"{made.url}/ask", "--users", "4", "--duration", "1", "--run-seconds", "1"]
+        done = typed(*line, "--refusals", "none")
     assert done.exit_code == 1, done.output
     assert "fail    isolation" in done.output
     assert re.search(f"again: crosstalk smoke {url} .*--cause {made.url}/ask", done.output)
@@ -73,3 +74,28 @@ def test_the_command_judges_a_stream_and_shows_no_secret(tmp_path, monkeypatch):
     assert len(artefacts) > 3 and len(tokens) == 4
     for token in (SECRET, *tokens):
         assert not any(token in text or token.rpartition(".")[2] in text for text in artefacts)
+
+
+def typed(*line):
+    return CliRunner().invoke(cli, line, env={"CROSSTALK_JWT_SECRET": SECRET})
+
+
+@pytest.mark.parametrize(
+    ("kind", "let_in"),
+    [
+        (event_streams.Streams, set()),
+        (event_streams.BelievesAnybody, {"expired", "not yet valid", "other's id in message"}),
+    ],
+)
+def test_who_must_not_get_in_is_tried_at_the_stream_and_by_the_calls(kind, let_in, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = kind(SECRET, 0.002)
+    with serving(made.serving) as url:
+        done = typed("refusals", url, "--cause", f"{made.url}/ask", "--patience", "0.4", "--connect-rate", "200")
+    assert done.exit_code == bool(let_in), done.output
+    verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
+    (authentication,) = verdict["checks"]
+    assert {violation["cause"].partition(":")[0] for violation in authentication["violations"]} == let_in
+    assert authentication["opportunities"] > 12
+    assert f"then sends POST {made.url}/ask" in str(authentication["violations"]) or not let_in
+    assert "eyJ" not in done.output
