@@ -34,7 +34,7 @@ from crosstalk.reporting.legible import printable
 @click.option(
     "--cause",
     default=None,
-    help="What users say to be answered: start_agent, user_message, chat, JSON, or an URL to POST to.",
+    help="What users say to be answered: start_agent, user_message, chat, JSON, or a URL.",
 )
 @click.option("--subscribe", default=None, metavar="JSON", help="The message that subscribes to the channel of {user}.")
 @click.option("--origin", default=None, metavar="URL", help="The server's own site (default: that of URL).")

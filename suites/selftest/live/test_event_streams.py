@@ -9,25 +9,38 @@ from click.testing import CliRunner
 from serving import SECRET, all_judged, check, failed, serving
 
 from crosstalk.cli import cli
+from crosstalk.scenarios.live.program import READY, Ask, Await, LiveProgram, Meet, Open, Reset, draw
 
 RIGHT = {"header": event_streams.Streams, "query": event_streams.Unnamed, "cookie": event_streams.Streams}
-LEAKS = (event_streams.HoldsUser, event_streams.SharesMissed)
+LEAKS = {"held": event_streams.HoldsUser, "shared": event_streams.SharesMissed}
+SYSTEMS = {**RIGHT, **LEAKS, "cut off": event_streams.Streams, "without ids": event_streams.Unnamed}
+CUT_OFF = LiveProgram(
+    (
+        (Open(0), READY, Meet(0), Ask(0), Await(), Reset(0), Meet(1), Meet(2), Open(0), READY, Ask(0), Await()),
+        (Open(0), READY, Meet(0), Meet(1), Ask(0), Await(), Meet(2), Ask(0), Await()),
+    )
+)
 
 
 @pytest.fixture(scope="module")
 def systems():
-    return {name: kind(SECRET, 0.01) for name, kind in (*RIGHT.items(), *((kind, kind) for kind in LEAKS))}
+    return {name: kind(SECRET, 0.01) for name, kind in SYSTEMS.items()}
 
 
 @pytest.fixture(scope="module")
 def verdicts(systems):
-    """On every system of this module, examined at the same time; only the second round has users who are cut off."""
+    """On every system of this module, examined at the same time; where there are two users, one of them is cut off."""
+
+    def drawn(seed, number, users, *more):
+        return CUT_OFF if users == 2 else draw(seed, number, users, *more)
 
     def changes(name, made):
-        carrier = name if name in RIGHT else "header"
-        return {"cause": f"{made.url}/ask", "duration": 3.0 if carrier != "header" else 5.0, "carrier": carrier}
+        carrier, users = name if name in RIGHT else "header", 6 if name in RIGHT or name == "held" else 2
+        return {"cause": f"{made.url}/ask", "duration": 4.0, "carrier": carrier, "users": users}
 
-    return all_judged({name: (made.serving, changes(name, made)) for name, made in systems.items()})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("crosstalk.live_examination.draw", drawn)
+        return all_judged({name: (made.serving, changes(name, made)) for name, made in systems.items()})
 
 
 @pytest.mark.parametrize("carrier", RIGHT)
@@ -40,14 +53,15 @@ def test_a_correct_system_is_accused_of_nothing(carrier, verdicts):
 
 
 def test_who_is_cut_off_asks_for_what_it_missed(verdicts, systems):
-    assert any(systems["header"].asked_for)
-    assert not any(systems["query"].asked_for), "where events have no ids, nothing can be asked for"
+    assert not failed(verdicts["cut off"]), verdicts["cut off"].checks
+    assert any(systems["cut off"].asked_for)
+    assert not any(systems["without ids"].asked_for), "where events have no ids, nothing can be asked for"
 
 
-@pytest.mark.parametrize("kind", LEAKS, ids=lambda kind: kind.__name__)
-def test_a_leak_is_found(kind, verdicts):
-    assert "isolation" in failed(verdicts[kind])
-    leak = check(verdicts[kind], "isolation").violations[0]
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_leak_is_found(name, verdicts):
+    assert "isolation" in failed(verdicts[name])
+    leak = check(verdicts[name], "isolation").violations[0]
     assert len(set(leak.users)) == 2
 
 
@@ -65,7 +79,7 @@ def test_the_command_judges_a_stream_and_shows_no_secret(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = Spied(SECRET, 0.005)
     with serving(made.serving) as url:
-        line = ["smoke", url, "--cause", f"{made.url}/ask", "--users", "4", "--duration", "1", "--run-seconds", "1"]
+        line = ["smoke", url, "--cause", f"{made.url}/ask", "--users", "4", "--duration", "2", "--run-seconds", "1"]
         done = typed(*line, "--refusals", "none")
     assert done.exit_code == 1, done.output
     assert "fail    isolation" in done.output
