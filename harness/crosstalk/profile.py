@@ -27,7 +27,7 @@ class ProfileError(ValueError):
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Fields and defaults:
 
-    url: the address, ws(s):// of a WebSocket or http(s):// of an event stream (SSE).
+    url: the address, ws(s):// of a WebSocket, http(s):// of an event stream (SSE), .../socket.io of a Socket.IO server.
     auth: a text as for --auth, or a table.
     users: how many, or their names. user-name: how they are called, {number} being 1, 2, ...
     duration: seconds, or a text as 90s, 10m, 1h. rate, connect-rate: messages and new connections a second at most.

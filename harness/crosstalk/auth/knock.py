@@ -31,6 +31,8 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.model.attempt import DENIAL, Answer, Heard, Kind
 from crosstalk.targets.cause import Asked, HttpCall, NotCaused
 from crosstalk.targets.connection import NotConnected
+from crosstalk.targets.transports import transport
+from crosstalk.targets.websocket import connect as websocket_connect
 
 _KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _THING = r"(?:token|credentials?|signature|jwt|session|auth\w*)"
@@ -43,7 +45,7 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _DENIALS_ARE_SHORT = 2_000
-_KINDS: dict[str, Kind] = {"status": "refused", "timeout": "no answer"}
+_KINDS: dict[str, Kind] = {"status": "refused", "denied": "refused", "timeout": "no answer"}
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
@@ -239,7 +241,7 @@ async def knock(
         visit.post, visit.posted_to = partial(call.post, asked=asked), f"POST {call.url.partition('?')[0]}"
     more: dict[str, Any] = {"ssl": verify} if verify is not None else {}
     try:
-        if not whole.startswith(("ws:", "wss:")):
+        if transport(url).connect is not websocket_connect:
             visit.connection = overheard = Overheard()
             await overheard.open(url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
         else:
@@ -257,7 +259,7 @@ async def knock(
     except NotConnected as failed:
         visit.connection = None
         kind = _KINDS.get(failed.kind, "unreachable")
-        reason = "" if kind == "refused" else redactor.text(str(failed))[:120]
+        reason = "" if failed.status else redactor.text(str(failed))[:120]
         visit.failed = Answer(kind, status=failed.status, reason=reason, seconds=_since(visit.began))
     except InvalidStatus as error:
         visit.failed = Answer("refused", status=error.response.status_code, seconds=_since(visit.began))

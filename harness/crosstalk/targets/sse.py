@@ -27,6 +27,7 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    underlying,
     unreached,
     usual_tls,
 )
@@ -201,7 +202,9 @@ async def connect(
         made.abort()
         raise NotConnected("timeout", f"no event stream within {limits.open_seconds:g} s") from None
     except httpx2.ConnectError as error:
-        raise unreached(_cause(error), urlsplit(where).hostname or "", where.startswith("https:")) from None
+        raise unreached(
+            underlying(error) or ConnectionResetError(), urlsplit(where).hostname or "", where.startswith("https:")
+        ) from None
     except httpx2.HTTPError as error:
         raise NotConnected("lost", f"the server went away before it had answered ({type(error).__name__})") from None
     except BaseException:
@@ -210,16 +213,3 @@ async def connect(
             await made.close()
         raise
     return made
-
-
-def _cause(error: BaseException) -> OSError:
-    """What the operating system said, under what the library says of it."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]
-        elif isinstance(found, OSError) and (found.errno is not None or isinstance(found, ssl.SSLError)):
-            return found
-        else:
-            found = found.__cause__ or found.__context__
-    return ConnectionResetError()

@@ -133,7 +133,9 @@ class Unnamed(Streams):
 @contextlib.asynccontextmanager
 async def served(app, listening):
     """`app` served by uvicorn."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, ws="websockets-sansio")
+    )
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     while not server.started:
         await asyncio.sleep(0.01)
