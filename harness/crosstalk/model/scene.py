@@ -79,6 +79,16 @@ class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
 
 
+class Switch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An order to move users between OLD and NEW: when it came, and when the switch had done it."""
+
+    time: int
+    order: str
+    done: int = -1
+    ending: Ending = "ok"
+    said: str = ""
+
+
 class Culprit(msgspec.Struct, frozen=True, omit_defaults=True):
     """What broke the rule: the arrival or act of that number, or one that is missing on `connection`."""
 
@@ -113,6 +123,8 @@ class Scene(msgspec.Struct, frozen=True, omit_defaults=True):
     """`runs[e]` is how the run that is event e is spoken of: its number among those of its user in that round."""
     others: int = 0
     """So many more users were there."""
+    switches: tuple[Switch, ...] = ()
+    """Of a cut-over: the orders to the switch."""
 
     @property
     def live(self) -> bool:

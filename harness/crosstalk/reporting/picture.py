@@ -4,7 +4,8 @@ A lane a user, inside it a column for what is published for the user and one for
 a moment in which something happened. A circle is a publish, an arrow from it a frame that was sent to a device, a
 hatched bar a send that waited for its answer, a thin bar a call that had not returned. The culprit is the one thick red
 arrow, dashed where it is one that never came; beside it stand the rule and who was concerned. Of a live run a circle is
-a user who asks for an agent run, an arrow an event of it that was received, and at the left stand the seconds.
+a user who asks for an agent run, an arrow an event of it that was received, and at the left stand the seconds. Of a
+cut-over, a double line across is where the switch was told to move users, a single one where it had.
 
 Of many users those concerned are shown, of many rows the ones around the culprit; what is left out is counted. Colours
 follow `prefers-color-scheme`, print is light, and nothing is told by colour alone.
@@ -23,7 +24,7 @@ from markupsafe import Markup
 from crosstalk.model.scene import Act, Arrival, Scene
 from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import event_words, numbered, remark_words, story
+from crosstalk.reporting.sentences import event_words, numbered, remark_words, story, switch_words
 from crosstalk.reporting.svg import element, joined
 
 LANES, DEVICES, ROWS = 4, 4, 48
@@ -40,6 +41,7 @@ font:12px ui-sans-serif,system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;max
 .ctp .jump{stroke:var(--soft)}.ctp .rule{stroke:var(--soft);stroke-dasharray:1 4}
 .ctp .red{stroke:var(--red);stroke-width:3.6;fill:none}.ctp .redhead{fill:var(--red)}.ctp .never{stroke-dasharray:9 5}
 .ctp .redtext{fill:var(--red);font-weight:700}.ctp .decide{stroke:var(--ink);stroke-width:1.4;stroke-dasharray:7 4}
+.ctp .switch{stroke:var(--ink);stroke-width:1.4}.ctp .moving{fill:var(--life);opacity:.35}
 .ctp .halo{paint-order:stroke;stroke:var(--lane);stroke-width:4px;stroke-linejoin:round}
 .ctp .halo.out{stroke:var(--paper)}
 @media (prefers-color-scheme:dark){.ctp{--paper:#14181d;--lane:#20262d;--ink:#eef1f4;--soft:#a5b0bb;--life:#46525f;
@@ -77,6 +79,11 @@ class _Plan:
         """Where the lanes begin."""
         return float(GAP + CLOCK * self.scene.live)
 
+    @property
+    def right(self) -> float:
+        """Where they end."""
+        return max((self.left[user] + self.width[user] for user in self.users), default=self.end)
+
     def y(self, time: float) -> float:
         return TOP + ROW * (self.row_of[time] + 0.5)
 
@@ -105,6 +112,7 @@ def picture(
     labels: list[Markup] = []
     body += _lives(plan)
     body += _remarks(plan, labels)
+    body += _switches(plan, labels)
     for time, choice in decisions:
         body += _decision(plan, time, choice, labels)
     for arrival in scene.arrivals:
@@ -178,6 +186,8 @@ def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
     for remark in scene.remarks:
         if remark.time <= until and _telling(remark.text):
             moments[remark.time] = remark.time
+    for switch in scene.switches:
+        moments |= {time: time for time in (switch.time, switch.done) if 0 <= time <= until}
     if culprit is not None:
         moments[culprit.time] = culprit.time
     latest = max(moments, default=-1.0)
@@ -268,6 +278,22 @@ def _remarks(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
                 yield element("line", class_="jump", x1=plan.begin, x2=plan.end - GAP, y1=y + 10, y2=y + 10)
             text = short(remark_words(plan.scene, remark), int((plan.end - plan.begin) / 6.4))
             labels.append(element("text", text, class_="soft halo", x=plan.begin + 8, y=y + 3))
+
+
+def _switches(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
+    """Where users were to be moved, and where they had been, as lines across; between them a band."""
+    for switch in plan.scene.switches:
+        if not plan.shows(switch.time):
+            continue
+        top, left, wide = plan.y(switch.time) + 8, plan.begin - 6, plan.right - plan.begin + 12
+        low = plan.y(switch.done) - 8 if plan.shows(switch.done) else TOP + ROW * plan.rows
+        yield element("rect", class_="moving", x=left, y=top, width=wide, height=max(low - top, 1.0))
+        for y in (top - 2, top + 2, *([low] if plan.shows(switch.done) else [])):
+            yield element("line", class_="switch", x1=left, x2=left + wide, y1=y, y2=y)
+        begins, ends = switch_words(switch)
+        labels.append(element("text", f"⇄ {short(begins, 60)}", class_="who halo", x=plan.begin + 8, y=top - 5))
+        if plan.shows(switch.done):
+            labels.append(element("text", short(ends, 60), class_="halo", x=plan.begin + 8, y=low + 13))
 
 
 def _decision(plan: _Plan, time: int, choice: str, labels: list[Markup]) -> Iterable[Markup]:
@@ -467,7 +493,7 @@ def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str], y: floa
 
 def _footer(plan: _Plan, height: float) -> list[Markup]:
     said = []
-    others = len(plan.scene.users) - len(plan.users) + plan.scene.others
+    others = len(concerned(plan.scene)) - len(plan.users) + plan.scene.others
     if others:
         said.append(f"{others:,} other user{'s are' if others > 1 else ' is'} left out")
     if plan.devices_left_out:

@@ -63,7 +63,7 @@ def decoded(text: bytes, where: str) -> Verdict:
         raise NoVerdict(f"{where} contradicts itself: the figures of its live run do not fit together")
     for check in verdict.checks:
         for violation in check.violations:
-            if violation.exhibit is not None and not _whole(violation.exhibit):
+            if violation.exhibit is not None and not whole(violation.exhibit):
                 raise NoVerdict(f"{where} contradicts itself: a scene of {check.name!r} names what it does not hold")
     return verdict
 
@@ -84,8 +84,9 @@ def _measured(live: LiveFigures) -> bool:
     )
 
 
-def _whole(exhibit: Exhibit) -> bool:
-    return all(_consistent(scene) for scene in (exhibit.scene, exhibit.passing) if scene is not None)
+def whole(exhibit: Exhibit) -> bool:
+    """Whether its scenes name nothing that they do not hold."""
+    return all(consistent(scene) for scene in (exhibit.scene, exhibit.passing) if scene is not None)
 
 
 def _timed(scene: Scene) -> bool:
@@ -99,7 +100,8 @@ def _timed(scene: Scene) -> bool:
     )
 
 
-def _consistent(scene: Scene) -> bool:
+def consistent(scene: Scene) -> bool:
+    """Whether each number in it is of something that it holds."""
     users, connections, events = len(scene.users), len(scene.connections), len(scene.owners)
     culprit = scene.culprit
     if scene.live and not _timed(scene):

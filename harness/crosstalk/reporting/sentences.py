@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from crosstalk.model.scene import Act, Arrival, Exhibit, Remark, Scene
+from crosstalk.model.scene import Act, Arrival, Exhibit, Remark, Scene, Switch
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.rules import rule
 
@@ -44,6 +44,9 @@ def moments(scene: Scene) -> list[tuple[int, str]]:
         if act.started <= until:
             told += _act_told(scene, act, until)
     told += [(r.time, _remark_told(scene, r)) for r in scene.remarks if r.time <= until]
+    for switch in scene.switches:
+        times = zip((switch.time, switch.done), switch_words(switch), strict=True)
+        told += [(time, f"{words}.") for time, words in times if 0 <= time <= until]
     return sorted(told, key=lambda entry: entry[0])
 
 
@@ -203,9 +206,18 @@ def _remark_told(scene: Scene, remark: Remark) -> str:
     return _sentence("", legible(remark_words(scene, remark), 240))
 
 
+def switch_words(switch: Switch) -> tuple[str, str]:
+    """That users are to be moved, and what came of it."""
+    order = legible(switch.order, 80)
+    ends = {"ok": "is done", "cancelled": "is cancelled half-way"}.get(
+        switch.ending, f"raises {legible(switch.said, 160)}"
+    )
+    return f"{order[:1].upper()}{order[1:]}", f"The {order} {ends}"
+
+
 def _times(scene: Scene) -> list[int]:
     times = [a.started for a in scene.acts] + [a.started for a in scene.arrivals]
-    return times + [r.time for r in scene.remarks]
+    return times + [r.time for r in scene.remarks] + [switch.time for switch in scene.switches]
 
 
 def _while(scene: Scene, at: int, besides: Act | Arrival) -> str:
