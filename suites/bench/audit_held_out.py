@@ -2,8 +2,8 @@
 
     python audit_held_out.py [--wrong] [FOLDER]
 
-Fetches the packages of `suites/zoo/audit/held_out.toml` by pip, without what they depend on, and reads them: nothing of them
-is installed or run. In FOLDER they stay for another time. `--wrong` names each function that was judged otherwise.
+Fetches the packages of `suites/zoo/audit/held_out.toml` by pip, without what they depend on, and reads them: nothing of
+them is installed or run. In FOLDER they stay for another time. `--wrong` names each function that was judged otherwise.
 """
 
 from __future__ import annotations
@@ -36,12 +36,8 @@ def fetched(package: str, folder: Path) -> Path:
                 shutil.unpack_archive(archive, place, "zip")
             else:
                 shutil.unpack_archive(archive, place, filter="data")
-    (inner,) = [path for path in place.iterdir() if path.name != "PKG-INFO"] if _is_source(place) else [place]
-    return inner
-
-
-def _is_source(place: Path) -> bool:
-    return len(list(place.iterdir())) == 1
+    inside = list(place.iterdir())
+    return inside[0] if len(inside) == 1 else place  # an sdist has one folder
 
 
 def compared(root: Path, labels: dict[str, Any]) -> dict[str, tuple[str, str]]:
