@@ -2,7 +2,7 @@
 
     python audit_held_out.py [--wrong] [FOLDER]
 
-Fetches the packages of `suites/zoo/audit/held_out.toml` by pip, without what they depend on, and reads them: nothing of
+Fetches the packages of `zoo/audit/held_out*.toml` by pip, without what they depend on, and reads them: nothing of
 them is installed or run. In FOLDER they stay for another time. `--wrong` names each function that was judged otherwise.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from crosstalk.consolidation.audit.reading import read_tree
 from crosstalk.consolidation.audit.roles import judged
 
-LABELS = Path(__file__).parents[1] / "zoo" / "audit" / "held_out.toml"
+AUDIT = Path(__file__).parents[1] / "zoo" / "audit"
 ROLES = ("real", "adapter")
 
 
@@ -56,22 +56,27 @@ def main() -> None:
     parser.add_argument("--wrong", action="store_true", help="name what was judged otherwise")
     parser.add_argument("folder", nargs="?", type=Path, help="where the packages are kept")
     options = parser.parse_args()
-    pairs: dict[str, tuple[str, str]] = {}
     with tempfile.TemporaryDirectory() as passing:
-        for package, labels in tomllib.loads(LABELS.read_text()).items():
-            root = fetched(package, options.folder or Path(passing))
-            pairs |= {f"{package} {id_}": pair for id_, pair in compared(root, labels).items()}
-    print(f"{len(pairs)} functions, {sum(label != 'other' for label, _ in pairs.values())} of them in a role")
+        for path in sorted(AUDIT.glob("held_out*.toml")):
+            pairs: dict[str, tuple[str, str]] = {}
+            for package, labels in tomllib.loads(path.read_text()).items():
+                root = fetched(package, options.folder or Path(passing))
+                pairs |= {f"{package} {id_}": pair for id_, pair in compared(root, labels).items()}
+            show(path.stem, pairs, options.wrong)
+
+
+def show(name: str, pairs: dict[str, tuple[str, str]], wrong: bool) -> None:
+    print(f"{name}: {len(pairs)} functions, {sum(label != 'other' for label, _ in pairs.values())} of them in a role")
     for role in (*ROLES, "either"):
         is_ = (lambda given: given != "other") if role == "either" else role.__eq__
         right = sum(is_(label) and is_(found) for label, found in pairs.values())
         called = sum(is_(found) for _, found in pairs.values())
         labelled = sum(is_(label) for label, _ in pairs.values())
-        print(f"{role}: precision {right / called:.3f} ({right} of {called}), recall {right / labelled:.3f}", end=" ")
+        print(f"  {role}: precision {right / called:.3f} ({right} of {called}), recall {right / labelled:.3f}", end=" ")
         print(f"({right} of {labelled})")
-    for name, (label, found) in pairs.items():
-        if options.wrong and label != found:
-            print(f"{name}: {label}, judged {found}")
+    for function, (label, found) in pairs.items():
+        if wrong and label != found:
+            print(f"    {function}: {label}, judged {found}")
 
 
 if __name__ == "__main__":
