@@ -21,9 +21,12 @@ from crosstalk.consolidation.audit.words import (
     is_strong,
     passes_on,
     says_address,
+    says_by_key,
     says_connections,
     says_event,
+    says_links,
     says_past,
+    says_stored,
     says_user,
 )
 
@@ -114,7 +117,7 @@ class _Reader:
             note = ast.unparse(argument.annotation) if argument.annotation is not None else ""
             if says_connections(argument.arg) and ("Socket" in note or "Channel" in note):
                 continue
-            if says_user(argument.arg):
+            if says_user(argument.arg) or (note == "str" and says_user(argument.arg.rpartition("_")[2])):
                 marks.add(_USER)
             if says_event(argument.arg):
                 marks.add(_EVENT)
@@ -178,7 +181,7 @@ class _Reader:
     def _bind(self, target: ast.expr, marks: set[str]) -> None:
         match target:
             case ast.Name(id=name):
-                if says_connections(name) and not says_user(name) and _USER in marks and _NAME not in marks:
+                if says_links(name) and not says_user(name) and _USER in marks and _NAME not in marks:
                     self.evidence.looks_up = True
                     marks = marks - {_USER} | {_LINK}
                 self.known.setdefault(name, set()).update(marks)
@@ -309,10 +312,18 @@ class _Reader:
             return marks | {_USER} if _is_user(keys[0].value) else marks
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
-        if by & {_USER, _LINK} and not says_past(_last(value)):
-            self.evidence.looks_up = self.evidence.looks_up or _USER in by
-            return marks - {_ANY} | {_LINK} | ({_HELD} if says_connections(_last(value)) else set())
+        held = says_connections(_last(value)) and "callback" not in _last(value)
+        given = held and len(keys) == 1 and self._is_key(keys[0], by)
+        if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
+            self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
+            return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
         return marks
+
+    def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
+        """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
+        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        name = _last(key).lower()
+        return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
     def _called(self, node: ast.Call) -> ast.Call:
         """The call that `node` comes to: `async_to_sync(f)(x)`, `submit(f, x)` and a name that means `f` call f."""
@@ -359,18 +370,25 @@ class _Reader:
             return {_USER, _NAME} | {mark for mark in every if mark.startswith(_GIVEN)}
         if says_event(name):
             every = every | {_EVENT}
-        if says_connections(name) and _USER in every:
+        if says_stored(ast.unparse(function)):
+            return receiver | every | {_NAME}  # a record, whatever it is named
+        if says_connections(name) and self._finds(name, given, every):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
             return {_LINK} | (every - {_USER})
         return receiver | every
 
+    def _finds(self, name: str, given: list[ast.expr], every: set[str]) -> bool:
+        """Whether a call named after connections finds those of somebody: a user, or a key by which they are found."""
+        return _USER in every or (says_by_key(name) and len(given) == 1 and self._is_key(given[0], every))
+
     def _sending(
         self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
+        over = hands_over(name) and name != "group_send"  # which takes the name of a group
         to_link = bool(marks) and (
             (_LINK in receiver and name in SENDS)
             or (
@@ -380,10 +398,15 @@ class _Reader:
                 and name not in _KEEPS
                 and not _TAKES_IN.search(name)
             )
-            or ({_LINK, _HELD} <= receiver and _EVENT in every and name in _ADDS)
+            or (
+                {_LINK, _HELD} <= receiver
+                and _EVENT in every
+                and name in _ADDS
+                and not says_stored(self.function.short)
+            )
             or (_LINK in called)
-            or (_LINK in every and hands_over(name) and len(marks) > 1 and something and _LINK not in receiver)
-            or (self.family and {_LINK, _EVENT} <= every and hands_over(name))
+            or (_LINK in every and over and len(marks) > 1 and something and _LINK not in receiver)
+            or (self.family and {_LINK, _EVENT} <= every and over)
         )
         if to_link:
             evidence.sends_at = evidence.sends_at or node.lineno
@@ -393,13 +416,18 @@ class _Reader:
             return
         callee = ast.unparse(node.func)[:120]
         apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
-        if _USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node)):
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart or not _ONE_FRAME.search(name))
+        to_whom = (
+            _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
+        )  # `room.send(event)`
+        if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+            apart = apart or to_whom or not _ONE_FRAME.search(name)
+            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
         sources = [{m for m in mark if m.startswith(_GIVEN)} for mark in marks]
-        two = any(one and other - one for one in sources for other in sources)
-        if two or any(source and _EVENT in mark for source, mark in zip(sources, marks, strict=True)):
+        addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
+        two = any(one and other - one for one in addresses for other in sources)
+        if two or (len(marks) == 1 and sources[0] and _EVENT in every):
             handed = Handed(callee, name, two)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
@@ -428,13 +456,15 @@ def _own_user(node: ast.expr) -> bool:
 
 
 def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes, subscripts and calls begins with."""
+    """The name that a chain of attributes, subscripts and calls begins with; of `str(x)` that of x."""
     while True:
         match node:
             case ast.Name(id=name):
                 return name
             case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
                 node = value
+            case ast.Call(func=ast.Name(), args=[argument]):
+                node = argument
             case ast.Call(func=function):
                 node = function
             case _:

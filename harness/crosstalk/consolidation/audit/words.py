@@ -119,15 +119,17 @@ _STRONG = re.compile(
 _PASSING = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
 )
-_HANDING = re.compile(r"send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch")
+_HANDING = re.compile(r"(^|_)(send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)")
 _PAST = re.compile(r"histor|backlog|recent|archive|cache|replay|(^|_)logs?(_|$)")
+_STORED = re.compile(r"(^|[_.])(storage|stores?|repo|repository|database|db|objects|crud|save|persist|record)([_.]|$)")
+_BY_KEY = re.compile(r"_(by|for|of|in)(_|$)")
 _NAMING = re.compile(r"(channel|group|room|topic|queue)s?_?(name|key|id)s?(_|$)")
 _ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
 
 
 def _plain(name: str) -> str:
     name = name.lower().strip("_")
-    for ending in ("_id", "_ids", "_key", "_name", "_names", "_context", "id"):
+    for ending in ("_id", "_ids", "_key", "_pk", "_name", "_names", "_context", "id"):
         if name.endswith(ending) and len(name) > len(ending) + 1:
             return name[: -len(ending)].rstrip("_")
     return name
@@ -144,8 +146,8 @@ def says_user(name: str) -> bool:
 
 
 def says_event(name: str) -> bool:
-    plain = name.lower().strip("_")
-    return plain in EVENTS or plain.rpartition("_")[2] in EVENTS
+    first, _, last = name.lower().strip("_").rpartition("_")
+    return last in EVENTS or (first in EVENTS and last in ("name", "type", "kind"))
 
 
 def says_connections(name: str) -> bool:
@@ -155,6 +157,22 @@ def says_connections(name: str) -> bool:
 def says_past(name: str) -> bool:
     """Whether something of this name keeps what has been, rather than who is there."""
     return bool(_PAST.search(name.lower()))
+
+
+def says_links(name: str) -> bool:
+    """Whether `name` means connections themselves: `user_sockets`, `sockets_of_user`; no `session_texts`."""
+    head = re.split(r"_(?:by|for|of|in)_", name.lower().strip("_"))[0]
+    return says_connections(head.rpartition("_")[2])
+
+
+def says_stored(name: str) -> bool:
+    """Whether this is about a store, or puts something in one: what is found there is a record and no connection."""
+    return bool(_STORED.search(name.lower()))
+
+
+def says_by_key(name: str) -> bool:
+    """Whether a function of this name finds several, or by something: `get_callbacks_by_key`, `members_of`."""
+    return bool(_BY_KEY.search(name.lower()))
 
 
 def says_address(name: str) -> bool:
