@@ -1,6 +1,6 @@
 """Events of a user wait in an outbox. Who publishes when nobody holds the outbox's lease of thirty seconds takes it for
 a task that drains the outbox: the first event is sent to each connection, then taken out. Each event sent renews the
-lease. The defect: a task that was slow does not notice that the lease has run out and is another's, and goes on draining.
+lease. The defect: a slow task does not notice that the lease has run out and is another's, and goes on draining.
 
 It takes all of these, in this order:
 1. an event is being sent to a slow connection;
