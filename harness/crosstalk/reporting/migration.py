@@ -1,4 +1,4 @@
-"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` left in a folder.
+"""OLD and NEW on the page: what `crosstalk compare`, `equivalent`, `cutover` and `soak` left in a folder.
 
 Each becomes a block: how it came out, a table, pictures in text, the commands that show it again.
 """
@@ -14,20 +14,23 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged
+from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged, Loss
+from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.picture import picture
 from crosstalk.reporting.plots import intervals
-from crosstalk.reporting.reading import NoVerdict, contents
+from crosstalk.reporting.reading import NoVerdict, contents, whole
+from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
 """Rows of a table, and pictures."""
-Result = Comparison | Equivalence | Cutover
-_Found = TypeVar("_Found", Comparison, Equivalence, Cutover)
+Result = Comparison | Equivalence | Cutover | Soak
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
 
 class Block(NamedTuple):
-    """What the page shows of one result. `pictures` are a heading, a text, and the command that shows it again."""
+    """What the page shows of one result. `pictures` are a heading, what is drawn, a text, and the command for it."""
 
     title: str
     verdict: Outcome
@@ -35,8 +38,12 @@ class Block(NamedTuple):
     plot: Markup | None
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    pictures: tuple[tuple[str, str, str], ...]
+    pictures: tuple[tuple[str, Markup | None, str, str], ...]
     notes: tuple[str, ...]
+
+    @property
+    def drawn(self) -> bool:
+        return any(drawn for _, drawn, _, _ in self.pictures)
 
 
 class Beside(NamedTuple):
@@ -53,7 +60,7 @@ def beside(folder: Path) -> Beside:
     """What is in `folder` beside the verdict."""
     found: list[Result] = []
     doubts: list[str] = []
-    for read in (_comparison, _equivalences, _cutover):
+    for read in (_comparison, _equivalences, _cutover, _soak):
         try:
             found += read(folder)
         except NoVerdict as error:
@@ -73,6 +80,10 @@ def _cutover(folder: Path) -> Sequence[Cutover]:
     return _of(folder / "cutover.json", Cutover)
 
 
+def _soak(folder: Path) -> Sequence[Soak]:
+    return _of(folder / "soak.json", Soak)
+
+
 def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     if not path.exists():
         return ()
@@ -85,12 +96,22 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     several: Sequence[_Found] = found if isinstance(found, list) else (found,)
     if any(one.schema != 1 for one in several):
         raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+    if not all(_drawable(one) for one in several):
+        raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
     return several
+
+
+def _drawable(result: Result) -> bool:
+    if isinstance(result, Cutover):
+        return all(whole(loss.found.exhibit) for loss in result.losses if loss.found.exhibit is not None)
+    return True
 
 
 def block(result: Result) -> Block:
     if isinstance(result, Comparison):
         return _compared(result)
+    if isinstance(result, Soak):
+        return _soaked(result)
     return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
 
 
@@ -201,6 +222,7 @@ def _equivalent(result: Equivalence) -> Block:
         tuple(
             (
                 f"Picture of difference {number}",
+                None,
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
@@ -229,7 +251,8 @@ def _cut_over(result: Cutover) -> Block:
         _legible(rows),
         tuple(
             (
-                f"Picture of {number}",
+                f"Picture of {number}: {one.check}",
+                _drawn(one),
                 legible(one.found.timeline, 4_000, lines=True),
                 legible(loss_again(result, one.found.replay), 20_000),
             )
@@ -239,11 +262,40 @@ def _cut_over(result: Cutover) -> Block:
     )
 
 
+def _drawn(loss: Loss) -> Markup | None:
+    shown = loss.found.exhibit
+    if shown is None or loss.found.cause.startswith("growth"):
+        return None
+    return picture(shown.scene, loss.check, loss.found.message, standalone=False)
+
+
+def _soaked(result: Soak) -> Block:
+    rows = [
+        (growth_words(one), "grows" if one.grows else "level", "; ".join((*one.containers, *one.sites)))
+        for one in result.growths
+    ]
+    rows += [(cost_words(one), "grows" if one.superlinear else "level", "; ".join(one.sites)) for one in result.curves]
+    if result.pool is not None:
+        wrong = result.pool.violations
+        rows.append((pool_words(result.pool), "broken" if wrong else "whole", "; ".join(wrong)))
+    words = soaked_words(result)
+    return Block(
+        f"Many users who come and go: {legible(result.target, 200)}",
+        result.verdict,
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000),
+        None,
+        ("What was measured", "It is", "Where"),
+        _legible(rows[:MOST]),
+        (),
+        _notes(result.notes),
+    )
+
+
 def _ratio(value: float) -> str:
     return f"{value:.3f}" if value < 1_000 else "over 1,000"
 
 
-def _title(what: str, result: Result) -> str:
+def _title(what: str, result: Comparison | Equivalence | Cutover) -> str:
     return f"{what}: OLD {legible(result.old, 200)}, NEW {legible(result.new, 200)}"
 
 

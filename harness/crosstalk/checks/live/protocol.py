@@ -14,12 +14,13 @@ from crosstalk.model.live_history import NEVER, LiveHistory
 
 def check(history: LiveHistory) -> Result:
     result = Result()
-    for episode in history.episodes:
+    for number, episode in enumerate(history.episodes):
         if episode.connected == NEVER:
             continue
         result.opportunities += 1
         if episode.lost_by == "broken":
             user = history.users[episode.user]
             message = f"the server broke a connection of {user!r}: {episode.lost}"
-            result.violations.append(Violation("protocol", message, (user,), -1, episode.lost.partition(":")[0]))
+            cause = episode.lost.partition(":")[0]
+            result.violations.append(Violation("protocol", message, (user,), -1, cause, episode=number))
     return result
