@@ -80,7 +80,8 @@ EVENTS = (
     b'id: 7\r\nevent: b\r\ndata: {"n":2}\r\n\r\n'
     b'event: c\rdata:{}\r\rdata: {"n":4}\n\n'
     b'event: d\ndata: {"type":"e","id":"mine"}\nid: 8\n\n'
-    b"data: ping\n\nevent: f\ndata: \xc3\xa9 text\nretry: 5\n\ndata: [1]\n\nevent: g\ndata: [1]\n\nevent: h\ndata: [log] text\n\n"
+    b"data: ping\n\nevent: f\ndata: \xc3\xa9 text\nretry: 5\n\ndata: [1]\n\n"
+    b"event: g\ndata: [1]\n\nevent: h\ndata: [log] text\n\n"
     b"data: never finished"
 )
 RECEIVED = [
