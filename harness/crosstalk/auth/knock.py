@@ -20,7 +20,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
@@ -49,7 +50,7 @@ _KINDS: dict[str, Kind] = {"status": "refused", "denied": "refused", "timeout": 
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
-class _Direct(connect):
+class _Direct(websockets_connect):
     """A connection attempt that takes a redirect for the answer it is."""
 
     def process_redirect(self, exc: Exception) -> Exception:
@@ -82,7 +83,9 @@ class Visit:
 
     @property
     def open(self) -> bool:
-        return self.connection is not None and self._reader is not None and not self._reader.done()
+        return (
+            self.connection is not None and self.failed is None and self._reader is not None and not self._reader.done()
+        )
 
     async def say(self, text: str) -> None:
         """Send one text frame; a connection that is closed by now says so in its answer."""
@@ -92,6 +95,8 @@ class Visit:
         try:
             await (self.post or self.send)(text)
         except NotCaused as refused:
+            if self.post is None:
+                self.failed = Answer("refused", status=refused.status, reason=str(refused)[:120])
             self._note(str(refused))
             self._news.set()
 
@@ -241,9 +246,10 @@ async def knock(
         visit.post, visit.posted_to = partial(call.post, asked=asked), f"POST {call.url.partition('?')[0]}"
     more: dict[str, Any] = {"ssl": verify} if verify is not None else {}
     try:
-        if transport(url).connect is not websocket_connect:
+        connect = transport(url, call is None)
+        if connect is not websocket_connect:
             visit.connection = overheard = Overheard()
-            await overheard.open(url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
+            await overheard.open(connect, url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
         else:
             visit.connection = await _Direct(
                 whole,

@@ -254,7 +254,7 @@ WRONG = {
 @pytest.mark.parametrize("url", WRONG)
 def test_addresses_that_are_none(url):
     with pytest.raises(ValueError, match=WRONG[url]) as refused:
-        transport(url)
+        transport(url, True)
     assert "hunter22" not in str(refused.value)
 
 
@@ -263,7 +263,7 @@ def test_what_is_not_installed_is_said(monkeypatch):
     monkeypatch.delattr(crosstalk.targets, "socket_io")
     monkeypatch.setitem(sys.modules, "socketio", None)
     with pytest.raises(ValueError, match=r"needs socketio, .*: pip install 'pytest-crosstalk\[socketio\]'"):
-        transport("http://127.0.0.1/socket.io")
+        transport("http://127.0.0.1/socket.io", True)
 
 
 class Room(Chat):
