@@ -1,4 +1,4 @@
-"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` left in a folder.
+"""OLD and NEW on the page: what `crosstalk compare`, `equivalent`, `cutover` and `soak` left in a folder.
 
 Each becomes a block: how it came out, a table, pictures in text, the commands that show it again.
 """
@@ -15,16 +15,18 @@ from markupsafe import Markup
 
 from crosstalk.consolidation.ratio import LEVEL
 from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
+from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
 from crosstalk.reporting.plots import intervals
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
+from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
 """Rows of a table, and pictures."""
-Result = Comparison | Equivalence | Cutover
-_Found = TypeVar("_Found", Comparison, Equivalence, Cutover)
+Result = Comparison | Equivalence | Cutover | Soak
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
 
 class Block(NamedTuple):
@@ -57,7 +59,7 @@ def beside(folder: Path) -> Beside:
     """What is in `folder` beside the verdict."""
     found: list[Result] = []
     doubts: list[str] = []
-    for read in (_comparison, _equivalences, _cutover):
+    for read in (_comparison, _equivalences, _cutover, _soak):
         try:
             found += read(folder)
         except NoVerdict as error:
@@ -75,6 +77,10 @@ def _equivalences(folder: Path) -> Sequence[Equivalence]:
 
 def _cutover(folder: Path) -> Sequence[Cutover]:
     return _of(folder / "cutover.json", Cutover)
+
+
+def _soak(folder: Path) -> Sequence[Soak]:
+    return _of(folder / "soak.json", Soak)
 
 
 def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
@@ -106,6 +112,8 @@ def _drawable(result: Result) -> bool:
 def block(result: Result) -> Block:
     if isinstance(result, Comparison):
         return _compared(result)
+    if isinstance(result, Soak):
+        return _soaked(result)
     return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
 
 
@@ -274,11 +282,33 @@ def difference_drawn(one: Difference, *, standalone: bool = True) -> Markup | No
     return pair(scenes, headings, one.sentence, one.situation * (one.kind == "guarantee"), standalone=standalone)
 
 
+def _soaked(result: Soak) -> Block:
+    rows = [
+        (growth_words(one), "grows" if one.grows else "level", "; ".join((*one.containers, *one.sites)))
+        for one in result.growths
+    ]
+    rows += [(cost_words(one), "grows" if one.superlinear else "level", "; ".join(one.sites)) for one in result.curves]
+    if result.pool is not None:
+        wrong = result.pool.violations
+        rows.append((pool_words(result.pool), "broken" if wrong else "whole", "; ".join(wrong)))
+    words = soaked_words(result)
+    return Block(
+        f"Many users who come and go: {legible(result.target, 200)}",
+        result.verdict,
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000),
+        None,
+        ("What was measured", "It is", "Where"),
+        _legible(rows[:MOST]),
+        (),
+        _notes(result.notes),
+    )
+
+
 def _ratio(value: float) -> str:
     return f"{value:.3f}" if value < 1_000 else "over 1,000"
 
 
-def _title(what: str, result: Result) -> str:
+def _title(what: str, result: Comparison | Equivalence | Cutover) -> str:
     return f"{what}: OLD {legible(result.old, 200)}, NEW {legible(result.new, 200)}"
 
 

@@ -712,6 +712,16 @@ class World:
         tasks = len(own) + len(self.loop.unfinished)
         self.history.census.append(Count(departed, events, objects + timers + tasks, size))
 
+    def forget_departed(self) -> None:
+        """Let go of what only the harness holds of connections that have ended: calls that are over, their contexts,
+        and where the error was raised that ended a connection."""
+        for wire in self.wires:
+            if wire.dead is not None:
+                wire.dead.__traceback__ = wire.dead.__context__ = None
+        for device in self._contexts.keys() - self.open.keys() - self.busy:
+            del self._contexts[device]
+        self.own[:] = [task for task in self.own if not task.done() or task.cancelled() or task.exception()]
+
     def _cut_short(self) -> None:
         """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
         for entry in [entry for entry in self.waits if self.loop.jumps - entry[0] > PATIENCE]:

@@ -33,7 +33,7 @@ def check(history: LiveHistory) -> Result:
             waited = history.final_quiet - run.started
             message = f"run {run.number} of {user!r} arrived as: {shown}; {departure}"
             if departure.rpartition("came ")[2].startswith("nothing"):
-                message += f", in {waited:.1f} s on a connection that answered a ping afterwards"
+                message += f", in {waited:.1f} s on a connection that was healthy afterwards"
             cause = "incomplete" if "nothing more" in departure else "grammar"
             if not rows:
                 for row, place in enumerate(zip(history.at_run, history.at_episode, strict=True)):

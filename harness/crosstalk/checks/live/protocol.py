@@ -1,4 +1,4 @@
-"""What the server sends is WebSocket, live.
+"""What the server sends keeps to its protocol, live.
 
 Fails when a connection broke because of what the server sent: a frame against the protocol, text that is no UTF-8, a
 message beyond the limit. That a connection was lost is no such thing, since a network may lose it; see `success`. One
