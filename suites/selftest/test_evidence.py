@@ -287,7 +287,7 @@ def test_the_command_makes_and_verifies(tmp_path, keys, monkeypatch):
     ("arguments", "words"),
     [
         ([], "which framework? give --framework hipaa, soc2, sec"),
-        (["--framework", "sec"], "verdict.json could not be read"),
+        (["--framework", "sec"], "reports holds no verdict.json"),
         (["--framework", "sec", "--verdict", "bad.json"], "damaged or no JSON"),
         (["--framework", "sec", "--verdict", "good.json", "-o", "full"], "is not empty"),
         (["--framework", "sec", "--verdict", "good.json", "--sign", "absent.pem"], "absent.pem could not be used"),

@@ -188,3 +188,12 @@ def test_the_command_adds_its_result_to_the_page(tmp_path, monkeypatch):
     assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
     words = Reader((tmp_path / "index.html").read_text()).words
     assert "What would be noticed: OLD manager.py:ConnectionManager, NEW service.py:BroadcastService" in words
+
+
+def test_report_makes_the_page_of_results_without_a_verdict_too(tmp_path):
+    shown = leave_beside(comparison(), tmp_path / "compare.json")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (0, shown.read_text())
+    (tmp_path / "verdict.json").write_text("damaged")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert done.exit_code == 2 and "verdict.json is damaged or no JSON" in done.stderr
