@@ -39,16 +39,33 @@ def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds
     import allure
 
     known = [check for check in checks if check in RULES]
-    allure.dynamic.epic("Crosstalk")
-    allure.dynamic.feature(printable(target)[:200])
+    _place(target)
     allure.dynamic.story(rule(known[0]) if len(known) == 1 else f"{len(checks)} checks on {family} programs")
     severities = [SEVERITIES[check] for check in known]
     worst = min(severities, key=_ORDER.index, default="normal")
     allure.dynamic.severity(allure.severity_level(worst))
     allure.dynamic.tag(*checks)
-    allure.dynamic.label("layer", "concurrency")
     for name, value in (("family", family), ("seed", seed), ("seconds", round(seconds, 2))):
         allure.dynamic.parameter(name, value, excluded=True)
+
+
+def attach_result(name: str, target: str, said: str, result: bytes) -> None:
+    """What `name` (compare, equivalent, cutover, soak) came to: in words, and as its JSON; labels of the test."""
+    import allure
+
+    _place(target)
+    allure.dynamic.story(name)
+    allure.attach(said, f"{name}: report", allure.attachment_type.TEXT)
+    allure.attach(result, f"{name}.json", allure.attachment_type.JSON)
+
+
+def _place(target: str) -> None:
+    """Where Allure lists the running test, and the run in CI that it is of."""
+    import allure
+
+    allure.dynamic.epic("Crosstalk")
+    allure.dynamic.feature(printable(target)[:200])
+    allure.dynamic.label("layer", "concurrency")
     build = executor(os.environ).get("buildUrl")
     if build:
         allure.dynamic.link(build, name="the run in CI")
