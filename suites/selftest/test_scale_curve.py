@@ -1,6 +1,9 @@
 """What a delivery and a connection cost with many users: what is looked up stays level, what is searched for grows."""
 
+import ast
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from crosstalk.consolidation.fit import exponent
 from crosstalk.consolidation.scale import curves
 from crosstalk.examination import open_target
 
+ZOO = Path(__file__).parents[1] / "zoo" / "correct"
 HUB = """
 import asyncio
 class Hub:
@@ -96,6 +100,15 @@ def test_what_each_user_is_owed_anyway_is_no_finding(tmp_path):
     sweeping = "self.sweeps = self.sweeps or asyncio.create_task(self.sweep())"
     found, notes = drawn(hub(tmp_path, connecting=sweeping), 64)
     assert not notes and not superlinear(found)
+
+
+@pytest.mark.parametrize("name", ["condition_log", "worker_pool", "acknowledged_window", "frozen_registry"])
+def test_members_of_the_zoo_do_what_they_say(name):
+    path = ZOO / f"{name}.py"
+    searches = re.search(r"^SEARCHES = (.*)$", path.read_text(), re.M)
+    found, _ = drawn(open_target(f"{path}:create"), 240)
+    wanted = {(unit, "users") for unit in ast.literal_eval(searches[1])} if searches else set()
+    assert {(unit, of) for unit, of in superlinear(found) if of == "users"} == wanted
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path):
