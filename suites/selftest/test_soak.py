@@ -137,6 +137,12 @@ def in_tmp_path(tmp_path, monkeypatch):
     monkeypatch.setattr("crosstalk.commands.check.USERS", 320)
 
 
+def test_a_task_that_fails_with_its_connection_keeps_nothing(tmp_path):
+    """Nobody awaits it; what asyncio tells of its failure holds the frame, and so the connection, in a run only."""
+    sending = "__import__('asyncio').ensure_future(self.links[user_id][0].send_json(event))"
+    assert not grown(hub(tmp_path, publishing=sending), 320)
+
+
 def test_the_command(tmp_path, in_tmp_path):
     hub(tmp_path, leaving="self.kept.append(user_id)")
     done = CliRunner().invoke(cli, ["soak", "ws.py:Hub", "--users", "320", "--name", "registry=links"])
