@@ -27,7 +27,8 @@ class ProfileError(ValueError):
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Fields and defaults:
 
-    url: the WebSocket's address. auth: a text as for --auth, or a table.
+    url: the address, ws(s):// of a WebSocket or http(s):// of an event stream (SSE).
+    auth: a text as for --auth, or a table.
     users: how many, or their names. user-name: how they are called, {number} being 1, 2, ...
     duration: seconds, or a text as 90s, 10m, 1h. rate, connect-rate: messages and new connections a second at most.
     devices: connections of a user at most. seed: what the programs are drawn from.

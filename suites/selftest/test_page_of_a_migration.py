@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from test_page import HOSTILE, Reader
-from verdicts import made
+from verdicts import made, scene
 
 from crosstalk.cli import cli
 from crosstalk.model.migration import Comparison, Cutover, Difference, Equivalence, Judged, Loss, Measured, Seen
+from crosstalk.model.scene import Exhibit, Switch
 from crosstalk.model.soak import Curve, Growth, Pool, Slope, Soak
 from crosstalk.model.verdict import Control, FoundViolation, Schedule
 from crosstalk.reporting.folder import leave, leave_beside
@@ -46,7 +47,10 @@ def equivalence(words="raises ConnectionResetError"):
 
 
 def cutover(message="'alice' never received an event"):
-    found = FoundViolation(message, ("alice",), "ct1-abc", Schedule("sweep", 0), "   alice\n   moved", "lost")
+    moved = msgspec.structs.replace(scene(), switches=(Switch(7, "switch to NEW", 8),))
+    found = FoundViolation(
+        message, ("alice",), "ct1-abc", Schedule("sweep", 0), "   alice\n   moved", "lost", Exhibit(moved)
+    )
     return Cutover(
         "fail", "old.py:Hub", "new.py:Hub", "drain", 7, (Loss("delivery", "migration", "amid a publish", found),),
         {"delivery": 30}, (Control("delivery", "drop_one", True),), 245, 1_852, 3_624, {"alice": 2.5, "bob": 0.0},
@@ -106,6 +110,17 @@ def test_all_three_are_on_the_page_of_the_verdict_beside_them(tmp_path):
     assert re.search(r"1\. delivery: 'alice' never received an event ?migration ?amid a publish", words)
     assert "crosstalk cutover old.py:Hub new.py:Hub --switch drain --replay ct1-abc" in words
     assert made(0).target in words
+
+
+def test_a_loss_is_drawn_with_the_switch_across_it_and_one_that_contradicts_itself_is_said(tmp_path):
+    text = everything(tmp_path)
+    (drawn,) = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
+    assert "⇄ Switch to NEW" in drawn and "The switch to NEW is done" in drawn
+    assert "═ users are told to be moved" in text and "The same as text" in text
+    damaged = (tmp_path / "cutover.json").read_text().replace('"connection": 1', '"connection": 17')
+    (tmp_path / "cutover.json").write_text(damaged)
+    (doubt,) = beside(tmp_path).doubts
+    assert doubt == f"{tmp_path / 'cutover.json'} contradicts itself: a scene names what it does not hold"
 
 
 def test_the_plot_has_each_ratio_between_the_ends_of_its_interval(tmp_path):
@@ -172,7 +187,7 @@ def test_hostile_text_is_shown_as_text(text, tmp_path):
         leave_beside(cutover(word), tmp_path / "cutover.json")
         return page(made(0), beside(tmp_path))
 
-    hostile = shown(text.replace("\ud800", ""))  # not to be had in a file
+    hostile = shown(text.replace("\ud800", "x"))  # not to be had in a file
     assert [tag for tag, _ in Reader(hostile).tags] == [tag for tag, _ in Reader(shown("plain")).tags]
     assert not any(character in hostile for character in "\u202e\u2066\x1b\x07\x00")
 

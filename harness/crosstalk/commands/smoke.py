@@ -90,7 +90,10 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 def smoke(
     url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
-    """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
+    """Judge the live system at URL: ws:// or wss:// of a WebSocket, http:// or https:// of server-sent events.
+
+    Without URL, a demonstration application on this machine.
+    """
     try:
         from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
         from crosstalk.live_examination import Unreachable

@@ -147,7 +147,8 @@ class History:
 class Violation:
     """One broken promise: which check, in words, the users concerned, when, and the deliveries (row numbers) meant.
 
-    `cause` is what distinct defects are told apart by; it names no user and no time.
+    `cause` is what distinct defects are told apart by; it names no user and no time. `run` and `episode` are those of a
+    live round that it is about.
     """
 
     check: str
@@ -156,3 +157,5 @@ class Violation:
     time: int
     cause: str
     send: int = -1
+    run: int = -1
+    episode: int = -1

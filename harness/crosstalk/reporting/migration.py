@@ -14,12 +14,13 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged
+from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged, Loss
 from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.picture import picture
 from crosstalk.reporting.plots import bars, intervals
-from crosstalk.reporting.reading import NoVerdict, contents
+from crosstalk.reporting.reading import NoVerdict, contents, whole
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
@@ -29,7 +30,7 @@ _Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
 
 class Block(NamedTuple):
-    """What the page shows of one result. `pictures` are a heading, a text, and the command that shows it again."""
+    """What the page shows of one result. `pictures` are a heading, what is drawn, a text, and the command for it."""
 
     title: str
     verdict: Outcome
@@ -37,8 +38,12 @@ class Block(NamedTuple):
     plot: Markup | None
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    pictures: tuple[tuple[str, str, str], ...]
+    pictures: tuple[tuple[str, Markup | None, str, str], ...]
     notes: tuple[str, ...]
+
+    @property
+    def drawn(self) -> bool:
+        return any(drawn for _, drawn, _, _ in self.pictures)
 
 
 class Beside(NamedTuple):
@@ -91,7 +96,15 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     several: Sequence[_Found] = found if isinstance(found, list) else (found,)
     if any(one.schema != 1 for one in several):
         raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+    if not all(_drawable(one) for one in several):
+        raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
     return several
+
+
+def _drawable(result: Result) -> bool:
+    if isinstance(result, Cutover):
+        return all(whole(loss.found.exhibit) for loss in result.losses if loss.found.exhibit is not None)
+    return True
 
 
 def block(result: Result) -> Block:
@@ -209,6 +222,7 @@ def _equivalent(result: Equivalence) -> Block:
         tuple(
             (
                 f"Picture of difference {number}",
+                None,
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
@@ -237,7 +251,8 @@ def _cut_over(result: Cutover) -> Block:
         _legible(rows),
         tuple(
             (
-                f"Picture of {number}",
+                f"Picture of {number}: {one.check}",
+                _drawn(one),
                 legible(one.found.timeline, 4_000, lines=True),
                 legible(loss_again(result, one.found.replay), 20_000),
             )
@@ -245,6 +260,13 @@ def _cut_over(result: Cutover) -> Block:
         ),
         _notes(result.notes),
     )
+
+
+def _drawn(loss: Loss) -> Markup | None:
+    shown = loss.found.exhibit
+    if shown is None or loss.found.cause.startswith("growth"):
+        return None
+    return picture(shown.scene, loss.check, loss.found.message, standalone=False)
 
 
 def _soaked(result: Soak) -> Block:

@@ -22,6 +22,7 @@ from crosstalk.schedule.watchdog import ThreadBlocked, ticking, watchdog
 from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
+"""Seconds that code may keep the thread without awaiting."""
 
 __all__ = ["WALL", "World", "guarded", "many_runs", "run_world"]
 
@@ -47,7 +48,7 @@ def run_world(
     world = World(program, strategy, key, run_id, guarantees)
     loop = world.loop
     tracks: list[Track] = []
-    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world), loop.entered():
+    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:
@@ -124,7 +125,7 @@ def _unheard() -> Iterator[None]:
 def _close(world: World) -> None:
     loop = world.loop
     world.closing = True
-    with contextlib.suppress(ThreadBlocked, SystemExit):
+    with contextlib.suppress(ThreadBlocked, SystemExit), watchdog(1.0):
         for _ in range(3):
             tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
             if not tasks:

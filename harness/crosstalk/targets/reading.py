@@ -69,6 +69,22 @@ def split(data: bytes) -> list[bytes]:
         return [line for line in data.splitlines() if line.strip()]
 
 
+def named(data: str, **more: str) -> bytes:
+    """An event that has its name beside its `data`, as a frame: the object that it holds, with `more` at its front.
+
+    What stands in the object itself goes before that. Data that is no object is a text under `data`, or by itself.
+    """
+    front = {key: value for key, value in more.items() if value}
+    if not front:
+        return data.encode()
+    inner = data.strip()
+    if not inner.startswith("{"):
+        return msgspec.json.encode({**front, "data": data})
+    rest = inner[1:].lstrip()
+    comma = b"" if rest.startswith("}") else b","
+    return msgspec.json.encode(front)[:-1] + comma + rest.encode()
+
+
 def reader(pointers: Pointers) -> Read:
     """A function that reads a frame: a list of readings, usually of one; None for what is no JSON object."""
     ways = [[_tokens(pointer) for pointer in getattr(pointers, part)] for part in PARTS]
