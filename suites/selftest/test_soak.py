@@ -191,6 +191,7 @@ def test_a_check_goes_on_to_a_soak(tmp_path, in_tmp_path):
     member = f"{ZOO / 'correct' / 'acknowledged_window'}.py:create"
     done = CliRunner().invoke(cli, ["check", member, "--budget", "0.5", "--quiet", "--soak"])
     assert done.exit_code == 1, done.output
-    assert f"verdict: pass for {member}" in done.output and f"verdict: fail for {member}" in done.output
-    assert "at acknowledged_window.py:36 in AcknowledgedHub.publish" in done.output
+    checked, soaked = re.findall(r"^verdict: (\w+) ?.* for .*acknowledged_window", done.output, re.M)
+    assert checked != "fail" and soaked == "fail"  # in so little time it may be unknown
+    assert re.search(r"at acknowledged_window\.py:\d+ in AcknowledgedHub\.publish", done.output)
     assert "Many users who come and go" in (tmp_path / "reports" / "index.html").read_text()
