@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from crosstalk.consolidation.fit import exponent
-from crosstalk.consolidation.scale import curves
+from crosstalk.consolidation.scale import curves, slower
 from crosstalk.examination import open_target
+from crosstalk.model.soak import Curve
 
 ZOO = Path(__file__).parents[1] / "zoo" / "correct"
 HUB = """
@@ -120,6 +121,21 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     leaving = hub(tmp_path, connecting=newest)
     _, notes = drawn(leaving)
     assert any(note.startswith("no curve over devices: ") for note in notes)
+
+
+def test_time_that_grows_alone_is_noted():
+    counts = (128, 172, 232, 312, 420, 565, 761, 1_024)
+    level = exponent(counts, [50.0] * 8)
+
+    def curve(seconds, superlinear=False):
+        return Curve("delivery", "users", counts, (50.0,) * 8, tuple(seconds), level, superlinear)
+
+    rising = [count * 1e-7 for count in counts]
+    assert slower(curve(rising)).startswith("a delivery takes longer the more users there are (13 us with 128, 102 us")
+    assert slower(curve(rising, superlinear=True)) == ""  # it is said already
+    assert slower(curve([3e-5] * 8)) == ""
+    assert slower(curve([3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 1e-3])) == ""  # the machine was busy once
+    assert slower(curve([0.0] * 8)) == ""
 
 
 def test_who_traces_already_goes_on_tracing(tmp_path):
