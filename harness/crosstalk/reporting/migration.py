@@ -19,7 +19,7 @@ from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
-from crosstalk.reporting.plots import intervals
+from crosstalk.reporting.plots import bars, intervals
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
@@ -292,11 +292,17 @@ def _soaked(result: Soak) -> Block:
         wrong = result.pool.violations
         rows.append((pool_words(result.pool), "broken" if wrong else "whole", "; ".join(wrong)))
     words = soaked_words(result)
+    lines = {
+        f"{curve.unit}, {count:,}": cost
+        for curve in result.curves
+        if curve.of == "users"
+        for count, cost in zip(curve.counts, curve.lines, strict=False)
+    }
     return Block(
         f"Many users who come and go: {legible(result.target, 200)}",
         result.verdict,
         legible(f"{words[0].upper()}{words[1:]}.", 1_000),
-        None,
+        bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
         ("What was measured", "It is", "Where"),
         _legible(rows[:MOST]),
         (),

@@ -714,10 +714,12 @@ class World:
 
     def forget_departed(self) -> None:
         """Let go of what only the harness holds of connections that have ended: calls that are over, their contexts,
-        and where the error was raised that ended a connection."""
-        for wire in self.wires:
-            if wire.dead is not None:
-                wire.dead.__traceback__ = wire.dead.__context__ = None
+        tasks that failed, and the frames in which errors were raised."""
+        errors = [*(wire.dead for wire in self.wires), *(context.get("exception") for context in self.loop.unhandled)]
+        for error in errors:
+            while error is not None and error.__traceback__ is not None:
+                error.__traceback__, error = None, error.__cause__ or error.__context__
+        self.loop.unhandled[:] = [{"exception": context.get("exception")} for context in self.loop.unhandled]
         for device in self._contexts.keys() - self.open.keys() - self.busy:
             del self._contexts[device]
         self.own[:] = [task for task in self.own if not task.done() or task.cancelled() or task.exception()]
