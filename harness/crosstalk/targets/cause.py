@@ -100,9 +100,8 @@ class HttpCall:
             filled(self.body, asked, _in_json).encode(),
             {**dict(asked.headers), "Content-Type": "application/json"},
         )
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
         try:
-            with direct.open(request, timeout=HTTP_SECONDS):
+            with no_redirects().open(request, timeout=HTTP_SECONDS):
                 pass
         except HTTPError as error:
             with error:
@@ -117,6 +116,11 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *arguments: Any) -> None:
         return None
+
+
+def no_redirects() -> urllib.request.OpenerDirector:
+    """Calls what was named, and nothing else: no proxy of the environment, no redirect."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
 
 
 @dataclass(frozen=True, slots=True)
