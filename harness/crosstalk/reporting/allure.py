@@ -53,7 +53,7 @@ def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds
 
 
 def attach_result(name: str, target: str, said: str, result: Any) -> None:
-    """What `name` (compare, equivalent, cutover, soak) came to: in words, as its JSON, and drawn; labels of the test."""
+    """What `name` (compare, equivalent, cutover, soak) came to, in words, as JSON, and drawn; labels of the test."""
     import allure
 
     _place(target)

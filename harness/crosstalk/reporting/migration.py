@@ -25,6 +25,8 @@ from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soake
 
 MOST = 60
 """Rows of a table, and pictures."""
+FEW = 8
+"""Users whose down-time is told one by one."""
 Result = Comparison | Equivalence | Cutover | Soak
 _Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
@@ -148,13 +150,19 @@ def compared_words(result: Equivalence) -> str:
 
 
 def rehearsed_words(result: Cutover) -> str:
+    of = "rounds" if result.live else "schedules"
     return (
-        f"{result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.points:,} switch points, {result.schedules:,} {of}, {result.moves:,} moves in "
         f"{result.seconds:g} s (seed {result.seed})"
     )
 
 
 def down_time_words(result: Cutover) -> str:
+    if len(result.down_time) > FEW:
+        downs = sorted(result.down_time.items(), key=lambda item: -item[1])
+        none = sum(not seconds for _, seconds in downs)
+        longest = ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in downs[:2])
+        return f"longest {longest}; none for {none:,} of {len(downs):,} users"
     return ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
 
 
@@ -163,8 +171,8 @@ def difference_again(result: Equivalence, token: str) -> str:
 
 
 def loss_again(result: Cutover, token: str) -> str:
-    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options, "--replay", token)
-    return shlex.join(("crosstalk", *words))
+    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options)
+    return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
