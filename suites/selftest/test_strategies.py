@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from crosstalk.schedule.loop import UNSEEN, Gate, Strategy
+from crosstalk.schedule.loop import UNSEEN, Gate, Gates, Strategy
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
@@ -33,7 +33,7 @@ def play(strategy: Strategy, holds: bool = False) -> tuple[list[Answer], list[in
     """The answers in the order given, and the choices made. With `holds` none may be chosen, once in a row."""
     strategy.begin()
     owed = [list(range(EACH)) for _ in range(LANES)]
-    gates = [Gate(lane, "send", lambda: None) for lane in range(LANES)]
+    gates = Gates(Gate(lane, "send", lambda: None) for lane in range(LANES))
     order: list[Answer] = []
     tape: list[int] = []
     held = False
@@ -119,7 +119,7 @@ def test_on_a_slow_network_users_come_and_go_before_anything_is_answered():
     def answered_first(slow: bool) -> set[str]:
         strategy, kinds = PCT(random.Random(2), 1, slow=slow), set()
         for _ in range(200):
-            gates = [Gate(lane, kind, lambda: None) for lane, kind in enumerate(("send", "arrival", "send"))]
+            gates = Gates(Gate(lane, kind, lambda: None) for lane, kind in enumerate(("send", "arrival", "send")))
             strategy.begin()
             kinds.add(gates[strategy.choose(gates, False) - 1].kind)
         return kinds

@@ -67,7 +67,7 @@ class Sending(Answer):
     kind = "send"
 
     episode: int
-    marks: tuple[int, ...]
+    marks: int
     row: int
     world: World
 
@@ -81,7 +81,7 @@ class Sending(Answer):
             self.world.failed(self, FAILED)
             raise
         world = self.world
-        if world.marks is not self.marks:
+        if world.marks != self.marks:
             world.reached("send", self.marks, self.episode, self.wire.episode != self.episode)
         history = world.history
         history.send_status[self.row] = ACCEPTED
