@@ -6,11 +6,16 @@ which open gate is answered next, and the race is lost when given answers come i
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from crosstalk.examination import mix, open_target
+from crosstalk.reference.hub import Hub
+from crosstalk.scenarios.program import draw
+from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import UNSEEN, Gate, Gates, Strategy
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
@@ -190,3 +195,16 @@ def test_feedback_keeps_what_is_rare_and_breeds_from_it():
     for _ in range(50):
         _, genome, tape = feedback.breed()
         assert len(genome) == 8 and tape == (1, 2, 3)[: len(tape)]
+
+
+def test_a_run_is_gone_when_it_is_over():
+    """Neither a strategy keeps a world of the past, nor is one left in a circle for the garbage collector to find."""
+    examination, program = open_target(Hub), draw(random.Random(1), "any")
+    gc.collect()
+    gc.disable()
+    try:
+        for _, strategy in mix(random.Random(0)):
+            examination.run(program, strategy)
+        assert not [thing for thing in gc.get_objects() if type(thing) is World]
+    finally:
+        gc.enable()

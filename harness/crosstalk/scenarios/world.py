@@ -837,6 +837,7 @@ class World:
         loop = self.loop
         loop.on_jump = loop.on_time = None
         loop.gates.clear()
+        loop.gates.kept = None
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
