@@ -90,6 +90,7 @@ class World:
         "_tamper",
         "_values",
         "adapter",
+        "blanks",
         "broadcaster",
         "busy",
         "cancelling",
@@ -322,7 +323,6 @@ class World:
             sending.world = self
             sending.row = row
             sending.marks = self.marks
-            sending.episode = wire.episode
             (wire.held if waits else loop.gates).append(sending)
             return sending
         history.now = now = now + 1

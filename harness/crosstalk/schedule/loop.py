@@ -123,7 +123,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
-        self.set_debug(self._debug)
         self._ready: deque[Any] = deque()
         self._scheduled: list[tuple[float, int, Any]] = []
         self._timers = 0
