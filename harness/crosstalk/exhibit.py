@@ -32,7 +32,7 @@ from crosstalk.model.scene import (
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
-from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.loop import Gates, Strategy
 from crosstalk.schedule.strategies.replay import Replay
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class _Counted:
     def begin(self) -> None:
         self.inner.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         choice = self.inner.choose(gates, can_hold)
         self.choices.append(len(gates) + can_hold + 1)
         self.chosen.append(choice)

@@ -90,19 +90,18 @@ def many_runs() -> Iterator[None]:
 def guarded(world: World) -> Iterator[None]:
     """Whatever the broadcaster does to the thread or the loop within the block is a finding of the history."""
     history = world.history
-    try:
-        with _unheard():
+    with _unheard():
+        try:
             yield
-    except ThreadBlocked as error:
-        history.crashes.append(f"while {world.phase} the broadcaster {error}")
-    except NeverQuiet as error:
-        history.crashes.append(f"never quiet while {world.phase}: {error}")
-    except SystemExit as error:
-        history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
-    except RecursionError as error:
-        history.crashes.append(f"while {world.phase}: RecursionError: {error}")
-    finally:
-        with _unheard():
+        except ThreadBlocked as error:
+            history.crashes.append(f"while {world.phase} the broadcaster {error}")
+        except NeverQuiet as error:
+            history.crashes.append(f"never quiet while {world.phase}: {error}")
+        except SystemExit as error:
+            history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
+        except RecursionError as error:
+            history.crashes.append(f"while {world.phase}: RecursionError: {error}")
+        finally:
             _close(world)
     for context in world.loop.unhandled:
         failure = context.get("exception")
