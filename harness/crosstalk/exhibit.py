@@ -307,13 +307,20 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
         if violation.time not in (call.started, call.returned) or history.users[call.user] not in violation.users:
             continue
         if call.kind == "publish" and violation.check in ("delivery", "blocking"):
-            at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
+            at = _judged_at(history, violation)
             for missing in owed(history, at)[1]:
                 if missing.call is call:
                     return Culprit("missing", at, place, missing.number)
         late = call.returned if call.returned != NEVER else history.now
         return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
     return Culprit("end", violation.time)
+
+
+def _judged_at(history: History, violation: Violation) -> int:
+    """When a delivery that is missing was looked for."""
+    if violation.check == "blocking":
+        return history.stalled_quiet
+    return history.rest if violation.cause == "late" else history.final_quiet
 
 
 def _departure(history: History, violation: Violation, calls: list[int], rows: list[int]) -> Culprit:

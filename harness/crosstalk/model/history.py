@@ -123,6 +123,8 @@ class History:
     unstalled: frozenset[int] = frozenset()
     blocked_calls: tuple[int, ...] = ()
     stalled_quiet: int = NEVER
+    # at rest after the program, everything healed, before everybody is probed
+    rest: int = NEVER
     final_quiet: int = NEVER
     leftover_tasks: tuple[str, ...] = ()
     # how many tasks of a kind the broadcaster keeps as its own workers, where that is more than one
