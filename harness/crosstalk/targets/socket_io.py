@@ -37,13 +37,13 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    quiet,
     underlying,
     unreached,
     usual_tls,
 )
 from crosstalk.targets.reading import named
 
-QUIET_SECONDS = 0.2
 _SILENT = logging.Logger("crosstalk.socketio", logging.CRITICAL + 1)
 _STATUS = re.compile(r"Unexpected status code (\d+)")
 
@@ -74,6 +74,7 @@ class Connection:
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trace_configs=[noting])
         self._namespace = "/"
         self._held: list[bytes] | None = None
+        self._arrived = 0
         self._silent = False
         self._denied = ""
         self._opened = False
@@ -110,8 +111,8 @@ class Connection:
             raise ConnectionError(str(error)) from None
 
     async def ping(self, seconds: float) -> bool:
-        """Whether it is still open a moment later: only the server pings, so what was on its way has had its time."""
-        await asyncio.sleep(min(QUIET_SECONDS, seconds))
+        """Whether it is still open when nothing more has come for a moment: only the server pings."""
+        await quiet(lambda: self._arrived, seconds)
         return self.is_open
 
     async def close(self) -> None:
@@ -197,6 +198,7 @@ class Connection:
         data = arguments[0] if len(arguments) == 1 else list(arguments)
         text = data if isinstance(data, str) else json.dumps(data, default=_as_text, ensure_ascii=False)
         frame = named(text, event=event)
+        self._arrived += 1
         if self._held is not None:
             self._held.append(frame)
         elif self.closed is None:

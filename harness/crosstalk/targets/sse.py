@@ -28,13 +28,14 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    quiet,
     underlying,
     unreached,
     usual_tls,
 )
 from crosstalk.targets.reading import named
 
-QUIET_SECONDS, SMALLEST_BUFFER = 0.2, 1 << 16
+SMALLEST_BUFFER = 1 << 16
 
 
 class Connection:
@@ -49,6 +50,7 @@ class Connection:
         self._reading = reading or asyncio.Event()
         if reading is None:
             self._reading.set()
+        self._arrived = 0
         self._silent = False
         self._left = ""
         self._response: httpx2.Response | None = None
@@ -68,8 +70,8 @@ class Connection:
         raise ConnectionError("an event stream takes no messages")
 
     async def ping(self, seconds: float) -> bool:
-        """Whether the stream is still open a moment later: it has no pings, so what was on its way has had its time."""
-        await asyncio.sleep(min(QUIET_SECONDS, seconds))
+        """Whether the stream is still open when nothing more has come for a moment: it has no pings."""
+        await quiet(lambda: self._arrived, seconds)
         return self.is_open
 
     async def close(self) -> None:
@@ -153,6 +155,7 @@ class Connection:
             await self._reading.wait()
             fresh = event.id if event.id != before else ""  # the parser repeats it for events without one
             self.last_event_id = before = event.id or before
+            self._arrived += 1
             self._receive(self, named(event.data, event="" if event.event == "message" else event.event, id=fresh))
 
     async def _read_whole(self, response: httpx2.Response) -> None:

@@ -159,6 +159,21 @@ def test_who_leaves_starts_afresh_and_who_is_cut_off_goes_on_where_it_was():
     asyncio.run(main())
 
 
+def test_a_ping_waits_until_nothing_more_comes():
+    async def trickling(writer):
+        writer.write(HEAD)
+        for number in range(6):
+            writer.write(b"data: %d\n\n" % number)
+            await asyncio.sleep(0.1)
+
+    async def main():
+        async with server(trickling) as url, connected(url) as made:
+            assert await made.ping(5.0)
+            return made.received
+
+    assert asyncio.run(main()) == [b"%d" % number for number in range(6)]
+
+
 ENDINGS = {
     "at its end": (saying(HEAD, b"data: x\n\n", end=True), "server", "ended the stream"),
     "in the middle": (saying(CHUNKED, b"9\r\ndata: x\n\n\r\n8\r\nda", end=True), "network", "went away"),
