@@ -114,6 +114,7 @@ async def connect(
 ) -> Connection:
     """A connection as `Connect` says, for which nothing is opened yet."""
     sse.address(url)
+    sse.check_carrier(credential)
     patient = replace(limits, open_seconds=LONGEST)
 
     async def post(text: str, heard: Receive, over: Ended, reading: asyncio.Event) -> sse.Connection:

@@ -45,7 +45,8 @@ from crosstalk.targets.connection import (
 from crosstalk.targets.reading import named
 
 _SILENT = logging.Logger("crosstalk.socketio", logging.CRITICAL + 1)
-_STATUS = re.compile(r"Unexpected status code (\d+)")
+_STATUS = re.compile(r"(?:Unexpected status code |^)(\d{3})\b")
+_ADDRESS = re.compile(r",? url=.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Connection:
         self._answers: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
         noting = aiohttp.TraceConfig()
         noting.on_request_end.append(self._note)
+        noting.on_request_redirect.append(_refuse)
         jar = aiohttp.CookieJar(unsafe=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trace_configs=[noting])
         self._namespace = "/"
@@ -265,6 +267,15 @@ class Connection:
             await self._session.close()
 
 
+async def _refuse(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    """What is connected to is what was named."""
+    answer = redirect.response
+    answer.close()
+    raise aiohttp.WSServerHandshakeError(
+        answer.request_info, answer.history, status=answer.status, message=answer.reason or "", headers=answer.headers
+    )
+
+
 def _as_text(value: object) -> str:
     """Attachments may hold what belongs to somebody, too."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
@@ -366,4 +377,5 @@ def _not_connected(error: BaseException, denied: str, parts: Any) -> NotConnecte
         return unreached(system, parts.hostname or "", parts.scheme == "https")
     if "failed to connect" in str(error):
         return NotConnected("denied", f"the server did not accept the log-in{': ' * bool(denied)}{denied}")
-    return NotConnected("lost", f"the server is no Socket.IO server or went away ({error})")
+    said = _ADDRESS.sub("", str(error))  # whose query may hold a secret
+    return NotConnected("lost", f"the server is no Socket.IO server or went away ({said})")

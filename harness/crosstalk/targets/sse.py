@@ -189,6 +189,12 @@ def address(url: str) -> str:
     return url.partition("#")[0]
 
 
+def check_carrier(credential: Credential) -> None:
+    """Raises NotConnected where `credential` is to be carried in a way that HTTP has not."""
+    if credential.first_message is not None or credential.subprotocols:
+        raise NotConnected("answer", "HTTP carries no first message and no subprotocol: give carrier=header in --auth")
+
+
 def _checked(response: httpx2.Response, only_stream: bool) -> bool:
     """Whether it is an event stream. Raises NotConnected where it is a refusal, or no stream though it must be one."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
@@ -219,8 +225,7 @@ async def connect(
     With a `body` it is the answer to a POST, and need not be a stream; it is read while `reading` is set.
     """
     where = queried(address(url), credential.query)
-    if credential.first_message is not None or credential.subprotocols:
-        raise NotConnected("answer", "an event stream carries no message or subprotocol: give carrier=header in --auth")
+    check_carrier(credential)
     headers = {
         "Accept-Encoding": "gzip, deflate" if limits.compression else "identity",
         **({"Origin": origin} if origin else {}),

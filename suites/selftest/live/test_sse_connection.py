@@ -262,9 +262,10 @@ def test_tls_that_is_not_spoken_is_said():
 
 
 @pytest.mark.parametrize("credential", [Credential("a", first_message="{}"), Credential("a", subprotocols=("jwt",))])
-def test_what_a_stream_cannot_carry_is_refused(credential):
-    with pytest.raises(NotConnected, match="carries no message or subprotocol: give carrier=header"):
-        asyncio.run(connect("http://127.0.0.1:9/", credential, lambda *_: None, lambda *_: None))
+@pytest.mark.parametrize("opens", [connect, exchange.connect])
+def test_what_http_cannot_carry_is_refused(opens, credential):
+    with pytest.raises(NotConnected, match="carries no first message and no subprotocol: give carrier=header"):
+        asyncio.run(opens("http://127.0.0.1:9/", credential, lambda *_: None, lambda *_: None))
 
 
 def test_who_does_not_read_holds_up_the_server_and_who_reads_again_gets_everything():
