@@ -31,8 +31,9 @@ from crosstalk.scenarios.live.program import LiveProgram, draw
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.scenarios.live.shrink import smaller
 from crosstalk.targets.cause import Cause
+from crosstalk.targets.connection import Connect, Limits, NotConnected
 from crosstalk.targets.reading import Pointers, reader
-from crosstalk.targets.websocket import Connection, Limits, NotConnected, connect
+from crosstalk.targets.websocket import connect
 
 KEPT_USERS = 20
 """Of so many users the first round's frames are kept, for the controls."""
@@ -76,6 +77,7 @@ class LiveSettings:
     journal: Path | None = None
     again: str = ""
     notes: tuple[str, ...] = ()
+    connect: Connect = connect
 
 
 @dataclass(slots=True)
@@ -123,6 +125,7 @@ class Examining:
             settings.run_seconds,
             tls=settings.tls,
             origin=settings.origin,
+            connect=settings.connect,
             fans_out=settings.fan_out == "all",
         )
         self.read = reader(settings.pointers)
@@ -196,7 +199,7 @@ class Examining:
         """One connection, to `url` or where all will go, before all others: what fails here fails for everybody."""
         user = next(iter(self.means.credentials))
         try:
-            connection: Connection = await connect(
+            connection = await self.settings.connect(
                 url or self.settings.url,
                 self.means.credentials[user],
                 lambda connection, data: None,

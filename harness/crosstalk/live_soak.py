@@ -1,9 +1,9 @@
 """A soak of a running system: thousands of users connect, have a run and leave; what of the server grows with them?
 
-Users come in POINTS groups, each when the one before has gone; half of them leave in good order, the others vanish.
+Users come in READINGS groups, each when the one before has gone; half of them leave in good order, the others vanish.
 When a group has gone and all is quiet the server's size is read, where it can be: of its process, or of its metrics.
 Growth for each departed user is fitted over the second half, as for a broadcaster in virtual time
-(`consolidation.growth`), where a cache of up to half as many entries is full. What allocators take now and then, in one
+(`consolidation.fit`), where a cache of up to half as many entries is full. What allocators take now and then, in one
 piece, is no growth: the whole of it must exceed ROUNDING, and most groups must have their part in it. Each group is
 judged as a round of `crosstalk smoke` too.
 """
@@ -20,14 +20,16 @@ from itertools import pairwise
 import msgspec
 
 from crosstalk.auth.redaction import Redactor
-from crosstalk.consolidation.growth import POINTS, Slope, slope
+from crosstalk.consolidation.fit import POINTS, slope
 from crosstalk.live import Plan, loop_factory, settings
 from crosstalk.live_examination import Examining, LiveSettings
+from crosstalk.model.soak import Slope
 from crosstalk.model.verdict import Outcome, Verdict, worst
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.program import AnyStep, Ask, Await, LiveProgram, Open, Reset
 from crosstalk.targets.probe import MEMORY, Probe, ProbeFailed
 
+READINGS = 2 * POINTS
 LEAST, ROUNDING = 200.0, 1 << 19
 """Bytes for each departed user, and bytes in all, below which growth of memory is no finding."""
 FEW = 0.02
@@ -64,8 +66,8 @@ class LiveSoak(msgspec.Struct, frozen=True):
 
 def soak_live(planned: Plan, probes: Sequence[Probe], target: str = "") -> LiveSoak:
     """Send the plan's users through. Raises Unreachable, and ValueError for fewer than 320 users."""
-    if len(planned.users) < 20 * POINTS:
-        raise ValueError(f"a soak of {len(planned.users)} users shows nothing: give at least {20 * POINTS}")
+    if len(planned.users) < 20 * READINGS:
+        raise ValueError(f"a soak of {len(planned.users)} users shows nothing: give at least {20 * READINGS}")
     chosen = replace(settings(planned, target=target), devices=1, faults=False)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_Soaking(chosen, Redactor(planned.log_in.secrets), probes).result())
@@ -97,7 +99,7 @@ class _Soaking(Examining):
 
     async def rounds(self, journal: Journal | None) -> None:
         users = len(self.settings.users)
-        until = [users * (point + 1) // POINTS for point in range(POINTS)]
+        until = [users * (point + 1) // READINGS for point in range(READINGS)]
         for number, (since, to) in enumerate(zip([0, *until], until, strict=False)):
             tracks = tuple(_through(user) if since <= user < to else () for user in range(users))
             await self._round(number, LiveProgram(tracks), journal)
@@ -124,9 +126,9 @@ def _through(user: int) -> tuple[AnyStep, ...]:
 
 
 def grew(units: Sequence[float], sizes: Mapping[str, Sequence[float]]) -> tuple[Grown, ...]:
-    """Which quantities grow with the users that have gone, by the second half of all POINTS readings; none before."""
-    half = POINTS // 2
-    if len(units) < POINTS:
+    """Which quantities grow with the users that have gone, by the second half of all READINGS; none before."""
+    half = POINTS
+    if len(units) < READINGS:
         return ()
     found = []
     over = int(units[-1] - units[half - 1])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +12,6 @@ from crosstalk.commands.describing import described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.profile import Profile
 from crosstalk.reporting.timeline import printable
-
-_WIDTH = 100
-QUIET_SECONDS = 10.0
 
 
 @click.command()
@@ -49,7 +42,10 @@ QUIET_SECONDS = 10.0
 def smoke(
     url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
-    """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
+    """Judge the live system at URL: ws(s):// for WebSocket, http(s):// for server-sent events, .../socket.io.
+
+    Without URL, a demonstration application on this machine.
+    """
     try:
         from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
         from crosstalk.live_examination import Unreachable
@@ -59,6 +55,7 @@ def smoke(
     from crosstalk.reporting import github
     from crosstalk.reporting.folder import leave
     from crosstalk.reporting.live_terminal import live_summary
+    from crosstalk.reporting.progress import living, progress, refusing
 
     if from_journal is not None:
         _judge_journal(from_journal)
@@ -71,7 +68,7 @@ def smoke(
             click.echo(_would(made, demo))
             return
         _prepare(reports)
-        with demonstration(demo) as running:
+        with demonstration(demo) as running, progress(quiet) as show:
             planned = plan(made, running)
             target = DEMO if demo else made.url.partition("?")[0]
             try:
@@ -80,11 +77,11 @@ def smoke(
                     journal=reports / "live.jsonl",
                     target=target,
                     again=_again(url, named, made.seed, options),
-                    progress=_progress(quiet),
+                    progress=living(show),
                 )
                 # logged in afresh: what the run held belongs to an event loop that has ended
                 verdict = added(
-                    verdict, plan(made, running), again=again_with(url, named, _shown(options)), progress=_tried(quiet)
+                    verdict, plan(made, running), again=again_with(url, named, _shown(options)), progress=refusing(show)
                 )
             except Unreachable as error:
                 reached = False
@@ -93,8 +90,6 @@ def smoke(
         refuse(printable(str(error)))
     except OSError as error:
         refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
-    if sys.stderr.isatty() and not quiet:
-        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     try:
         shown = leave(verdict, reports)
     except OSError as error:
@@ -151,13 +146,6 @@ def _shown(options: dict[str, Any]) -> list[str]:
     return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
 
 
-def _tried(quiet: bool) -> Callable[[str, int, int], None] | None:
-    """A progress line for the refusals, on a terminal."""
-    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
-        return None
-    return lambda name, done, of: click.echo(f"\r{f'{done} of {of} refusals: {name}':<{_WIDTH}}", err=True, nl=False)
-
-
 def _would(made: Profile, demo: bool) -> str:
     """What a run would do, without having done anything."""
     from crosstalk.live import DEMO, plan
@@ -185,26 +173,3 @@ def _would(made: Profile, demo: bool) -> str:
         "nothing has been connected to",
     ]
     return "\n".join(printable(line) for line in lines)
-
-
-def _progress(quiet: bool) -> Callable[[Any], None] | None:
-    """A line that is written over on a terminal; elsewhere a line every few seconds; none under --quiet."""
-    if quiet:
-        return None
-    live = sys.stderr.isatty() and not os.environ.get("CI")
-    shown = time.monotonic()
-
-    def show(now: Any) -> None:
-        nonlocal shown
-        left = max(0.0, now.seconds - now.elapsed)
-        text = (
-            f"{now.up:,} connections of {now.users:,} users, {now.runs:,} runs, {now.deliveries:,} deliveries, "
-            f"{now.leaks} leaks, p95 {now.p95 * 1e3:.0f} ms, {left:.0f} s left"
-        )
-        if live:
-            click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
-        elif time.monotonic() - shown > QUIET_SECONDS:
-            shown = time.monotonic()
-            click.echo(text, err=True)
-
-    return show

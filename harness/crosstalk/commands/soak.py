@@ -1,4 +1,4 @@
-"""`crosstalk soak SPEC|URL`: what stays behind for each user who has gone and each event that has passed, and where."""
+"""`crosstalk soak SPEC|URL`: what users who have gone leave behind, what their number costs, who is missing."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import msgspec
 
 from crosstalk.commands.describing import OPTIONS, described, describing, refuse
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import REPORTS, method_names
-from crosstalk.consolidation.growth import Soak
-from crosstalk.consolidation.growth import soak as run
-from crosstalk.examination import open_target
+from crosstalk.consolidation.growth import FEWEST
+from crosstalk.consolidation.soak import USERS
+from crosstalk.consolidation.soak import soak as run
+from crosstalk.examination import Examination, open_target
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.soak import Soak
+from crosstalk.reporting.folder import leave_beside, pretty
 from crosstalk.reporting.live_terminal import live_summary
+from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
 
-USERS = 4_000
 WORDS = {"pass": "level", "fail": "grows", "unknown": "unclear"}
 
 
@@ -26,21 +29,38 @@ def report(result: Soak) -> str:
     """The result for a terminal."""
     lines = []
     for growth in result.growths:
-        lines.append(
-            f"{'grows' if growth.grows else 'level'}  after {growth.units:,}, for each {growth.unit}: "
-            f"{growth.bytes.value:.1f} bytes ({growth.bytes.low:.1f} to {growth.bytes.high:.1f}), "
-            f"{growth.objects.value:.2f} objects, {growth.tasks.value:.2f} tasks"
-        )
+        lines.append(f"{'grows' if growth.grows else 'level'}  {growth_words(growth)}")
         lines += [f"       in {printable(container)}" for container in growth.containers]
         lines += [f"       made at {printable(site)}" for site in growth.sites]
+    for curve in result.curves:
+        lines.append(f"{'grows' if curve.superlinear else 'level'}  {cost_words(curve)}")
+        lines += [f"       at {printable(site)}" for site in curve.sites]
+    if result.pool is not None:
+        lines.append(f"{'broken' if result.pool.violations else 'whole'}  {printable(pool_words(result.pool))}")
+        lines += [f"       {printable(violation)}" for violation in result.pool.violations]
     lines += [f"note: {printable(note)}" for note in result.notes]
-    return "\n".join((*lines, f"verdict: {result.verdict} for {printable(result.target)} in {result.seconds:g} s"))
+    return "\n".join((*lines, f"verdict: {printable(soaked_words(result))}"))
+
+
+def soaked(examination: Examination, users: int, reports: Path) -> Soak:
+    """Soak the target, print what comes of it, and leave it in `reports`. Raises TargetError, ValueError, OSError."""
+    result = run(examination, users=users)
+    click.echo(report(result))
+    click.echo(f"report: {printable(str(leave_beside(result, reports / 'soak.json')))}")
+    return result
 
 
 @click.command()
 @click.argument("spec", metavar="SPEC|URL")
-@click.option("--users", type=click.IntRange(min=320), default=USERS, help="Users who come and go, and events.")
-@click.option("--name", "names", multiple=True, metavar="ROLE=NAME", help="A method of SPEC, as publish=emit_to.")
+@click.option("--users", type=click.IntRange(min=FEWEST), default=USERS, help="Users who come and go, and events.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="A method of SPEC, as publish=emit_to; registry=NAME is where it keeps its connections, or counts them.",
+)
+@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What it promises, as scale=no.")
 @click.option("--pid", type=click.IntRange(min=1), default=None, help="Live: the server's process on this machine.")
 @click.option("--metrics", "address", default="", metavar="URL", help="Live: the server's metrics, as for Prometheus.")
 @click.option("--gauge", "gauges", multiple=True, metavar="NAME", help="Live: a metric that must not grow either.")
@@ -50,6 +70,7 @@ def soak(
     spec: str,
     users: int,
     names: tuple[str, ...],
+    guarantee: tuple[str, ...],
     pid: int | None,
     address: str,
     gauges: tuple[str, ...],
@@ -57,10 +78,13 @@ def soak(
     reports: Path,
     **options: Any,
 ) -> None:
-    """Send users through the broadcaster SPEC in virtual time, or the running system at URL, and find what grows."""
+    """Soak the broadcaster SPEC in virtual time: what grows, what costs more the more there are, who is missing.
+
+    SPEC may also be the ws:// or wss:// address of a running system: then thousands of users go through that.
+    """
     if spec.startswith(("ws://", "wss://")):
-        if names:
-            refuse("--name is of broadcasters, not of addresses")
+        if names or guarantee:
+            refuse("--name and --guarantee are of broadcasters, not of addresses")
         if gauges and not address:
             refuse("--gauge is one of the metrics: say where they are by --metrics URL")
         _live(spec, users, pid, address, gauges, named, options, reports)
@@ -69,17 +93,11 @@ def soak(
             "--pid, --metrics, --gauge, --profile and what describes a live system are of ws:// and wss:// addresses"
         )
     try:
-        result = run(open_target(spec, names=method_names(names, "--name")), users=users)
-        click.echo(report(result))
-        _keep(result, reports)
+        called = method_names(names, "--name", ("registry",))
+        result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports)
     except (TargetError, ValueError, OSError) as error:
         refuse(str(error))
     raise SystemExit(EXIT[result.verdict])
-
-
-def _keep(result: object, reports: Path) -> None:
-    reports.mkdir(parents=True, exist_ok=True)
-    (reports / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
 
 
 def _live(
@@ -108,7 +126,8 @@ def _live(
             allowed(address, made.allow_hosts)
             probes.append(metrics(address, gauges))
         result = soak_live(plan(made), probes)
-        _keep(result, reports)
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / "live_soak.json").write_bytes(pretty(result))
     except (ValueError, Unreachable) as error:
         refuse(str(error))
     except OSError as error:

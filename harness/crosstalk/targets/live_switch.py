@@ -18,8 +18,6 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
-from crosstalk.targets.cause import no_redirects
-
 SECONDS = 30.0
 METHODS = ("POST", "PUT", "PATCH", "GET")
 Move = Callable[[float, frozenset[str]], Awaitable[None]]
@@ -107,14 +105,28 @@ def _by_command(words: list[str]) -> Move:
     return move
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is called is what was named."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+def directly() -> urllib.request.OpenerDirector:
+    """Calls what was named: by no proxy of the environment, and no redirect."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+
 def _by_http(method: str, url: str) -> Move:
+    direct = directly()
+
     def call(share: float, cohort: frozenset[str]) -> None:
         value = {"share": share, "percent": share * 100, "users": sorted(cohort)}
         address = _filled(url, share, frozenset(quote(user, safe="") for user in cohort))
         body = None if method == "GET" else json.dumps(value).encode()
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
         try:
-            with no_redirects().open(request, timeout=SECONDS):
+            with direct.open(request, timeout=SECONDS):
                 pass
         except HTTPError as error:
             with error:

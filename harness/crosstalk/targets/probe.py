@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.error import URLError
 
-from crosstalk.targets.cause import no_redirects
+from crosstalk.targets.live_switch import directly
 
 Probe = Callable[[], dict[str, float]]
 MEMORY, FILES, THREADS = "memory", "open files", "threads"
@@ -70,7 +70,7 @@ def metrics(url: str, gauges: Sequence[str] = ()) -> Probe:
 
     def look() -> dict[str, float]:
         try:
-            with no_redirects().open(url, timeout=SECONDS) as answer:
+            with directly().open(url, timeout=SECONDS) as answer:
                 text = answer.read(1 << 22).decode("utf-8", "replace")
         except (URLError, OSError) as error:
             raise ProbeFailed(f"the metrics could not be read: {getattr(error, 'reason', error)}") from None

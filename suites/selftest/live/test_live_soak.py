@@ -65,7 +65,7 @@ def soak(tmp_path, monkeypatch, *arguments):
     monkeypatch.setenv("CROSSTALK_JWT_SECRET", SECRET)
     fast = ("--users", "320", "--connect-rate", "500", "--rate", "2000", "--run-seconds", "10")
     done = CliRunner().invoke(cli, ["soak", *arguments, *fast, "--reports", str(tmp_path)])
-    return done, json.loads((tmp_path / "soak.json").read_text())
+    return done, json.loads((tmp_path / "live_soak.json").read_text())
 
 
 def test_a_server_that_keeps_something_of_everybody_is_found_out(tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ def test_metrics_are_read_as_prometheus_reads_them(tmp_path):
     ("arguments", "words"),
     [
         (("hub.py:Hub", "--pid", "1"), "are of ws:// and wss:// addresses"),
-        (("ws://127.0.0.1:1/ws", "--name", "publish=emit"), "--name is of broadcasters"),
+        (("ws://127.0.0.1:1/ws", "--name", "publish=emit"), "--name and --guarantee are of broadcasters"),
         (("ws://127.0.0.1:1/ws", "--gauge", "rooms"), "say where they are by --metrics"),
         (("ws://127.0.0.1:1/ws", "--metrics", "https://metrics.example/"), "metrics.example is not among the hosts"),
         (("ws://127.0.0.1:1/ws", "--auth", "none"), "could not connect"),

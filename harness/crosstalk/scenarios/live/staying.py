@@ -18,8 +18,8 @@ from crosstalk.model.live_history import NEVER, NOT_STARTED
 from crosstalk.scenarios.live.play import Means, Playing
 from crosstalk.scenarios.live.program import Ask, LiveProgram, Open
 from crosstalk.scenarios.live.record import Recorder
+from crosstalk.targets.connection import Connection
 from crosstalk.targets.live_switch import Move, SwitchFailed
-from crosstalk.targets.websocket import Connection
 
 AGAIN_SECONDS = 0.1
 
