@@ -149,11 +149,11 @@ def examine(
 ) -> Verdict:
     """Examine the system, on uvloop where that is installed. Raises Unreachable."""
     chosen = settings(planned, journal, target, again)
-    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(examine_live(chosen, Redactor(planned.log_in.secrets), progress))
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop

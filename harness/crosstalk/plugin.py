@@ -116,12 +116,11 @@ def conclude(config: pytest.Config, name: str, target: str, result: Any, said: s
     import msgspec
 
     __tracebackhide__ = True
-    text = msgspec.json.encode(result)
-    config.stash[_BESIDE][name] = text.decode()
+    config.stash[_BESIDE][name] = msgspec.json.encode(result).decode()
     if allure_results(config) is not None:
         from crosstalk.reporting import allure
 
-        allure.attach_result(name, target, said, text)
+        allure.attach_result(name, target, said, result)
     if result.verdict != "pass":
         pytest.fail(said, pytrace=False)
 

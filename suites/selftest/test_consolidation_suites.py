@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,12 @@ def test_a_replacement_that_differs_and_a_move_that_loses(tmp_path):
     switch = f"{ZOO / 'migrations' / 'cuts_the_queue.py'}:Switch"
     (tmp_path / "switch.py").write_text(SWITCH.format(path=switch.rpartition(":")[0]))
     again = ("--crosstalk-switch", "switch.py:make", "--crosstalk-budget", "5")
-    done = suite("crosstalk.suites.consolidation", *names, *again, cwd=tmp_path)
+    done = suite("crosstalk.suites.consolidation", *names, *again, "--alluredir=results", cwd=tmp_path)
     assert done.returncode == 1
+    drawn = [path.read_text() for path in (tmp_path / "results").glob("*-attachment.svg")]
+    assert all(ET.fromstring(text).get("class") == "ctp" for text in drawn)
+    assert sum("OLD: altered: type, payload" in text and "NEW: as it was published" in text for text in drawn) == 1
+    assert any("⇄ Switch to NEW" in text for text in drawn)
     assert "2 failed, 1 passed, 1 skipped" in done.stdout
     assert "content of an event: OLD altered: type, payload; NEW as it was published" in done.stdout
     assert re.search(r"delivery: '\w+' never received an event", done.stdout)

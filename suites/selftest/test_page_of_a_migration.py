@@ -41,6 +41,7 @@ def equivalence(words="raises ConnectionResetError"):
     difference = Difference(
         "raised", "to a user with a vanished connection", words, "returns a number",
         ("crash: it raised",), (), ("alice",), 3, "   alice\n   OLD and NEW", "ct1-xyz", ("to a user who left",),
+        scene(), msgspec.structs.replace(scene(), culprit=None),
     )  # fmt: skip
     controls = (Seen("alter", True), Seen("drop_one", False))
     return Equivalence("fail", "old.py:Hub", "new.py:Hub", 7, (difference,), controls, 900, 3_400, 36_000, 2, 3.3)
@@ -114,13 +115,18 @@ def test_all_three_are_on_the_page_of_the_verdict_beside_them(tmp_path):
 
 def test_a_loss_is_drawn_with_the_switch_across_it_and_one_that_contradicts_itself_is_said(tmp_path):
     text = everything(tmp_path)
-    (drawn,) = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
+    *differing, drawn = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
+    assert len(differing) == 2 and all("OLD: raises ConnectionResetError" in one for one in differing)
     assert "⇄ Switch to NEW" in drawn and "The switch to NEW is done" in drawn
     assert "═ users are told to be moved" in text and "The same as text" in text
-    damaged = (tmp_path / "cutover.json").read_text().replace('"connection": 1', '"connection": 17')
-    (tmp_path / "cutover.json").write_text(damaged)
-    (doubt,) = beside(tmp_path).doubts
-    assert doubt == f"{tmp_path / 'cutover.json'} contradicts itself: a scene names what it does not hold"
+    for file in ("equivalent.json", "cutover.json"):
+        damaged = (tmp_path / file).read_text().replace('"connection": 1', '"connection": 17')
+        (tmp_path / file).write_text(damaged)
+    doubts = beside(tmp_path).doubts
+    assert [doubt.partition(" contradicts itself: a scene names")[0] for doubt in doubts] == [
+        str(tmp_path / "equivalent.json"),
+        str(tmp_path / "cutover.json"),
+    ]
 
 
 def test_the_plot_has_each_ratio_between_the_ends_of_its_interval(tmp_path):
@@ -212,3 +218,12 @@ def test_the_command_adds_its_result_to_the_page(tmp_path, monkeypatch):
     assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
     words = Reader((tmp_path / "index.html").read_text()).words
     assert "What would be noticed: OLD manager.py:ConnectionManager, NEW service.py:BroadcastService" in words
+
+
+def test_report_makes_the_page_of_results_without_a_verdict_too(tmp_path):
+    shown = leave_beside(comparison(), tmp_path / "compare.json")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (0, shown.read_text())
+    (tmp_path / "verdict.json").write_text("damaged")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert done.exit_code == 2 and "verdict.json is damaged or no JSON" in done.stderr

@@ -18,7 +18,7 @@ from crosstalk.reporting import github
 from crosstalk.reporting.failures import keep, load
 from crosstalk.reporting.folder import leave
 from crosstalk.reporting.legible import printable
-from crosstalk.reporting.progress import progress
+from crosstalk.reporting.progress import exploring, progress
 from crosstalk.reporting.terminal import summary
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
@@ -81,7 +81,8 @@ def check(
     saved, doubts = load(folder)
     for doubt in doubts:
         click.echo(f"crosstalk: {printable(doubt)}", err=True)
-    with progress(budget, quiet) as told:
+    with progress(quiet) as show:
+        told = exploring(show, budget)
         verdict = examine(
             examination, seed=seed, seconds=budget, family=family, progress=told, saved=tuple(saved.values())
         )

@@ -14,17 +14,19 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged, Loss
+from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
 from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
-from crosstalk.reporting.picture import picture
+from crosstalk.reporting.picture import pair, picture
 from crosstalk.reporting.plots import bars, intervals
-from crosstalk.reporting.reading import NoVerdict, contents, whole
+from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
 """Rows of a table, and pictures."""
+FEW = 8
+"""Users whose down-time is told one by one."""
 Result = Comparison | Equivalence | Cutover | Soak
 _Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
@@ -41,9 +43,8 @@ class Block(NamedTuple):
     pictures: tuple[tuple[str, Markup | None, str, str], ...]
     notes: tuple[str, ...]
 
-    @property
-    def drawn(self) -> bool:
-        return any(drawn for _, drawn, _, _ in self.pictures)
+    key: str = ""
+    """Which key the pictures need: that of a switch, or of what differs."""
 
 
 class Beside(NamedTuple):
@@ -104,6 +105,9 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
 def _drawable(result: Result) -> bool:
     if isinstance(result, Cutover):
         return all(whole(loss.found.exhibit) for loss in result.losses if loss.found.exhibit is not None)
+    if isinstance(result, Equivalence):
+        scenes = (scene for one in result.differences for scene in (one.old_scene, one.new_scene))
+        return all(consistent(scene) for scene in scenes if scene is not None)
     return True
 
 
@@ -146,13 +150,19 @@ def compared_words(result: Equivalence) -> str:
 
 
 def rehearsed_words(result: Cutover) -> str:
+    of = "rounds" if result.live else "schedules"
     return (
-        f"{result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.points:,} switch points, {result.schedules:,} {of}, {result.moves:,} moves in "
         f"{result.seconds:g} s (seed {result.seed})"
     )
 
 
 def down_time_words(result: Cutover) -> str:
+    if len(result.down_time) > FEW:
+        downs = sorted(result.down_time.items(), key=lambda item: -item[1])
+        none = sum(not seconds for _, seconds in downs)
+        longest = ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in downs[:2])
+        return f"longest {longest}; none for {none:,} of {len(downs):,} users"
     return ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
 
 
@@ -161,8 +171,8 @@ def difference_again(result: Equivalence, token: str) -> str:
 
 
 def loss_again(result: Cutover, token: str) -> str:
-    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options, "--replay", token)
-    return shlex.join(("crosstalk", *words))
+    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options)
+    return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
@@ -221,14 +231,15 @@ def _equivalent(result: Equivalence) -> Block:
         _legible(rows),
         tuple(
             (
-                f"Picture of difference {number}",
-                None,
+                legible(f"Picture of {number}: {one.kind} {one.situation}", 200),
+                difference_drawn(one, standalone=False),
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
             for number, one in enumerate(shown[:20], 1)
         ),
         _notes(result.notes),
+        "difference" * any(one.old_scene is not None for one in shown),
     )
 
 
@@ -259,6 +270,7 @@ def _cut_over(result: Cutover) -> Block:
             for number, one in enumerate(shown[:20], 1)
         ),
         _notes(result.notes),
+        "switch" * any(one.found.exhibit is not None for one in shown),
     )
 
 
@@ -267,6 +279,15 @@ def _drawn(loss: Loss) -> Markup | None:
     if shown is None or loss.found.cause.startswith("growth"):
         return None
     return picture(shown.scene, loss.check, loss.found.message, standalone=False)
+
+
+def difference_drawn(one: Difference, *, standalone: bool = True) -> Markup | None:
+    """OLD and NEW side by side; None where there is nothing to be seen."""
+    if one.old_scene is None or one.new_scene is None:
+        return None
+    headings = f"OLD: {one.old}", f"NEW: {one.new}"
+    scenes = one.old_scene, one.new_scene
+    return pair(scenes, headings, one.sentence, one.situation * (one.kind == "guarantee"), standalone=standalone)
 
 
 def _soaked(result: Soak) -> Block:

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from crosstalk.model.scene import Act, Arrival, Scene
 from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import event_words, numbered, remark_words, story, switch_words
+from crosstalk.reporting.sentences import event_words, moments, numbered, remark_words, story, switch_words
 from crosstalk.reporting.svg import element, joined
 
 LANES, DEVICES, ROWS = 4, 4, 48
@@ -106,7 +106,48 @@ def picture(
 
     Not `standalone` it leaves STYLE to the page around it.
     """
-    plan = _planned(scene, [time for time, _ in decisions])
+    drawn, wide, high = _drawn(scene, check, message, decisions, alone=True)
+    return _svg(drawn, wide, high, message, " ".join(story(scene, check, message)), standalone)
+
+
+def pair(
+    scenes: tuple[Scene, Scene], headings: tuple[str, str], message: str, check: str = "", *, standalone: bool = True
+) -> Markup:
+    """The same program on two broadcasters, side by side, each to its end: the culprit of each is what differs."""
+    body = [element("rect", class_="paper", width="100%", height="100%")]
+    left = tallest = 0.0
+    for scene, heading in zip(scenes, headings, strict=True):
+        drawn, wide, high = _drawn(scene, check, message, (), alone=False)
+        body.append(element("text", short(heading, int(wide / 8)), class_="who", x=left + GAP, y=20.0))
+        body.append(element("svg", *drawn, x=left, y=26.0, width=wide, height=high))
+        left, tallest = left + wide + GAP, max(tallest, high)
+    said = " ".join(
+        (message, *(f"{h}: {' '.join(t for _, t in moments(s))}" for h, s in zip(headings, scenes, strict=True)))
+    )
+    return _svg(body, left, tallest + 26.0, message, said, standalone)
+
+
+def _svg(body: Iterable[Markup], wide: float, high: float, message: str, said: str, standalone: bool) -> Markup:
+    return element(
+        "svg",
+        element("title", legible(message, 300)),
+        element("desc", legible(said, 2_000)),
+        *([element("style", Markup(STYLE))] if standalone else []),
+        *body,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {wide:g} {high:g}",
+        width=wide,
+        height=high,
+        role="img",
+        class_="ctp",
+    )
+
+
+def _drawn(
+    scene: Scene, check: str, message: str, decisions: Sequence[tuple[int, str]], alone: bool
+) -> tuple[list[Markup], float, float]:
+    """What is drawn, how wide and how high. One `alone` ends with the culprit, and says beside it what is wrong."""
+    plan = _planned(scene, [time for time, _ in decisions], alone)
     height = TOP + ROW * plan.rows + 30.0
     body: list[Markup] = [element("rect", class_="paper", width="100%", height="100%"), *_lanes(plan, height)]
     labels: list[Markup] = []
@@ -119,25 +160,11 @@ def picture(
         body += _waiting(plan, arrival)
     body += _acts(plan, labels)
     body += _arrivals(plan, labels)
-    culprit, low = _culprit(plan, check, message, labels)
-    body += culprit + labels + _footer(plan, height)
-    height = max(height, low)
-    total = plan.end + (SIDE if scene.culprit is not None else 0)
-    title = legible(message, 300)
-    said = " ".join(story(scene, check, message))
-    return element(
-        "svg",
-        element("title", title),
-        element("desc", legible(said, 2_000)),
-        *([element("style", Markup(STYLE))] if standalone else []),
-        *body,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {total:g} {height:g}",
-        width=total,
-        height=height,
-        role="img",
-        class_="ctp",
-    )
+    culprit, facts = _culprit(plan, "✕" if check else "≠", labels)
+    beside, low = _beside(plan, check, message, facts) if alone and culprit else ([], 0.0)
+    body += culprit + beside + labels + _footer(plan, height)
+    wide = plan.end + SIDE * (scene.culprit is not None and alone)
+    return body, wide, max(height, low)
 
 
 # -- the plan ------------------------------------------------------------------------------------------------------
@@ -166,12 +193,12 @@ def concerned(scene: Scene) -> list[int]:
     return first + rest
 
 
-def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
+def _planned(scene: Scene, decisions: Sequence[int], alone: bool) -> _Plan:
     plan = _Plan(scene)
     plan.users = sorted(concerned(scene)[:LANES])
     shown = set(plan.users)
     culprit = scene.culprit
-    until = culprit.time if culprit is not None else 1 << 60
+    until = culprit.time if culprit is not None and alone else 1 << 60
     moments: dict[float, float] = {}  # time -> the time it may share a row with, or itself
     for act in scene.acts:
         if act.user in shown and act.started <= until and not _farewell(scene, act, until):
@@ -330,14 +357,16 @@ def _acts(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
             continue
         y = plan.y(act.started)
         ends = plan.y(act.returned) if plan.shows(act.returned) else bottom
-        trouble = "" if act.ending in ("ok", "pending") else f" {act.ending}"
+        ending = {"raised": "raises", "cancelled": "is cancelled"}.get(act.ending, f"returns {act.said}".rstrip())
+        if plan.scene.live:
+            ending = "complete" if act.ending == "ok" else "fails"
+        trouble = "" if act.ending in ("ok", "pending") else f" {ending}"
         if act.event >= 0:
             x = plan.calls(act.user)
             if ends > y:
                 yield element("line", class_="call", x1=x, x2=x, y1=y, y2=ends)
                 if plan.shows(act.returned):
                     yield element("line", class_="call", x1=x - 5, x2=x + 5, y1=ends, y2=ends)
-                    ending = ("fails" if trouble else "complete") if plan.scene.live else "returns" + trouble
                     labels.append(_label(ending, x + 9, ends + 4, soft=True))
             yield element("circle", class_="dot", cx=x, cy=y, r=5)
             plain = act.type in ("", "probe", "partial_result")
@@ -410,10 +439,11 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         labels.append(_label(text, x + 9, y + (4 if side < 0 else 15)))
 
 
-def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tuple[list[Markup], float]:
+def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup], list[str]]:
+    """What is wrong, or differs, as it is drawn, and who was concerned in words."""
     scene, culprit = plan.scene, plan.scene.culprit
     if culprit is None or not plan.shows(culprit.time):
-        return [], 0.0
+        return [], []
     y = plan.y(culprit.time)
     drawn: list[Markup] = []
     facts: list[str] = []
@@ -431,7 +461,7 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
         labels.append(
             element(
                 "text",
-                f"✕ {short(arrival.type, 15) if scene.live else f'#{event}' if event >= 0 else ''}".rstrip(),
+                f"{mark} {short(arrival.type, 15) if scene.live else f'#{event}' if event >= 0 else ''}".rstrip(),
                 class_="redtext halo",
                 x=x + 9,
                 y=y + (4 if side < 0 else 17),
@@ -474,12 +504,12 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
             facts.append(f"At {legible(act.waits_at, 80)}.")
     else:
         drawn.append(element("line", class_="red never", x1=GAP, x2=plan.end - GAP, y1=y, y2=y))
-    beside, low = _beside(plan, check, message, facts, y)
-    return drawn + beside, low
+    return drawn, facts
 
 
-def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str], y: float) -> tuple[list[Markup], float]:
-    """The rule that was broken and who was concerned, right of the lanes."""
+def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str]) -> tuple[list[Markup], float]:
+    """The rule that was broken and who was concerned, right of the lanes; and how far down that reaches."""
+    y = plan.y(plan.scene.culprit.time) if plan.scene.culprit is not None else 0.0
     wrap = functools.partial(textwrap.wrap, placeholder=" ...")
     lines = [(line, "redtext") for line in wrap(legible(message, 400), 36, max_lines=8)]
     lines += [(line, "") for fact in facts for line in wrap(fact, 40, max_lines=4)]
@@ -526,4 +556,4 @@ def _arrow(
     return drawn
 
 
-__all__ = ["STYLE", "concerned", "joined", "picture"]
+__all__ = ["STYLE", "concerned", "joined", "pair", "picture"]

@@ -25,6 +25,8 @@ class NoVerdict(ValueError):
 def read_verdict(path: Path) -> Verdict:
     """The verdict in `path`, or in `path`/verdict.json. Raises NoVerdict."""
     if path.is_dir():
+        if not (path / "verdict.json").exists():
+            raise NoVerdict(f"{path} holds no verdict.json: let crosstalk check or smoke write it there, by --reports")
         path = path / "verdict.json"
     return decoded(contents(path), str(path))
 
@@ -42,13 +44,17 @@ def contents(path: Path) -> bytes:
 
 def decoded(text: bytes, where: str) -> Verdict:
     """Raises NoVerdict, naming `where`."""
+    if not text.strip():
+        raise NoVerdict(f"{where} is empty: let the command that made it write it again")
     try:
         loose = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoVerdict(f"{where} is damaged or no JSON ({error}): let crosstalk check write it again") from None
+        raise NoVerdict(
+            f"{where} is damaged or no JSON ({error}): let the command that made it write it again"
+        ) from None
     schema = loose.get("schema") if isinstance(loose, dict) else None
     if not isinstance(loose, dict) or "verdict" not in loose or "checks" not in loose:
-        raise NoVerdict(f"{where} is no verdict of crosstalk: give the verdict.json of a run")
+        raise NoVerdict(f"{where} is no verdict of crosstalk: give the verdict.json of crosstalk check or smoke")
     if schema != SCHEMA:
         raise NoVerdict(
             f"{where} has schema {schema!r}; this crosstalk reads schema {SCHEMA}: use the one that wrote it"

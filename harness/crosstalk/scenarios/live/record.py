@@ -238,6 +238,10 @@ class Recorder:
         for row in self._blamed.pop(run_id, ()):
             self.apply("withdrawn", row)
 
+    def has_begun(self, run: int, episode: int) -> bool:
+        """Whether anything of `run` has arrived on `episode`."""
+        return (run, episode) in self._complete
+
     def has_completed(self, run: int, episode: int) -> bool:
         """Whether the last event of `run` has arrived on `episode`."""
         return self._complete.get((run, episode), False)
