@@ -15,6 +15,7 @@ from crosstalk.examination import Examination, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.soak import Soak
 from crosstalk.reporting.folder import leave_beside
+from crosstalk.reporting.progress import progress
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
@@ -37,9 +38,10 @@ def report(result: Soak) -> str:
     return "\n".join((*lines, f"verdict: {printable(soaked_words(result))}"))
 
 
-def soaked(examination: Examination, users: int, reports: Path) -> Soak:
+def soaked(examination: Examination, users: int, reports: Path, quiet: bool) -> Soak:
     """Soak the target, print what comes of it, and leave it in `reports`. Raises TargetError, ValueError, OSError."""
-    result = run(examination, users=users)
+    with progress(quiet) as show:
+        result = run(examination, users=users, progress=show)
     click.echo(report(result))
     click.echo(f"report: {printable(str(leave_beside(result, reports / 'soak.json')))}")
     return result
@@ -56,12 +58,13 @@ def soaked(examination: Examination, users: int, reports: Path) -> Soak:
     help="A method of SPEC, as publish=emit_to; registry=NAME is where it keeps its connections, or counts them.",
 )
 @click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What it promises, as scale=no.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @REPORTS
-def soak(spec: str, users: int, names: tuple[str, ...], guarantee: tuple[str, ...], reports: Path) -> None:
+def soak(spec: str, users: int, names: tuple[str, ...], guarantee: tuple[str, ...], quiet: bool, reports: Path) -> None:
     """Soak the broadcaster SPEC in virtual time: what grows, what costs more the more there are, who is missing."""
     try:
         called = method_names(names, "--name", ("registry",))
-        result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports)
+        result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports, quiet)
     except (TargetError, ValueError, OSError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None

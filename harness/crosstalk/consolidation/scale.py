@@ -50,24 +50,36 @@ _OWN = ("connecting", "leaving")
 
 
 def curves(
-    examination: Examination, *, users: int = USERS, devices: int = DEVICES
+    examination: Examination,
+    *,
+    users: int = USERS,
+    devices: int = DEVICES,
+    begins: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
-    """The curves, and a note for each that can't be drawn."""
+    """The curves, and a note for each that can't be drawn; `begins` is told what is played next."""
+
+    def measured(of: str, counts: tuple[int, ...], programs: list[Program], lines: bool) -> list[_Meter]:
+        meters = []
+        for count, program in zip(counts, programs, strict=True):
+            begins(f"what {count:,} {of} cost")
+            meters.append(_Meter(examination, program, lines).play())
+        return meters
+
     found: list[Curve] = []
     notes: list[str] = []
     _Meter(examination, _crowd(2, 2), lines=True).play()  # what happens only once in a process has happened
     for of, most in (("users", users), ("devices", devices)):
         counts, programs = _crowds(of, most)
-        counted = [_Meter(examination, program, lines=True).play() for program in programs]
+        counted = measured(of, counts, programs, lines=True)
         full = max(meter.there for meter in counted)
         if of == "users" and ENOUGH <= full < most:  # it lets in no more
             counts, programs = _crowds(of, full)
-            counted = [_Meter(examination, program, lines=True).play() for program in programs]
+            counted = measured(of, counts, programs, lines=True)
         stopped = next((meter.stopped for meter in counted if meter.stopped), "")
         if stopped:
             notes.append(f"no curve over {of}: {stopped}")
             continue
-        timed = [_Meter(examination, program, lines=False).play() for program in programs]
+        timed = measured(of, counts, programs, lines=False)
         drawn = [
             _curve("delivery", of, counts, ("sending",), counted, timed),
             _curve("connection", of, counts, _OWN, counted, timed),
