@@ -42,7 +42,7 @@ from crosstalk.reporting.timeline import printable
 def smoke(
     url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
-    """Judge the live system at URL: ws:// or wss:// of a WebSocket, http:// or https:// of server-sent events.
+    """Judge the live system at URL: ws(s):// for WebSocket, http(s):// for server-sent events, .../socket.io.
 
     Without URL, a demonstration application on this machine.
     """

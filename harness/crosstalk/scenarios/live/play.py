@@ -201,7 +201,7 @@ class Playing:
                 self.devices[place] = self.latest[place] = made
                 break
             except NotConnected as failed:
-                if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
+                if failed.status in HOPELESS or failed.kind in ("dns", "tls", "denied") or attempt == ATTEMPTS - 1:
                     break
                 await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
                 seconds += self.means.clock() - began

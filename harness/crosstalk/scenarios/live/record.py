@@ -29,7 +29,7 @@ from crosstalk.scenarios.live.known import Known
 from crosstalk.targets.reading import Read, Reading, canaries, split
 
 NOTHING = Reading(None, None, None, None, None)
-HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1"})
+HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
 EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
