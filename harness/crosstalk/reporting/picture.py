@@ -233,7 +233,7 @@ def _planned(scene: Scene, decisions: Sequence[int], alone: bool) -> _Plan:
         names = list(dict.fromkeys(c.device for c in scene.connections if c.user == user))
         plan.devices_left_out += max(0, len(names) - DEVICES)
         plan.names[user] = names = names[:DEVICES]
-        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + plan.device * len(names)))
+        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + plan.device * len(names) + GAP))
         for number, connection in enumerate(scene.connections):
             if connection.user == user and connection.device in names:
                 plan.column[number] = x + CALLS + 12 + plan.device * names.index(connection.device)
