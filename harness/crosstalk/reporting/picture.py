@@ -432,7 +432,7 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         if arrival.owner >= 0:
             text += f" of {name(plan.scene.users[arrival.owner], 14)}"
         if arrival.ending not in ("ok", "pending"):
-            text += f" {arrival.ending}"
+            text += " fails" if arrival.ending == "raised" else f" {arrival.ending}"
         begin = _origin(plan, arrival, event) if event >= 0 else None
         side = 1 if begin is not None and begin[0] > x else -1
         yield from _arrow(begin or (x - 34, y), (x + 6 * side, y), "sent", "head")
