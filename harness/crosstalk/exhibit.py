@@ -32,7 +32,7 @@ from crosstalk.model.scene import (
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
-from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.loop import Gates, Strategy
 from crosstalk.schedule.strategies.replay import Replay
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class _Counted:
     def begin(self) -> None:
         self.inner.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         choice = self.inner.choose(gates, can_hold)
         self.choices.append(len(gates) + can_hold + 1)
         self.chosen.append(choice)
@@ -307,13 +307,20 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
         if violation.time not in (call.started, call.returned) or history.users[call.user] not in violation.users:
             continue
         if call.kind == "publish" and violation.check in ("delivery", "blocking"):
-            at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
+            at = _judged_at(history, violation)
             for missing in owed(history, at)[1]:
                 if missing.call is call:
                     return Culprit("missing", at, place, missing.number)
         late = call.returned if call.returned != NEVER else history.now
         return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
     return Culprit("end", violation.time)
+
+
+def _judged_at(history: History, violation: Violation) -> int:
+    """When a delivery that is missing was looked for."""
+    if violation.check == "blocking":
+        return history.stalled_quiet
+    return history.rest if violation.cause == "late" else history.final_quiet
 
 
 def _departure(history: History, violation: Violation, calls: list[int], rows: list[int]) -> Culprit:

@@ -23,7 +23,7 @@ from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
 from crosstalk.targets.connection import Limits, verified_tls
-from crosstalk.targets.transports import transport
+from crosstalk.targets.transports import is_http, transport
 
 DEMO = "the demonstration application"
 
@@ -46,8 +46,9 @@ NOT_LOGGED_IN = (
 )
 
 
-ONLY_READ = (
-    "users say nothing on an event stream: give --cause https://... (what a POST to it starts a run) or module:callable"
+NO_CAUSE = (
+    "what starts a run there? give --cause https://... (a POST to it, while the address itself is an event stream), "
+    "module:callable, or start_agent, user_message, chat or JSON (posted to the address itself, which answers)"
 )
 
 
@@ -57,7 +58,10 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     Who says nothing of a log-in but has set CROSSTALK_JWT_SECRET gets an HS256 token for each user.
     """
     url = demo[0] if demo is not None else profile.url
-    speaks = transport(url)
+    caused = cause(profile.cause or "start_agent", profile.cause_body)
+    transport(url, caused.on_connection)
+    if not profile.cause and is_http(url):
+        raise ProfileError(NO_CAUSE)
     allowed(url, profile.allow_hosts)
     given = profile.auth or ("jwt" if os.environ.get("CROSSTALK_JWT_SECRET") else "none")
     if demo is not None:
@@ -74,12 +78,9 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
             users = log_in.users[: profile.users]
         if len(users) < 2:
             raise ProfileError("only one user can log in, and one user can receive nothing that belongs to another")
-    caused = cause(profile.cause, profile.cause_body)
     if isinstance(caused, HttpCall):
         allowed(caused.url, profile.allow_hosts)
         caused = replace(caused, tls=trusting(profile))
-    if caused.on_connection and not speaks.takes_messages:
-        raise ProfileError(ONLY_READ)
     grammar = Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH
     notes = () if demo is not None or profile.auth or given == "jwt" else (NOT_LOGGED_IN,)
     return Plan(profile, url, users, log_in, caused, grammar, notes)
@@ -135,7 +136,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         journal,
         again,
         planned.notes,
-        transport(planned.url).connect,
+        transport(planned.url, planned.cause.on_connection),
     )
 
 
@@ -149,11 +150,11 @@ def examine(
 ) -> Verdict:
     """Examine the system, on uvloop where that is installed. Raises Unreachable."""
     chosen = settings(planned, journal, target, again)
-    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(examine_live(chosen, Redactor(planned.log_in.secrets), progress))
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop

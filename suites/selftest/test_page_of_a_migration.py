@@ -12,6 +12,7 @@ from verdicts import made, scene
 from crosstalk.cli import cli
 from crosstalk.model.migration import Comparison, Cutover, Difference, Equivalence, Judged, Loss, Measured, Seen
 from crosstalk.model.scene import Exhibit, Switch
+from crosstalk.model.soak import Curve, Growth, Pool, Slope, Soak
 from crosstalk.model.verdict import Control, FoundViolation, Schedule
 from crosstalk.reporting.folder import leave, leave_beside
 from crosstalk.reporting.migration import beside
@@ -56,6 +57,35 @@ def cutover(message="'alice' never received an event"):
         {"delivery": 30}, (Control("delivery", "drop_one", True),), 245, 1_852, 3_624, {"alice": 2.5, "bob": 0.0},
         "'switch to NEW', amid a publish", 6.6,
     )  # fmt: skip
+
+
+def soaked(container="Hub.kept: a list of 336 (str)"):
+    level, more = Slope(0.0, 0.0, 0.0), Slope(63.4, 60.8, 66.0)
+    rising = Slope(0.98, 0.97, 0.99)
+    growth = Growth("departed user", 336, more, level, level, level, True, (container,), ("ws.py:13 (63 bytes each)",))
+    curve = Curve(
+        "delivery", "users", (128, 1_024), (265.0, 2_056.0), (3e-5, 5e-5), rising, True, ("ws.py:12 in publish",)
+    )
+    pool = Pool(540, 240, 300, ("duplicate: alice was sent it twice",), "links: 600 connections")
+    return Soak("fail", "new.py:Hub", (growth,), (curve,), pool, 7.5, ("scale",), ("no curve over devices: full",))
+
+
+def test_a_soak_is_on_the_page(tmp_path):
+    leave_beside(soaked(), tmp_path / "soak.json")
+    text = (tmp_path / "index.html").read_text()
+    words = Reader(text).words
+    assert "✕ fail Many users who come and go: new.py:Hub" in words
+    assert "Fail, scale allowed for new.py:Hub in 7.5 s." in words
+    assert "after 336, for each departed user: 63.4 bytes (60.8 to 66.0)" in words
+    assert "Hub.kept: a list of 336 (str); ws.py:13 (63 bytes each)" in words
+    assert "a delivery with 128 users 265 lines (30 us), with 1,024 2,056 lines (50 us): exponent 0.98" in words
+    assert "pool of 540 connections, 240 ended and 300 open; links: 600 connections" in words
+    assert "duplicate: alice was sent it twice" in words and "no curve over devices: full" in words
+    assert "delivery, 1,024" in words and "2,056 lines" in words  # the plot
+    leave_beside(soaked(HOSTILE[0]), tmp_path / "soak.json")
+    assert "<script>alert" not in (tmp_path / "index.html").read_text()
+    (tmp_path / "soak.json").write_text("{}")
+    assert beside(tmp_path).doubts[0].endswith("let crosstalk soak make it again")
 
 
 def everything(folder):

@@ -1,13 +1,18 @@
 """What a delivery and a connection cost with many users: what is looked up stays level, what is searched for grows."""
 
+import ast
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from crosstalk.consolidation.fit import exponent
-from crosstalk.consolidation.scale import curves
+from crosstalk.consolidation.scale import curves, slower
 from crosstalk.examination import open_target
+from crosstalk.model.soak import Curve
 
+ZOO = Path(__file__).parents[1] / "zoo" / "correct"
 HUB = """
 import asyncio
 class Hub:
@@ -98,6 +103,15 @@ def test_what_each_user_is_owed_anyway_is_no_finding(tmp_path):
     assert not notes and not superlinear(found)
 
 
+@pytest.mark.parametrize("name", ["condition_log", "worker_pool", "acknowledged_window", "frozen_registry"])
+def test_members_of_the_zoo_do_what_they_say(name):
+    path = ZOO / f"{name}.py"
+    searches = re.search(r"^SEARCHES = (.*)$", path.read_text(), re.M)
+    found, _ = drawn(open_target(f"{path}:create"), 240)
+    wanted = {(unit, "users") for unit in ast.literal_eval(searches[1])} if searches else set()
+    assert {(unit, of) for unit, of in superlinear(found) if of == "users"} == wanted
+
+
 def test_what_cannot_be_drawn_is_said(tmp_path):
     full = "if sum(map(len, self.links.values())) > 100: raise RuntimeError('full')"
     found, notes = drawn(hub(tmp_path, connecting=full))
@@ -107,6 +121,21 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     leaving = hub(tmp_path, connecting=newest)
     _, notes = drawn(leaving)
     assert any(note.startswith("no curve over devices: ") for note in notes)
+
+
+def test_time_that_grows_alone_is_noted():
+    counts = (128, 172, 232, 312, 420, 565, 761, 1_024)
+    level = exponent(counts, [50.0] * 8)
+
+    def curve(seconds, superlinear=False):
+        return Curve("delivery", "users", counts, (50.0,) * 8, tuple(seconds), level, superlinear)
+
+    rising = [count * 1e-7 for count in counts]
+    assert slower(curve(rising)).startswith("a delivery takes longer the more users there are (13 us with 128, 102 us")
+    assert slower(curve(rising, superlinear=True)) == ""  # it is said already
+    assert slower(curve([3e-5] * 8)) == ""
+    assert slower(curve([3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 3e-5, 1e-3])) == ""  # the machine was busy once
+    assert slower(curve([0.0] * 8)) == ""
 
 
 def test_who_traces_already_goes_on_tracing(tmp_path):

@@ -20,7 +20,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
@@ -31,6 +32,8 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.model.attempt import DENIAL, Answer, Heard, Kind
 from crosstalk.targets.cause import Asked, HttpCall, NotCaused
 from crosstalk.targets.connection import NotConnected
+from crosstalk.targets.transports import transport
+from crosstalk.targets.websocket import connect as websocket_connect
 
 _KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _THING = r"(?:token|credentials?|signature|jwt|session|auth\w*)"
@@ -43,11 +46,11 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _DENIALS_ARE_SHORT = 2_000
-_KINDS: dict[str, Kind] = {"status": "refused", "timeout": "no answer"}
+_KINDS: dict[str, Kind] = {"status": "refused", "denied": "refused", "timeout": "no answer"}
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
-class _Direct(connect):
+class _Direct(websockets_connect):
     """A connection attempt that takes a redirect for the answer it is."""
 
     def process_redirect(self, exc: Exception) -> Exception:
@@ -80,7 +83,9 @@ class Visit:
 
     @property
     def open(self) -> bool:
-        return self.connection is not None and self._reader is not None and not self._reader.done()
+        return (
+            self.connection is not None and self.failed is None and self._reader is not None and not self._reader.done()
+        )
 
     async def say(self, text: str) -> None:
         """Send one text frame; a connection that is closed by now says so in its answer."""
@@ -90,6 +95,8 @@ class Visit:
         try:
             await (self.post or self.send)(text)
         except NotCaused as refused:
+            if self.post is None:
+                self.failed = Answer("refused", status=refused.status, reason=str(refused)[:120])
             self._note(str(refused))
             self._news.set()
 
@@ -239,9 +246,10 @@ async def knock(
         visit.post, visit.posted_to = partial(call.post, asked=asked), f"POST {call.url.partition('?')[0]}"
     more: dict[str, Any] = {"ssl": verify} if verify is not None else {}
     try:
-        if not whole.startswith(("ws:", "wss:")):
+        connect = transport(url, call is None)
+        if connect is not websocket_connect:
             visit.connection = overheard = Overheard()
-            await overheard.open(url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
+            await overheard.open(connect, url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
         else:
             visit.connection = await _Direct(
                 whole,
@@ -257,7 +265,7 @@ async def knock(
     except NotConnected as failed:
         visit.connection = None
         kind = _KINDS.get(failed.kind, "unreachable")
-        reason = "" if kind == "refused" else redactor.text(str(failed))[:120]
+        reason = "" if failed.status else redactor.text(str(failed))[:120]
         visit.failed = Answer(kind, status=failed.status, reason=reason, seconds=_since(visit.began))
     except InvalidStatus as error:
         visit.failed = Answer("refused", status=error.response.status_code, seconds=_since(visit.began))

@@ -8,8 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.connection import Closed, Connection, Limits
-from crosstalk.targets.transports import transport
+from crosstalk.targets.connection import Closed, Connect, Connection, Limits
 
 
 class Overheard:
@@ -22,11 +21,17 @@ class Overheard:
         self.close_reason: str | None = None
 
     async def open(
-        self, url: str, credential: Credential, origin: str, timeout: float, verify: ssl.SSLContext | None
+        self,
+        connect: Connect,
+        url: str,
+        credential: Credential,
+        origin: str,
+        timeout: float,
+        verify: ssl.SSLContext | None,
     ) -> None:
         """Raises NotConnected."""
         limits = Limits(open_seconds=timeout, message_bytes=16 << 20)
-        self._connection = await transport(url).connect(
+        self._connection = await connect(
             url, credential, self._received, self._ended, limits=limits, tls=verify, origin=origin
         )
 

@@ -8,58 +8,19 @@ from typing import Any
 
 import click
 
+from crosstalk.commands.describing import describing, seconds
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.profile import Profile, ProfileError, load, profile, seconds_of
+from crosstalk.profile import Profile, load, profile
 from crosstalk.reporting.timeline import printable
-
-_PARTS = ("type", "owner", "run", "thread", "sequence")
-
-
-def _seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    try:
-        return None if value is None else seconds_of(value)
-    except ProfileError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for item in value:
-        part, equals, pointer = item.partition("=")
-        if not equals or part not in _PARTS:
-            raise click.BadParameter(f"{item!r}: give PART=POINTER with one of {', '.join(_PARTS)}")
-        found[part] = (*found.get(part, ()), pointer)
-    return found
 
 
 @click.command()
 @click.argument("url", default="")
-@click.option(
-    "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
-)
-@click.option("--users", type=int, default=None, help="How many simulated users (default 20).")
-@click.option("--duration", callback=_seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option(
-    "--auth",
-    default=None,
-    metavar="HOW",
-    help="How users log in: none, token:FILE, jwt (default with CROSSTALK_JWT_SECRET), oauth:..., ...",
-)
+@describing()
+@click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
-@click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
-@click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
-@click.option(
-    "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
-)
-@click.option(
-    "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."
-)
-@click.option(
-    "--grammar", default=None, metavar="EXPR", help="The event types of a run in order, such as 'a b+ (c|d)?'."
-)
-@click.option("--run-seconds", type=float, default=None, help="How long a run may take (default 30).")
-@click.option("--latency-limit", callback=_seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
-@click.option("--reconnect-limit", callback=_seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
+@click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
+@click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
 @click.option(
     "--success", type=float, default=None, help="The share of what is tried that must succeed (default 0.99)."
 )
@@ -71,9 +32,6 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
     help="Who must not get in is tried at the end; none leaves that out.",
 )
 @click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
-@click.option("--allow-host", multiple=True, metavar="HOST", help="May be tested, beside loopback and the profile's.")
-@click.option("--origin", default=None, help="The Origin header of every connection.")
-@click.option("--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's.")
 @click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
 @click.option(
@@ -84,7 +42,7 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 def smoke(
     url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
-    """Judge the live system at URL: ws:// or wss:// of a WebSocket, http:// or https:// of server-sent events.
+    """Judge the live system at URL: ws(s):// for WebSocket, http(s):// for server-sent events, .../socket.io.
 
     Without URL, a demonstration application on this machine.
     """

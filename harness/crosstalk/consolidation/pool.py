@@ -17,6 +17,7 @@ from collections.abc import Collection
 from typing import Any
 
 from crosstalk.checks import CHECKS
+from crosstalk.consolidation.applications import refuse_applications
 from crosstalk.examination import Examination
 from crosstalk.model.identity import identities
 from crosstalk.model.soak import Pool
@@ -38,7 +39,10 @@ def pool(examination: Examination, users: int = USERS) -> tuple[Pool | None, tup
     """What is wrong with the pool, or why that could not be told. Raises TargetError for a registry that is none."""
     if examination.unread:
         return None, (f"the pool of connections was not looked at: {examination.unread}",)
-    look = _Look(examination.names.get("registry", ""))
+    registry = examination.names.get("registry", "")
+    if registry:
+        refuse_applications("a registry is an attribute of a broadcaster", examination)
+    look = _Look(registry)
     history = examination.world(_program(users), Plain(), sabotage=look.attach).history
     if look.mistake:
         raise TargetError(f"{examination.target}: {look.mistake}")

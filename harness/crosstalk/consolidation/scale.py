@@ -35,6 +35,8 @@ DEVICES = 32
 """The largest numbers of users, and of devices of one user."""
 LEAST = {"users": 0.25, "devices": 0.5}
 """Exponents up to here are no finding. Nobody has many devices: their list may be made anew when one leaves."""
+MUCH = 0.3
+"""An exponent of time that is worth a note."""
 FEW = 4
 """So many users have many devices."""
 APART = 60.0
@@ -61,11 +63,24 @@ def curves(
             notes.append(f"no curve over {of}: {stopped}")
             continue
         timed = [_Meter(examination, program, lines=False).play() for program in programs]
-        found += [
+        drawn = [
             _curve("delivery", of, counts, ("sending",), counted, timed),
             _curve("connection", of, counts, _OWN, counted, timed),
         ]
+        found += drawn
+        notes += [note for curve in drawn if (note := slower(curve))]
     return tuple(found), tuple(notes)
+
+
+def slower(curve: Curve) -> str:
+    """A note on what takes longer and longer though no more lines run, else ""."""
+    if curve.superlinear or exponent(curve.counts, [1e-9 + cost for cost in curve.seconds]).low <= MUCH:
+        return ""
+    few, many = (f"{curve.seconds[at] * 1e6:,.0f} us with {curve.counts[at]:,}" for at in (0, -1))
+    return (
+        f"a {curve.unit} takes longer the more {curve.of} there are ({few}, {many}), though hardly more lines run: "
+        "C code may go through all of them, or what is sent may grow; no verdict rests on time"
+    )
 
 
 def _crowd(users: int, each: int) -> Program:

@@ -15,11 +15,14 @@ USERS = 4_000
 
 
 def soak(examination: Examination, *, users: int = USERS) -> Soak:
-    """Soak the target with so many `users` (and events). Raises ValueError for fewer than growth.FEWEST."""
+    """Soak the target with so many `users` (and events).
+
+    Raises ValueError for fewer than growth.FEWEST, TargetError for a registry that is none.
+    """
     began = time.monotonic()
+    whole, unseen = pool(examination)
     grown, untold = growths(examination, users)
     costs, undrawn = curves(examination)
-    whole, unseen = pool(examination)
     found = {"growth": any(growth.grows for growth in grown), "scale": any(curve.superlinear for curve in costs)}
     allowed = tuple(name for name, is_found in found.items() if is_found and not getattr(examination.guarantees, name))
     fails = any(is_found and name not in allowed for name, is_found in found.items())

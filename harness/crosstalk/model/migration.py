@@ -127,7 +127,8 @@ class Cutover(msgspec.Struct, frozen=True):
     """What a rehearsal came to.
 
     `down_time` is each user's longest wait, in seconds, that the switch itself caused; `options` is what the command
-    must be given again.
+    must be given again. `live` is true for two systems behind addresses; schedules are rounds then, and down-time is
+    the longest that a user was without a connection.
     """
 
     verdict: Outcome
@@ -147,4 +148,5 @@ class Cutover(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     interrupted: bool = False
+    live: bool = False
     schema: int = 1

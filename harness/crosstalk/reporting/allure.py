@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from crosstalk.model.migration import Cutover, Equivalence
 from crosstalk.model.scene import Place, Scene
 from crosstalk.model.verdict import FoundViolation, Verdict
@@ -40,16 +42,37 @@ def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds
     import allure
 
     known = [check for check in checks if check in RULES]
-    allure.dynamic.epic("Crosstalk")
-    allure.dynamic.feature(printable(target)[:200])
+    _place(target)
     allure.dynamic.story(rule(known[0]) if len(known) == 1 else f"{len(checks)} checks on {family} programs")
     severities = [SEVERITIES[check] for check in known]
     worst = min(severities, key=_ORDER.index, default="normal")
     allure.dynamic.severity(allure.severity_level(worst))
     allure.dynamic.tag(*checks)
-    allure.dynamic.label("layer", "concurrency")
     for name, value in (("family", family), ("seed", seed), ("seconds", round(seconds, 2))):
         allure.dynamic.parameter(name, value, excluded=True)
+
+
+def attach_result(name: str, target: str, said: str, result: Any) -> None:
+    """What `name` (compare, equivalent, cutover, soak) came to, in words, as JSON, and drawn; labels of the test."""
+    import allure
+
+    _place(target)
+    allure.dynamic.story(name)
+    allure.attach(said, f"{name}: report", allure.attachment_type.TEXT)
+    allure.attach(msgspec.json.encode(result), f"{name}.json", allure.attachment_type.JSON)
+    if isinstance(result, Equivalence):
+        _attach_differences(result)
+    elif isinstance(result, Cutover):
+        _attach_losses(result)
+
+
+def _place(target: str) -> None:
+    """Where Allure lists the running test, and the run in CI that it is of."""
+    import allure
+
+    allure.dynamic.epic("Crosstalk")
+    allure.dynamic.feature(printable(target)[:200])
+    allure.dynamic.label("layer", "concurrency")
     build = executor(os.environ).get("buildUrl")
     if build:
         allure.dynamic.link(build, name="the run in CI")
@@ -89,7 +112,7 @@ def attach_violation(check: str, violation: FoundViolation, again_: str = "") ->
         allure.attach(program, f"{check}: program and tape", text)
 
 
-def attach_differences(result: Equivalence) -> None:
+def _attach_differences(result: Equivalence) -> None:
     """Each difference as a failed step that holds OLD and NEW side by side, as a picture and as text."""
     import allure
 
@@ -103,7 +126,7 @@ def attach_differences(result: Equivalence) -> None:
             allure.attach(f"{difference_again(result, one.replay)}\n", f"difference {number}: replay", kinds.TEXT)
 
 
-def attach_losses(result: Cutover) -> None:
+def _attach_losses(result: Cutover) -> None:
     """Each loss, with the switch drawn across."""
     for loss in result.losses:
         attach_violation(loss.check, loss.found, loss_again(result, loss.found.replay))

@@ -19,12 +19,14 @@ from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
-from crosstalk.reporting.plots import intervals
+from crosstalk.reporting.plots import bars, intervals
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
 """Rows of a table, and pictures."""
+FEW = 8
+"""Users whose down-time is told one by one."""
 Result = Comparison | Equivalence | Cutover | Soak
 _Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
@@ -148,13 +150,19 @@ def compared_words(result: Equivalence) -> str:
 
 
 def rehearsed_words(result: Cutover) -> str:
+    of = "rounds" if result.live else "schedules"
     return (
-        f"{result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.points:,} switch points, {result.schedules:,} {of}, {result.moves:,} moves in "
         f"{result.seconds:g} s (seed {result.seed})"
     )
 
 
 def down_time_words(result: Cutover) -> str:
+    if len(result.down_time) > FEW:
+        downs = sorted(result.down_time.items(), key=lambda item: -item[1])
+        none = sum(not seconds for _, seconds in downs)
+        longest = ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in downs[:2])
+        return f"longest {longest}; none for {none:,} of {len(downs):,} users"
     return ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
 
 
@@ -163,8 +171,8 @@ def difference_again(result: Equivalence, token: str) -> str:
 
 
 def loss_again(result: Cutover, token: str) -> str:
-    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options, "--replay", token)
-    return shlex.join(("crosstalk", *words))
+    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options)
+    return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
@@ -292,11 +300,17 @@ def _soaked(result: Soak) -> Block:
         wrong = result.pool.violations
         rows.append((pool_words(result.pool), "broken" if wrong else "whole", "; ".join(wrong)))
     words = soaked_words(result)
+    lines = {
+        f"{curve.unit}, {count:,}": cost
+        for curve in result.curves
+        if curve.of == "users"
+        for count, cost in zip(curve.counts, curve.lines, strict=False)
+    }
     return Block(
         f"Many users who come and go: {legible(result.target, 200)}",
         result.verdict,
         legible(f"{words[0].upper()}{words[1:]}.", 1_000),
-        None,
+        bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
         ("What was measured", "It is", "Where"),
         _legible(rows[:MOST]),
         (),

@@ -42,7 +42,11 @@ class Asked(NamedTuple):
 
 
 class NotCaused(Exception):
-    """The system did not take the request; the message is one sentence."""
+    """The system did not take the request; the message is one sentence. `status` is that of an HTTP answer, or 0."""
+
+    def __init__(self, sentence: str, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Cause(Protocol):

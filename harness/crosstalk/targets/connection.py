@@ -1,6 +1,7 @@
 """The seam between a live run and the wire: what a connection can do, whichever transport it speaks.
 
-One file beside this for each: WebSocket, SSE. A run opens connections by a `Connect` and never asks what they are.
+One file beside this for each: WebSocket, SSE, Socket.IO. A run opens connections by a `Connect` and never asks what
+they are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from crosstalk.auth.base import Credential
 class NotConnected(Exception):
     """A connection could not be opened; the message is one sentence without secrets.
 
-    `kind` is one of: dns, refused, timeout, tls, status, answer, lost. `status` is that of an HTTP answer, 0 without.
+    `kind` is one of: dns, refused, timeout, tls, status, denied, answer, lost. `status` is that of an HTTP answer, 0
+    without.
     """
 
     def __init__(self, kind: str, sentence: str, status: int = 0, retry_after: float = 0.0) -> None:
@@ -174,6 +176,17 @@ def answered(status: int, reason: str, headers: Mapping[str, str], instead_of: s
         status,
         float(after) if after.isdigit() else 0.0,
     )
+
+
+def underlying(error: BaseException) -> OSError | None:
+    """What the operating system said, under what libraries say of it."""
+    found: OSError | None = None
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError):
+            found = below
+        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
+    return found
 
 
 def unreached(error: OSError, host: str, agreeing: bool) -> NotConnected:

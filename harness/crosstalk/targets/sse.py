@@ -1,8 +1,9 @@
 """A live SSE connection: a text/event-stream, read by httpx2 (HTML Standard, section 9.2, "Server-sent events").
 
-A stream is only read from; runs are started elsewhere, by HTTP calls. An event whose data is a JSON object is received
-as that object, with the event's own name and id added to it as `event` and `id`, unless it has those itself; so what
-stands where needs no other pointers than a WebSocket's. Nothing follows redirects or uses a proxy.
+A stream is only read from; runs are started elsewhere, by HTTP calls, or it is itself the answer to one. An event whose
+data is a JSON object is received as that object, with the event's own name and id added to it as `event` and `id`,
+unless it has those itself; so what stands where needs no other pointers than a WebSocket's. Nothing follows redirects
+or uses a proxy.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    underlying,
     unreached,
     usual_tls,
 )
@@ -38,12 +40,15 @@ QUIET_SECONDS, SMALLEST_BUFFER = 0.2, 1 << 16
 class Connection:
     """One event stream. `receive` is called with each event, `ended` once, when the stream has ended."""
 
-    def __init__(self, receive: Receive, ended: Ended, limits: Limits, last_event_id: str) -> None:
+    def __init__(
+        self, receive: Receive, ended: Ended, limits: Limits, last_event_id: str, reading: asyncio.Event | None
+    ) -> None:
         self._receive = receive
         self._ended = ended
         self._limits = limits
-        self._reading = asyncio.Event()
-        self._reading.set()
+        self._reading = reading or asyncio.Event()
+        if reading is None:
+            self._reading.set()
         self._silent = False
         self._left = ""
         self._response: httpx2.Response | None = None
@@ -97,22 +102,35 @@ class Connection:
 
     # ----------------------------------------------------------------------------------------- within
 
-    async def start(self, url: str, headers: dict[str, str], transport: httpx2.AsyncHTTPTransport) -> None:
+    async def start(
+        self, url: str, headers: dict[str, str], transport: httpx2.AsyncHTTPTransport, body: str | None
+    ) -> None:
         """Open the stream, and go on reading it. Raises what httpx2 raises, and NotConnected for another answer."""
-        self._stream = asyncio.ensure_future(self._run(url, headers, transport))
+        self._stream = asyncio.ensure_future(self._run(url, headers, transport, body))
         await self.opened
 
-    async def _run(self, url: str, headers: dict[str, str], transport: httpx2.AsyncHTTPTransport) -> None:
+    async def _run(
+        self, url: str, headers: dict[str, str], transport: httpx2.AsyncHTTPTransport, body: str | None
+    ) -> None:
         how = Closed("network", 1006, "the server went away in the middle of the stream")
         try:
             async with (
                 httpx2.AsyncClient(transport=transport, trust_env=False, timeout=None) as client,
-                client.sse(url, headers=headers, max_event_size=self._limits.message_bytes) as source,
+                client.sse(
+                    url,
+                    method="GET" if body is None else "POST",
+                    content=body,
+                    headers=headers,
+                    max_event_size=self._limits.message_bytes,
+                ) as source,
             ):
-                _checked(source.response)
+                is_stream = _checked(source.response, body is None)
                 self._response = source.response
                 self.opened.set_result(None)
-                await self._read(source)
+                if is_stream:
+                    await self._read(source)
+                else:
+                    await self._read_whole(source.response)
             how = Closed("server", 1000, "the server ended the stream")
         except httpx2.SSEError:
             how = Closed("broken", 1009, f"an event was larger than {self._limits.message_bytes:,} bytes")
@@ -137,6 +155,16 @@ class Connection:
             self.last_event_id = before = event.id or before
             self._receive(self, named(event.data, event="" if event.event == "message" else event.event, id=fresh))
 
+    async def _read_whole(self, response: httpx2.Response) -> None:
+        data = bytearray()
+        async for piece in response.aiter_bytes():
+            await self._reading.wait()
+            data += piece
+            if len(data) > self._limits.message_bytes:
+                raise httpx2.SSEError("too large")
+        if data.strip():
+            self._receive(self, bytes(data))
+
     def _leave(self, why: str) -> None:
         self._left = self._left or why
         if self._stream is not None:
@@ -158,13 +186,15 @@ def address(url: str) -> str:
     return url.partition("#")[0]
 
 
-def _checked(response: httpx2.Response) -> None:
-    """Raises NotConnected where it is no event stream."""
+def _checked(response: httpx2.Response, only_stream: bool) -> bool:
+    """Whether it is an event stream. Raises NotConnected where it is a refusal, or no stream though it must be one."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
-    if response.status_code != 200:
+    if response.status_code != 200 if only_stream else not response.is_success:
         raise answered(response.status_code, response.reason_phrase, response.headers, "an event stream")
-    if kind.lower() != "text/event-stream":
+    is_stream = kind.lower() == "text/event-stream"
+    if only_stream and not is_stream:
         raise NotConnected("answer", f"the server answered with {kind or 'no content type'} instead of an event stream")
+    return is_stream
 
 
 async def connect(
@@ -178,8 +208,13 @@ async def connect(
     origin: str = "",
     receive_buffer: int = 0,
     last_event_id: str = "",
+    body: str | None = None,
+    reading: asyncio.Event | None = None,
 ) -> Connection:
-    """An open event stream, as `Connect` says."""
+    """An open event stream, as `Connect` says.
+
+    With a `body` it is the answer to a POST, and need not be a stream; it is read while `reading` is set.
+    """
     where = queried(address(url), credential.query)
     if credential.first_message is not None or credential.subprotocols:
         raise NotConnected("answer", "an event stream carries no message or subprotocol: give carrier=header in --auth")
@@ -187,21 +222,24 @@ async def connect(
         "Accept-Encoding": "gzip, deflate" if limits.compression else "identity",
         **({"Origin": origin} if origin else {}),
         **({"Last-Event-ID": last_event_id} if last_event_id else {}),
+        **({"Content-Type": "application/json"} if body is not None else {}),
         **dict(carried(credential)),
     }
     # less than the window that TCP has begun with, and the server would send on only a few times a second
     size = max(receive_buffer, SMALLEST_BUFFER)
     options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, size)] if receive_buffer else None
     transport = httpx2.AsyncHTTPTransport(verify=tls or usual_tls(), trust_env=False, socket_options=options)
-    made = Connection(receive, ended, limits, last_event_id)
+    made = Connection(receive, ended, limits, last_event_id, reading)
     try:
         async with asyncio.timeout(limits.open_seconds):
-            await made.start(where, headers, transport)
+            await made.start(where, headers, transport, body)
     except TimeoutError:
         made.abort()
         raise NotConnected("timeout", f"no event stream within {limits.open_seconds:g} s") from None
     except httpx2.ConnectError as error:
-        raise unreached(_cause(error), urlsplit(where).hostname or "", where.startswith("https:")) from None
+        raise unreached(
+            underlying(error) or ConnectionResetError(), urlsplit(where).hostname or "", where.startswith("https:")
+        ) from None
     except httpx2.HTTPError as error:
         raise NotConnected("lost", f"the server went away before it had answered ({type(error).__name__})") from None
     except BaseException:
@@ -210,16 +248,3 @@ async def connect(
             await made.close()
         raise
     return made
-
-
-def _cause(error: BaseException) -> OSError:
-    """What the operating system said, under what the library says of it."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]
-        elif isinstance(found, OSError) and (found.errno is not None or isinstance(found, ssl.SSLError)):
-            return found
-        else:
-            found = found.__cause__ or found.__context__
-    return ConnectionResetError()

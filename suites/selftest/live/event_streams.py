@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from planted import HeldCurrentUser
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from crosstalk.demo.chat import Chat
@@ -130,10 +130,85 @@ class Unnamed(Streams):
         return f"data: ping\n\nretry: 10\ndata:{json.dumps(event)}\r\n\r\n"
 
 
+class Answers(Streams):
+    """Correct: POST /ask is answered by the run itself, as an event stream."""
+
+    async def ask(self, request):
+        user = self.user_of(request)
+        if user is None:
+            return Response("log in first", 401)
+        payload = (await request.json())["payload"]
+        return self.answer(self.events_of(user, payload))
+
+    def answer(self, events):
+        async def written():
+            async for event in events:
+                yield f"data: {json.dumps(event)}\n\n"
+            yield "data: [DONE]\n\n"
+
+        return StreamingResponse(written(), media_type="text/event-stream")
+
+    def pipe(self, run):
+        """Where the agent that works on `run` puts its events."""
+        return self.devices.setdefault(run, asyncio.Queue())
+
+    def publish(self, user, event):
+        self.pipe(event["run_id"]).put_nowait(event)
+
+    async def events_of(self, user, payload):
+        run = payload["run_id"]
+        task = asyncio.create_task(self.run(user, payload["user_request"], run, payload["thread_id"]))
+        self.runs.add(task)
+        task.add_done_callback(self.runs.discard)
+        event = {"type": ""}
+        while event["type"] != "agent_completed":
+            event = await self.pipe(run).get()
+            yield event
+
+    @contextlib.asynccontextmanager
+    async def serving_answers(self):
+        async with self.serving():
+            yield f"{self.url}/ask"
+
+
+class OnePipe(Answers):
+    """One request after the other has the pipe to the agents; what is left in it by one goes to the next."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.taken = asyncio.Lock()
+
+    def pipe(self, run):
+        return super().pipe("")
+
+    async def events_of(self, user, payload):
+        async with self.taken:
+            async for event in super().events_of(user, payload):
+                yield event
+
+
+class Whole(Answers):
+    """Correct: POST /ask is answered when the run is over, by all of its events."""
+
+    def answer(self, events):
+        return AtItsEnd(events)
+
+
+class AtItsEnd(Response):
+    def __init__(self, events):
+        super().__init__()
+        self.events = events
+
+    async def __call__(self, scope, receive, send):
+        await JSONResponse([event async for event in self.events])(scope, receive, send)
+
+
 @contextlib.asynccontextmanager
 async def served(app, listening):
     """`app` served by uvicorn."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, ws="websockets-sansio")
+    )
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     while not server.started:
         await asyncio.sleep(0.01)

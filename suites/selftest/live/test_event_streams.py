@@ -11,15 +11,28 @@ from serving import SECRET, all_judged, check, failed, serving
 from crosstalk.cli import cli
 from crosstalk.scenarios.live.program import READY, Ask, Await, LiveProgram, Meet, Open, Reset, draw
 
-RIGHT = {"header": event_streams.Streams, "query": event_streams.Unnamed, "cookie": event_streams.Streams}
-LEAKS = {"held": event_streams.HoldsUser, "shared": event_streams.SharesMissed}
+RIGHT = {
+    "header": event_streams.Streams,
+    "query": event_streams.Unnamed,
+    "cookie": event_streams.Streams,
+    "answers": event_streams.Answers,
+    "whole answers": event_streams.Whole,
+}
+LEAKS = {
+    "held user": event_streams.HoldsUser,
+    "shared past": event_streams.SharesMissed,
+    "one pipe": event_streams.OnePipe,
+}
 SYSTEMS = {**RIGHT, **LEAKS, "cut off": event_streams.Streams, "without ids": event_streams.Unnamed}
-CUT_OFF = LiveProgram(
-    (
-        (Open(0), READY, Meet(0), Ask(0), Await(), Reset(0), Meet(1), Meet(2), Open(0), READY, Ask(0), Await()),
-        (Open(0), READY, Meet(0), Meet(1), Ask(0), Await(), Meet(2), Ask(0), Await()),
-    )
-)
+FIRST = (Open(0), READY, Meet(0))
+OTHER = (*FIRST, Meet(1), Ask(0), Await(), Meet(2), Ask(0), Await())
+BACK = (Reset(0), Meet(1), Meet(2), Open(0), READY, Ask(0), Await())
+# one of two users is cut off after its run, or in the middle of it, and the other goes on meanwhile
+PROGRAMS = {
+    2: LiveProgram(((*FIRST, Ask(0), Await(), *BACK), OTHER)),
+    3: LiveProgram(((*FIRST, Ask(0), *BACK), OTHER, ())),
+}
+USERS = {"shared past": 2, "cut off": 2, "without ids": 2, "one pipe": 3}
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +42,26 @@ def systems():
 
 @pytest.fixture(scope="module")
 def verdicts(systems):
-    """On every system of this module, examined at the same time; where there are two users, one of them is cut off."""
+    """On every system of this module, examined at the same time."""
 
     def drawn(seed, number, users, *more):
-        return CUT_OFF if users == 2 else draw(seed, number, users, *more)
+        return PROGRAMS.get(users) or draw(seed, number, users, *more)
 
-    def changes(name, made):
-        carrier, users = name if name in RIGHT else "header", 6 if name in RIGHT or name == "held" else 2
-        return {"cause": f"{made.url}/ask", "duration": 4.0, "carrier": carrier, "users": users}
+    def case(name, made):
+        carrier = name if name in ("query", "cookie") else "header"
+        changes = {"duration": 4.0, "carrier": carrier, "users": USERS.get(name, 6), "run_seconds": 3.0}
+        if not isinstance(made, event_streams.Answers):
+            return made.serving, {"cause": f"{made.url}/ask", **changes}
+        return made.serving_answers, {"cause": "start_agent", **changes}
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("crosstalk.live_examination.draw", drawn)
-        return all_judged({name: (made.serving, changes(name, made)) for name, made in systems.items()})
+        return all_judged({name: case(name, made) for name, made in systems.items()})
 
 
-@pytest.mark.parametrize("carrier", RIGHT)
-def test_a_correct_system_is_accused_of_nothing(carrier, verdicts):
-    verdict = verdicts[carrier]
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_correct_system_is_accused_of_nothing(name, verdicts):
+    verdict = verdicts[name]
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
     assert verdict.controls and all(control.caught for control in verdict.controls)
     assert check(verdict, "isolation").opportunities > 50
@@ -97,7 +113,7 @@ def typed(*line):
 @pytest.mark.parametrize(
     ("kind", "let_in"),
     [
-        (event_streams.Streams, set()),
+        (event_streams.Answers, set()),
         (event_streams.BelievesAnybody, {"expired", "not yet valid", "other's id in message"}),
     ],
 )
@@ -105,7 +121,11 @@ def test_who_must_not_get_in_is_tried_at_the_stream_and_by_the_calls(kind, let_i
     monkeypatch.chdir(tmp_path)
     made = kind(SECRET, 0.002)
     with serving(made.serving) as url:
-        done = typed("refusals", url, "--cause", f"{made.url}/ask", "--patience", "0.4", "--connect-rate", "200")
+        if kind is event_streams.Answers:
+            address = (f"{made.url}/ask", "--cause", "start_agent")
+        else:
+            address = (url, "--cause", f"{made.url}/ask")
+        done = typed("refusals", *address, "--patience", "0.4", "--connect-rate", "200")
     assert done.exit_code == bool(let_in), done.output
     verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
     (authentication,) = verdict["checks"]

@@ -104,7 +104,7 @@ USAGE = {
     "no such port": (["ws://localhost:99999/ws"], "is no WebSocket address"),
     "a space in the host": (["ws://local host/ws"], "may be tested"),
     "no WebSocket": (["ftp://localhost/"], "begins with neither ws:// nor wss://"),
-    "messages to an event stream": (["http://localhost/"], "say nothing on an event stream: give --cause https://"),
+    "messages to an event stream": (["http://localhost/"], "what starts a run there? give --cause https://"),
     "half an address of a stream": (["http://[::1/"], "is no address of an event stream"),
     "a password in a stream's address": (["http://me:hunter22@localhost/"], "give credentials by --auth"),
     "a password in the address": (["ws://me:hunter22@localhost/"], "give credentials by --auth"),

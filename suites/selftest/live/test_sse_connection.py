@@ -9,6 +9,8 @@ import pytest
 
 import crosstalk.targets
 from crosstalk.auth.base import Credential
+from crosstalk.targets import exchange
+from crosstalk.targets.cause import NotCaused
 from crosstalk.targets.connection import Limits, NotConnected
 from crosstalk.targets.sse import connect
 from crosstalk.targets.transports import transport
@@ -56,7 +58,7 @@ def saying(*pieces, end=False):
 
 
 @contextlib.asynccontextmanager
-async def connected(url, credential=NOBODY, **options):
+async def connected(url, credential=NOBODY, connect=connect, **options):
     received, ended = [], []
     made = await connect(
         url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), **options
@@ -80,7 +82,8 @@ EVENTS = (
     b'id: 7\r\nevent: b\r\ndata: {"n":2}\r\n\r\n'
     b'event: c\rdata:{}\r\rdata: {"n":4}\n\n'
     b'event: d\ndata: {"type":"e","id":"mine"}\nid: 8\n\n'
-    b"data: ping\n\nevent: f\ndata: \xc3\xa9 text\nretry: 5\n\ndata: [1]\n\nevent: g\ndata: [1]\n\n"
+    b"data: ping\n\nevent: f\ndata: \xc3\xa9 text\nretry: 5\n\ndata: [1]\n\n"
+    b"event: g\ndata: [1]\n\nevent: h\ndata: [log] text\n\n"
     b"data: never finished"
 )
 RECEIVED = [
@@ -92,7 +95,8 @@ RECEIVED = [
     "ping",
     {"event": "f", "data": "é text"},
     [1],
-    {"event": "g", "data": "[1]"},
+    {"event": "g", "data": [1]},
+    {"event": "h", "data": "[log] text"},
 ]
 
 
@@ -284,4 +288,60 @@ def test_what_is_not_installed_is_said(monkeypatch):
     with pytest.raises(
         ValueError, match=r"needs httpx2, which is not installed: pip install 'pytest-crosstalk\[live\]'"
     ):
-        transport("http://127.0.0.1/events")
+        transport("http://127.0.0.1/events", False)
+
+
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+ANSWERS = {
+    "a stream": (saying(HEAD, b"data: 1\n\ndata: 2\n\n", end=True), [b"1", b"2"], None),
+    "a body": (saying(JSON, b'{"a"', b":1}", end=True), [b'{"a":1}'], None),
+    "nothing": (saying(b"HTTP/1.1 204 No Content\r\n\r\n", end=True), [], None),
+    "half a stream": (saying(CHUNKED, b"9\r\ndata: 1\n\n\r\n8\r\nda", end=True), [b"1"], "network"),
+    "too much": (saying(JSON, b"x" * 3_000, end=True), [], "broken"),
+    "a refusal": (saying(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", end=True), [], "refused"),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_message_that_is_posted_is_answered(case):
+    answer, expected, ends = ANSWERS[case]
+    requests = []
+
+    async def main():
+        limits = Limits(message_bytes=2_000)
+        async with server(answer, requests) as url, connected(url, connect=exchange.connect, limits=limits) as made:
+            if ends == "refused":
+                with pytest.raises(NotCaused, match="401 Unauthorized") as refused:
+                    await made.send("{}")
+                assert refused.value.status == 401
+            else:
+                await made.send('{"ask": 1}')
+                await until(lambda: len(made.received) == len(expected) and bool(made.ended) == (ends is not None))
+            assert await made.ping(0.01) == (ends in (None, "refused"))
+            return made.received, [how.by for how in made.ended]
+
+    received, ended = asyncio.run(main())
+    assert received == expected and ended == ([ends] if ends in ("network", "broken") else [])
+    assert requests[0].startswith("POST /events HTTP/1.1\r\n") and "application/json" in requests[0]
+
+
+def test_whoever_leaves_leaves_all_answers_and_whoever_does_not_read_reads_none():
+    async def main():
+        async with server(saying(HEAD, b"data: 1\n\n")) as url:
+            for end in ("close", "reset", "abort"):
+                async with connected(url, connect=exchange.connect) as made:
+                    made.pause_reading()
+                    await made.send("{}")
+                    await made.send("{}")
+                    await asyncio.sleep(0.05)
+                    assert made.received == []
+                    made.resume_reading()
+                    await until(lambda made=made: len(made.received) == 2)
+                    result = getattr(made, end)()
+                    if result is not None:
+                        await result
+                    assert [how.by for how in made.ended] == ["us"]
+                    with pytest.raises(ConnectionError):
+                        await made.send("{}")
+
+    asyncio.run(main())  # ends only when the server has seen all of them leave

@@ -201,7 +201,7 @@ class Playing:
                 self.devices[place] = self.latest[place] = made
                 break
             except NotConnected as failed:
-                if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
+                if failed.status in HOPELESS or failed.kind in ("dns", "tls", "denied") or attempt == ATTEMPTS - 1:
                     break
                 await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
                 seconds += self.means.clock() - began
@@ -224,11 +224,13 @@ class Playing:
                 means.up -= 1
                 recorder.apply("left", episode, clock(), how.by, "" if how.by == "us" else how.why)
                 self._release(episode)
+                if how.by != "us":
+                    self._dropped(user, step.device)
 
         try:
             credential = await self._credential(user)
             connection = await means.connect(
-                means.url,
+                self._url(user),
                 credential,
                 lambda connection, data: receive(episode, clock(), data),
                 ended,
@@ -253,6 +255,13 @@ class Playing:
         if connection.closed is not None:  # as fast as that
             ended(connection, connection.closed)
         return connection
+
+    def _url(self, user: int) -> str:
+        """Where the user connects to."""
+        return self.means.url
+
+    def _dropped(self, user: int, device: int) -> None:
+        """The other side, or the network, has ended a connection of the user's; here nobody comes back for that."""
 
     async def _credential(self, user: int) -> Credential:
         means = self.means
