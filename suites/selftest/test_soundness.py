@@ -303,6 +303,40 @@ def test_a_program_cut_short_by_heartbeats_is_ended_all_the_same():
     assert not found
 
 
+class Queueing(Hub):
+    """Events and heartbeats of a connection wait in one queue for its sender."""
+
+    async def connect(self, user_id, websocket):
+        waiting = asyncio.Queue()
+        tasks = asyncio.create_task(self._send(waiting, websocket)), asyncio.create_task(self._beat(waiting))
+        self.sockets.setdefault(user_id, {})[websocket] = waiting, tasks
+
+    async def _send(self, waiting, websocket):
+        with contextlib.suppress(RuntimeError, ConnectionError):
+            while True:
+                await websocket.send_json(await waiting.get())
+
+    async def _beat(self, waiting):
+        while True:
+            await asyncio.sleep(1)
+            waiting.put_nowait({"type": "ping"})
+
+    async def disconnect(self, user_id, websocket):
+        _, tasks = self.sockets[user_id].pop(websocket)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def broadcast_to_user(self, user_id, event):
+        for waiting, _ in self.sockets.get(user_id, {}).values():
+            waiting.put_nowait(event)
+
+
+def test_heartbeats_that_wait_behind_a_held_send_are_worked_off():
+    """Of a day that a send is held back, the heartbeats of minutes are enough."""
+    assert not causes(open_target(Queueing), seed=0, runs=50)
+
+
 # -- readers -------------------------------------------------------------------------------------------------------
 
 
@@ -675,3 +709,191 @@ def test_what_a_handler_of_the_process_keeps_of_the_log_is_not_the_broadcaster_s
         logging.getLogger().removeHandler(handler)
     assert len(handler.records) > 500
     assert judged.verdict == verdict
+
+
+# -- events that wait for a timer of the broadcaster, or for the next event ------------------------------------------
+
+
+class Queued(Hub):
+    """A queue and a writer for each connection, which rests for `pace` seconds after each event."""
+
+    pace = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.writers = {}
+
+    async def connect(self, user_id, websocket):
+        queue = asyncio.Queue()
+        self.writers.setdefault(user_id, {})[websocket] = queue, asyncio.create_task(self.write(websocket, queue))
+
+    async def disconnect(self, user_id, websocket):
+        self.writers[user_id].pop(websocket)[1].cancel()
+        if not self.writers[user_id]:
+            del self.writers[user_id]
+
+    async def broadcast_to_user(self, user_id, event):
+        self.hand_on(user_id, [event])
+
+    def hand_on(self, user_id, events):
+        for queue, _ in self.writers.get(user_id, {}).values():
+            for event in events:
+                queue.put_nowait(event)
+
+    async def write(self, websocket, queue):
+        while True:
+            event = await queue.get()
+            try:
+                await websocket.send_json(event)
+            except (RuntimeError, ConnectionError):
+                return
+            await asyncio.sleep(self.pace)
+
+
+class Digest(Queued):
+    """What comes within `period` seconds is sent together, event by event."""
+
+    period = 90.0
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = {}
+
+    async def broadcast_to_user(self, user_id, event):
+        if user_id not in self.waiting:
+            asyncio.get_running_loop().call_later(self.period, self.flush, user_id)
+        self.waiting.setdefault(user_id, []).append(event)
+
+    def flush(self, user_id):
+        self.hand_on(user_id, self.waiting.pop(user_id))
+
+
+class Hasty(Digest):
+    """Forgets what it holds for a user as soon as one of his connections ends."""
+
+    async def disconnect(self, user_id, websocket):
+        await super().disconnect(user_id, websocket)
+        if user_id in self.waiting:
+            self.waiting[user_id].clear()
+
+
+class Pushed(Queued):
+    """Sends what came before, and keeps the newest."""
+
+    async def write(self, websocket, queue):
+        before = await queue.get()
+        while True:
+            event = await queue.get()
+            try:
+                await websocket.send_json(before)
+            except (RuntimeError, ConnectionError):
+                return
+            before = event
+
+
+class Mortal(Queued):
+    """One worker for all, which an event for somebody who is not there ends, until the next event starts another."""
+
+    worker = None
+
+    def __init__(self):
+        super().__init__()
+        self.jobs = asyncio.Queue()
+
+    async def broadcast_to_user(self, user_id, event):
+        if self.worker is None or self.worker.done():
+            self.worker = asyncio.create_task(self.work())
+        self.jobs.put_nowait((user_id, event))
+
+    async def work(self):
+        while True:
+            user_id, event = await self.jobs.get()
+            for queue, _ in self.writers[user_id].values():
+                queue.put_nowait(event)
+
+
+@pytest.mark.parametrize("period", [50.0, 90.0, 600.0])
+def test_a_digest_may_keep_events_as_long_as_its_timer_says(period):
+    digest = type("Digest", (Digest,), {"period": period})
+    assert causes(open_target(digest), runs=200) == set()
+
+
+def test_but_not_lose_them():
+    assert ("delivery", "lost") in causes(open_target(Hasty), runs=200)
+
+
+def test_how_long_is_said():
+    verdict = examine(open_target(Digest), seconds=10, schedules=1)
+    assert "events may wait for timers of the broadcaster: each was given 150.9 s" in verdict.notes
+
+
+def test_what_comes_at_its_own_pace_is_not_late():
+    assert causes(open_target(type("Paced", (Queued,), {"pace": 10.0})), runs=200) == set()
+
+
+def test_what_only_the_next_event_brings_is():
+    assert ("delivery", "late") in causes(open_target(Pushed), runs=50)
+
+
+def test_nor_is_it_somebodys_stalled_connection_that_holds_it_up():
+    found = causes(open_target(Mortal), runs=300)
+    assert ("delivery", "late") in found and "blocking" not in {check for check, _ in found}
+
+
+# -- what is kept of departed users, wherever it is kept -------------------------------------------------------------
+
+KEEPER = """
+import contextlib, functools
+
+class Channels:
+    known = {}
+
+def remembering(publish):
+    known = {}
+    @functools.wraps(publish)
+    async def inner(self, user_id, event):
+        known[user_id] = [event]
+        await publish(self, user_id, event)
+    return inner
+
+@functools.lru_cache(maxsize=SIZE)
+def topic(user_id):
+    return ["user", user_id]
+
+class Hub:
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+
+    DECORATOR
+    async def publish(self, user_id, event):
+        KEEP
+        for websocket in list(self.sockets.get(user_id, ())):
+            if websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_json(event)
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "size", "decorator", "verdict"),
+    [
+        ("pass", 0, "", "pass"),
+        ("pass", 0, "@remembering", "fail"),
+        ("Channels.known[user_id] = [event]", 0, "", "fail"),
+        ("topic(user_id)", None, "", "fail"),
+        ("topic(user_id)", 256, "", "pass"),
+    ],
+)
+def test_memory_is_looked_for_in_classes_closures_and_caches(tmp_path, keep, size, decorator, verdict):
+    text = KEEPER.replace("KEEP", keep).replace("SIZE", str(size)).replace("DECORATOR", decorator)
+    (tmp_path / "keeper.py").write_text(text)
+    target = open_target(f"{tmp_path / 'keeper.py'}:Hub")
+    assert examine(target, seconds=10, schedules=1, checks=("cleanup",)).verdict == verdict

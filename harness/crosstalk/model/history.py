@@ -123,6 +123,8 @@ class History:
     unstalled: frozenset[int] = frozenset()
     blocked_calls: tuple[int, ...] = ()
     stalled_quiet: int = NEVER
+    # at rest after the program, everything healed, before everybody is probed
+    rest: int = NEVER
     final_quiet: int = NEVER
     leftover_tasks: tuple[str, ...] = ()
     # how many tasks of a kind the broadcaster keeps as its own workers, where that is more than one
@@ -151,7 +153,8 @@ class History:
 class Violation:
     """One broken promise: which check, in words, the users concerned, when, and the deliveries (row numbers) meant.
 
-    `cause` is what distinct defects are told apart by; it names no user and no time.
+    `cause` is what distinct defects are told apart by; it names no user and no time. `run` and `episode` are those of a
+    live round that it is about.
     """
 
     check: str
@@ -160,3 +163,5 @@ class Violation:
     time: int
     cause: str
     send: int = -1
+    run: int = -1
+    episode: int = -1

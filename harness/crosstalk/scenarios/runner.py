@@ -22,6 +22,7 @@ from crosstalk.schedule.watchdog import ThreadBlocked, ticking, watchdog
 from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
+"""Seconds that code may keep the thread without awaiting."""
 
 __all__ = ["WALL", "World", "guarded", "many_runs", "run_world"]
 
@@ -37,23 +38,24 @@ def run_world(
     sabotage: Callable[[World], None] | None = None,
     guarantees: Guarantees | None = None,
     patience: float = 0.0,
+    settling: float = SETTLE,
 ) -> World:
     """Play `program` once, and hand back the whole world of the run.
 
     `patience` is how many more seconds of virtual time the schedule may let pass while the program is played, for the
-    broadcaster's own timers.
+    broadcaster's own timers. `settling` is in how many timers may fire until it counts as quiet.
     """
     strategy.begin()
-    world = World(program, strategy, key, run_id, guarantees)
+    world = World(program, strategy, key, run_id, guarantees, settling)
     loop = world.loop
     tracks: list[Track] = []
-    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world), loop.entered():
+    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
-        loop.settle(SETTLE + longest + patience)
+        loop.settle(settling + longest + patience)
         _settle_while_steps_go_on(world, tracks)
         world.finish(longest)
         if adapter.ending is not None:
@@ -68,12 +70,12 @@ def _settle_while_steps_go_on(world: World, tracks: list[Track]) -> None:
     """A program whose calls take their time is not cut short while its steps still follow one another."""
     loop = world.loop
     while world.tracks_left:
-        latest = max((t.opened for t in tracks if t.calls or t.index < len(t.steps)), default=-SETTLE)
+        latest = max((t.opened for t in tracks if t.calls or t.index < len(t.steps)), default=-world.settling)
         waits = [timer.when() for _, timer, _ in world.waits if timer.when() > loop.now and not timer.cancelled()]
-        if loop.now - latest >= SETTLE and not waits:
+        if loop.now - latest >= world.settling and not waits:
             break
         before = loop.now, sum(track.index for track in tracks)
-        loop.settle(max(waits, default=loop.now) - loop.now + SETTLE)
+        loop.settle(max(waits, default=loop.now) - loop.now + world.settling)
         if before == (loop.now, sum(track.index for track in tracks)):
             break
 
@@ -123,7 +125,7 @@ def _unheard() -> Iterator[None]:
 def _close(world: World) -> None:
     loop = world.loop
     world.closing = True
-    with contextlib.suppress(ThreadBlocked, SystemExit):
+    with contextlib.suppress(ThreadBlocked, SystemExit), watchdog(1.0):
         for _ in range(3):
             tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
             if not tasks:

@@ -120,15 +120,23 @@ class World:
         "publish",
         "reused",
         "run_id",
+        "settling",
         "tracks_left",
         "waits",
         "wires",
     )
 
     def __init__(
-        self, program: Program, strategy: Strategy, key: bytes, run_id: int, guarantees: Guarantees | None = None
+        self,
+        program: Program,
+        strategy: Strategy,
+        key: bytes,
+        run_id: int,
+        guarantees: Guarantees | None = None,
+        settling: float = SETTLE,
     ) -> None:
         self.program = program
+        self.settling = settling
         self.key = key
         self.run_id = run_id
         self.loop = VirtualLoop(strategy, limit=50_000 + 200 * program.steps)
@@ -711,6 +719,19 @@ class World:
         tasks = len(own) + len(self.loop.unfinished)
         self.history.census.append(Count(departed, events, objects + timers + tasks, size))
 
+    def forget_departed(self) -> None:
+        """Let go of what only the harness holds of connections that have ended: calls that are over, their contexts,
+        tasks that failed, and the frames in which errors were raised."""
+        errors = [*(wire.dead for wire in self.wires), *(context.get("exception") for context in self.loop.unhandled)]
+        for error in errors:
+            while error is not None and error.__traceback__ is not None:
+                error.__traceback__, error = None, error.__cause__ or error.__context__
+        self.loop.unhandled[:] = [{"exception": context.get("exception")} for context in self.loop.unhandled]
+        for device in self._contexts.keys() - self.open.keys() - self.busy:
+            del self._contexts[device]
+        for task in [task for task in self.own if task.done() and not task.cancelled() and not task.exception()]:
+            del self.own[task]
+
     def _cut_short(self) -> None:
         """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
         for entry in [entry for entry in self.waits if self.loop.jumps - entry[0] > PATIENCE]:
@@ -774,18 +795,19 @@ class World:
             self.phase = "probing with stalls held"
             for user in sorted(history.unstalled):
                 self._probe(user)
-            loop.settle(SETTLE)
+            loop.settle(self.settling)
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
-            loop.settle(SETTLE + longest)
+            loop.settle(self.settling + longest)
+        self._come_to_rest()
         self.phase = "probing everybody"
         for user in range(len(self.program.users)):
             self._probe(user)
-        loop.settle(SETTLE)
+        loop.settle(self.settling)
         history.final_quiet = history.tick()
         self.phase = "disconnecting everybody"
         self.over = True
@@ -811,6 +833,16 @@ class World:
                 history.crashes.append(f"while {self.phase} the broadcaster {failure}")
             elif failure is not None:
                 raise RuntimeError(f"the harness failed: {failure!r}") from failure
+
+    def _come_to_rest(self) -> None:
+        """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
+        loop, history = self.loop, self.history
+        for _ in range(PACED):
+            before = len(history.send_frame)
+            loop.settle(self.settling)
+            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+                break
+        history.rest = history.tick()
 
     def part(self) -> None:
         """Let go of everything but the history, the loop's record and the cells: nothing is left in a circle.
@@ -844,6 +876,8 @@ class World:
 
 
 FLOOD = 100_000
+PACED = 10
+"""A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""
 PATIENCE = 300
 """Moves of the clock that one wait goes on for."""
 UNDER_WAY = 2

@@ -34,6 +34,8 @@ from itertools import repeat
 from typing import Any, Protocol
 
 TICKS = 2_000
+HOLD = 300
+"""Moves of the clock in a row that open gates are held back for: nothing new comes of more of the same."""
 UNSEEN = -1.0
 NO_HORIZON = float("inf")
 
@@ -141,6 +143,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.on_time: Callable[[float], None] | None = None
         self.delays: set[float] = set()
         self.stopped_from_within = False
+
+    def pulse(self) -> tuple[int, int]:
+        """Another one after each iteration."""
+        return self.jumps, self.iterations
 
     def set_debug(self, enabled: bool) -> None:
         """As asyncio's. Every task and future asks for this flag: the answer is a method of the flag itself."""
@@ -284,6 +290,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         ready, scheduled, gates = self._ready, self._scheduled, self.gates
         popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
+        patience = HOLD
         for _ in repeat(None, most):
             if not gates:
                 if self.jumps >= enough:
@@ -309,7 +316,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             held = False
             if gates:
                 can_hold = bool(ready)
-                if not can_hold and scheduled:
+                if not can_hold and scheduled and patience and self.jumps < enough:
                     timer = self._next_timer()
                     can_hold = timer is not None and timer <= self.horizon
                 count = len(gates)
@@ -317,6 +324,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if count > 1 or can_hold:
                     choice = choose(gates, can_hold)
                     keep(choice)
+                if choice <= count:
+                    patience = HOLD
+                elif not ready:
+                    patience -= 1
                 if choice == 0:
                     answered = gates[:]
                     gates.clear()
