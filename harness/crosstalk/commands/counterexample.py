@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -24,7 +25,9 @@ def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
     Leaves the command with exit code 2 and one sentence where there is none.
     """
     try:
-        example = read(_token(given, number))
+        token = _token(given, number)
+        example = read(token)
+        _refuse_two(example.target, token)
         guarantees = msgspec.convert(example.guarantees, Guarantees)
         examination = open_target(example.target, names=example.names, guarantees=guarantees)
     except (ValueError, msgspec.MsgspecError, TargetError) as error:
@@ -36,6 +39,19 @@ def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
             err=True,
         )
     return example, examination
+
+
+def _refuse_two(target: str, token: str) -> None:
+    """Of two broadcasters only the command that made the token can play it. Raises ValueError."""
+    old, moved, rest = target.partition(" -> ")
+    new, _, switch = rest.rpartition(" by ")
+    if moved:
+        words: tuple[str, ...] = ("cutover", old, new, "--switch", switch)
+    elif "\n" in target:
+        words = ("equivalent", *target.split("\n", 1))
+    else:
+        return
+    raise ValueError(f"this token is of {words[0]}: {shlex.join(('crosstalk', *words, '--replay', token))} plays it")
 
 
 def found_live(given: str, number: int = 1) -> tuple[str, FoundViolation] | None:
