@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import socketio
+import uvloop
 from engineio.base_client import connected_clients
 from event_streams import served
 from serving import SECRET, check, judged, serving
@@ -171,7 +172,8 @@ def test_how_it_ends_is_told(address):
     assert not connected_clients, "the library holds none of them"
 
 
-def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything():
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(loop):
     sent = 0
 
     async def flood(sio, sid, namespace):
@@ -188,6 +190,7 @@ def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(
             made.pause_reading()
             await until(lambda: sent == 300)
             assert len(made.received) < 300
+            assert not made._transport().is_reading(), "TCP holds up the server"
             held = len(made.received)
             await asyncio.sleep(0.1)
             assert len(made.received) == held
@@ -198,7 +201,8 @@ def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(
             made.resume_reading()
             assert made.is_open
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
 
 
 def test_a_log_in_that_is_not_accepted_is_told_in_the_servers_words():
