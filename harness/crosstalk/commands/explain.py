@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import click
 
-from crosstalk.commands.counterexample import opened
+from crosstalk.commands.counterexample import did_not_occur, occurring, opened
 from crosstalk.exhibit import exhibit
-from crosstalk.exhibit import first as find
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.sentences import decisions_words, none_passes, story
-from crosstalk.schedule.strategies.replay import Replay
 
 
 @click.command()
@@ -18,11 +16,10 @@ from crosstalk.schedule.strategies.replay import Replay
 def explain(token: str, number: int) -> None:
     """Say in sentences what happens in the counterexample TOKEN (or one of a verdict.json or saved failure)."""
     example, examination = opened(token, number)
-    history, _ = examination.run(example.program, Replay(example.tape))
-    violation = find(history, example.check, example.cause)
+    _, violation = occurring(example, examination)
     shown = exhibit(examination, example.check, example.cause, example.program, example.tape)
     if violation is None or shown is None:
-        click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
+        click.echo(did_not_occur(example))
         raise SystemExit(3)
     click.echo("What the users do:")
     for line in shown.program:

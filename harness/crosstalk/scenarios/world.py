@@ -90,7 +90,6 @@ class World:
         "ever",
         "frames",
         "guarantees",
-        "healed",
         "history",
         "hoard",
         "key",
@@ -145,7 +144,7 @@ class World:
         self.cancelling: set[int] = set()
         self.own: list[asyncio.Task[Any]] = []
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
-        self.healed = False
+        self.may_stall = True
         self.over = False
         self.closing = False
         self.phase = "starting"
@@ -602,7 +601,7 @@ class World:
             self._hang_up(wire)
 
     def do_stall(self, device: int) -> None:
-        if device in self.open and not self.healed:
+        if device in self.open and self.may_stall:
             wire = self.wires[self.open[device][1]._serial]
             if wire.dead is None and not wire.stalled:
                 self._excuse(wire)
@@ -613,7 +612,6 @@ class World:
                     wire.held.append(gate)
 
     def heal(self) -> None:
-        self.healed = True
         for wire in self.wires:
             if wire.stalled:
                 wire.stalled = False
@@ -775,6 +773,7 @@ class World:
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
         loop, history = self.loop, self.history
+        self.may_stall = False  # steps may still come, of a program that was cut short
         history.note("quiet, stalls held")
         # whoever had the socket before may be waiting for it too
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}

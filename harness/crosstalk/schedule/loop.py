@@ -266,13 +266,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._iterate(1, self.jumps + 1)
 
     def _iterate(self, most: int, enough: int) -> None:
-        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open.
+        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open, nothing ready.
 
         All in one piece, since this is where a run spends its time.
         """
         ready, scheduled, gates = self._ready, self._scheduled, self.gates
         popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
-        while most and (gates or self.jumps < enough):
+        while most and (gates or ready or self.jumps < enough):
             most -= 1
             if not ready and not gates:
                 when = self._next_timer()
