@@ -18,6 +18,7 @@ from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.soak import Soak
 from crosstalk.reporting.folder import leave_beside, pretty
 from crosstalk.reporting.live_terminal import live_summary
+from crosstalk.reporting.progress import progress
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
@@ -42,9 +43,10 @@ def report(result: Soak) -> str:
     return "\n".join((*lines, f"verdict: {printable(soaked_words(result))}"))
 
 
-def soaked(examination: Examination, users: int, reports: Path) -> Soak:
+def soaked(examination: Examination, users: int, reports: Path, quiet: bool) -> Soak:
     """Soak the target, print what comes of it, and leave it in `reports`. Raises TargetError, ValueError, OSError."""
-    result = run(examination, users=users)
+    with progress(quiet) as show:
+        result = run(examination, users=users, progress=show)
     click.echo(report(result))
     click.echo(f"report: {printable(str(leave_beside(result, reports / 'soak.json')))}")
     return result
@@ -65,6 +67,7 @@ def soaked(examination: Examination, users: int, reports: Path) -> Soak:
 @click.option("--metrics", "address", default="", metavar="URL", help="Live: the server's metrics, as for Prometheus.")
 @click.option("--gauge", "gauges", multiple=True, metavar="NAME", help="Live: a metric that must not grow either.")
 @describing("users")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @REPORTS
 def soak(
     spec: str,
@@ -75,6 +78,7 @@ def soak(
     address: str,
     gauges: tuple[str, ...],
     named: str,
+    quiet: bool,
     reports: Path,
     **options: Any,
 ) -> None:
@@ -94,7 +98,7 @@ def soak(
         )
     try:
         called = method_names(names, "--name", ("registry",))
-        result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports)
+        result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports, quiet)
     except (TargetError, ValueError, OSError) as error:
         refuse(str(error))
     raise SystemExit(EXIT[result.verdict])
