@@ -132,6 +132,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "timeline": legible(violation.timeline, 6_000, lines=True) if rich or shown is None else "",
         "exact": bool(violation.replay),
         "open": open_,
+        "growing": violation.cause.startswith("growth"),
         "undrawn": not drawn and shown is not None,
         "none_passes": none_passes(shown) if shown is not None else "",
         "picture": None,
@@ -146,8 +147,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
     }
     if shown is None:
         return card
-    growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
-    if drawn and not growing:
+    if drawn and not card["growing"]:  # thousands of like steps say nothing; the census does
         card["picture"] = picture(shown.scene, check, violation.message, shown.failing * rich, standalone=False)
         told = (
             story(shown.scene, check, violation.message)
