@@ -21,7 +21,7 @@ import msgspec
 from crosstalk.checks import CHECKS, Result, check_all
 from crosstalk.checks.owed import owed
 from crosstalk.controls.sabotage import SABOTAGE, hoard
-from crosstalk.exhibit import exhibit
+from crosstalk.exhibit import exhibit, witnessed
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
@@ -101,7 +101,8 @@ class Examination:
 
     `fresh`, where the target can be loaded again, gives a factory from a freshly loaded module. `around` surrounds each
     run; `exempt` says which checks can't be judged on this target, and why; `remarks` are of the target's own. `unread`
-    says why no check of what is delivered can be trusted, in either direction.
+    says why no check of what is delivered can be trusted, in either direction. `blocked` says that what the controls
+    play has kept the thread before.
     """
 
     target: str
@@ -119,6 +120,7 @@ class Examination:
     exempt: Mapping[str, str] = field(default_factory=dict)
     remarks: Callable[[], tuple[str, ...]] = tuple
     unread: str = ""
+    blocked: bool = False
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -271,7 +273,7 @@ def calibrated(examination: Examination) -> Examination:
         second, _ = patient.run(control_program(guarantees), Plain())
         if _missing(second) < _missing(history):
             examination, history = patient, second
-    return replace(examination, unread=_unread(history))
+    return replace(examination, unread=_unread(history), blocked=history.blocked)
 
 
 def _missing(history: History) -> int:
@@ -327,7 +329,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
         if not blocked:
             program = departures(COUNTS) if sabotage is hoard else control_program(examination.guarantees)
             history, _ = examination.run(program, Plain(), sabotage=sabotage)
-            blocked = any("kept the thread" in crash for crash in history.crashes)
+            blocked = history.blocked
             caught = bool(CHECKS[name](history).violations)
         found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
@@ -533,7 +535,8 @@ class _Explorer:
         """The controls; once more with freshly loaded modules where one was missed and that lets it be caught."""
         known = controls(self.examination, self.checks)
         fresh = self.examination.fresh
-        if fresh is not None and not all(control.caught for control in known):
+        blocked = self.examination.blocked and not any(control.caught for control in known)
+        if fresh is not None and not blocked and not all(control.caught for control in known):
             renewed = replace(self.examination, factory=lambda: fresh()(), fresh=None)
             again = controls(renewed, self.checks)
             if sum(control.caught for control in again) > sum(control.caught for control in known):
@@ -581,7 +584,7 @@ class _Explorer:
             if not self._take_in(run):
                 # from here on every run gets a freshly loaded module
                 runs = explore(self.examination, self.seed + self.runs, self.family, self.checks)
-            if any("kept the thread" in crash for crash in run.history.crashes):
+            if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
                 gc.collect()
@@ -590,12 +593,11 @@ class _Explorer:
 
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
-        blocked = any("kept the thread" in crash for crash in run.history.crashes)
         for check, result in run.results.items():
             for violation in result.violations:
                 if violation.cause == "frames were sent" and _leaks(run):
                     continue  # whoever sends everything to everybody sends too much
-                if violation.cause == "never quiet" and blocked:
+                if violation.cause == "never quiet" and run.history.blocked:
                     continue  # a run that is broken off is not quiet either
                 if not self._seen(check, violation.cause, run.strategy, run.program, run.tape):
                     return False
@@ -769,15 +771,15 @@ def violation_of(
 
     if not cause.startswith(("growth", "kept the thread")):
         program, tape = shrink(program, tape, play)
-    history, _ = examination.run(program, Replay(tape))
-    violation = find(history, check, cause)
+    played = witnessed(examination, program, tape)
+    violation = find(played[1], check, cause)
     if violation is None:
         return None
     target, names, unusual = examination.target, examination.names, examination.declared.unusual()
     token = write(Counterexample(target, check, cause, strategy, program, tape, names, unusual, loader_digest(target)))
     deviations = sum(choice != 0 for choice in tape)
-    picture = timeline(history, violation)
-    shown = exhibit(examination, check, cause, program, tape)
+    picture = timeline(played[1], violation)
+    shown = exhibit(examination, check, cause, program, tape, played)
     return FoundViolation(
         violation.message, violation.users, token, Schedule(strategy, deviations), picture, cause, shown
     )

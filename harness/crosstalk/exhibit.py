@@ -51,10 +51,15 @@ _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "canc
 
 
 def exhibit(
-    examination: Examination, check: str, cause: str, program: Program, tape: tuple[int, ...]
+    examination: Examination,
+    check: str,
+    cause: str,
+    program: Program,
+    tape: tuple[int, ...],
+    played: tuple[Witness, History] | None = None,
 ) -> Exhibit | None:
-    """The exhibit of a counterexample, or None when it does not replay."""
-    witness, history = witnessed(examination, program, tape)
+    """The exhibit of a counterexample, or None when it does not replay. `played` is its witnessed run, if it was."""
+    witness, history = played or witnessed(examination, program, tape)
     violation = first(history, check, cause)
     if violation is None:
         return None
@@ -168,7 +173,7 @@ def nearest(examination: Examination, check: str, program: Program, tape: tuple[
                 history, _ = examination.run(program, played)
                 tried += 1
                 spent += len(played.chosen)
-                if any("kept the thread" in crash for crash in history.crashes):  # each such run takes seconds
+                if history.blocked:
                     return best or Nearest(tried, distance - 1)
                 if not CHECKS[check](history).violations:
                     broken = tuple(other for other in CHECKS if CHECKS[other](history).violations)

@@ -136,6 +136,11 @@ class History:
     census: list[Count] = field(default_factory=list)
     guarantees: Guarantees = LENIENT
 
+    @property
+    def blocked(self) -> bool:
+        """Whether the broadcaster kept the thread for itself: each such run takes seconds."""
+        return any("kept the thread" in crash for crash in self.crashes)
+
     def tick(self) -> int:
         self.now += 1
         return self.now

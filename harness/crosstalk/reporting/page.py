@@ -22,6 +22,7 @@ from markupsafe import Markup
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
+from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
@@ -51,6 +52,7 @@ def page(verdict: Verdict | None, others: Beside = NOTHING_BESIDE) -> str:
         **told,
         verdict=verdict,
         blocks=[block(result) for result in others.results],
+        heading="a soak" if {type(result) for result in others.results} == {Soak} else "OLD and NEW",
         marks=MARKS,
         notes=[legible(note, 1_000) for note in notes],
         style=Markup(style),

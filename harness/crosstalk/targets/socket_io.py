@@ -251,14 +251,16 @@ class Connection:
     async def _clean(self) -> None:
         """Give back the sockets and tasks that the library may have left, and let it forget the client."""
         tasks = [task for task in (self._client.eio.read_loop_task, self._client.eio.write_loop_task) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for answer in self._answers:
-            answer.close()
-        await self._session.close()
-        with contextlib.suppress(ValueError):
-            connected_clients.remove(self._client.eio)
+        try:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for answer in self._answers:
+                answer.close()
+            with contextlib.suppress(ValueError):
+                connected_clients.remove(self._client.eio)
+            await self._session.close()
 
 
 def _as_text(value: object) -> str:
