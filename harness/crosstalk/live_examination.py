@@ -111,7 +111,8 @@ class Examining:
         self.settings = settings
         self.redactor = redactor
         self.progress = progress
-        self.clock_began = time.monotonic()
+        self.clock_began = self.due = time.monotonic()
+        self.late = 0.0
         self.known = Known(secrets.token_bytes(16), settings.users)
         self.means = Means(
             settings.url,
@@ -219,10 +220,11 @@ class Examining:
         """Several times a second: the journal to the disk, the progress, and how late this very loop is."""
         shown = flushed = 0.0
         while True:
-            before = time.monotonic()
+            self.due = time.monotonic() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             now = time.monotonic()
-            self.tally.lag.record(now - before - LAG_SECONDS)
+            self.late = max(self.late, now - self.due)
+            self.tally.lag.record(now - self.due)
             if journal is not None and now - flushed > FLUSH_SECONDS:
                 flushed = now
                 journal.flush()
@@ -330,7 +332,11 @@ class Examining:
         self.known.forget(number)
         self.tally.steps += program.steps
         self.tally.faults += program.faults
+        self.late = 0.0
         await Playing(self.means, program, recorder).play()
+        late = max(self.late, time.monotonic() - self.due)
+        if late > min(self.settings.run_seconds, self.settings.limits.open_seconds):
+            recorder.apply("late", round(late, 3))
         self._judge(recorder)
 
     def _judge(self, recorder: Recorder) -> None:

@@ -37,6 +37,8 @@ from crosstalk.model.waits import Heat
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.record import Recorder, again
 
+MISSING = {"golden_path": "incomplete", "delivery": "lost on a device", "blocking": "held up by a reader"}
+"""The causes that say that something has not come in time: the client itself must have been in time to say so."""
 CHECK_NAMES = (*LIVE_CHECKS, "success", "latency", "reconnect")
 MEASURED = {
     "latency": "from asking for a run to its first event on a connection",
@@ -118,6 +120,7 @@ class Tally:
     connecting: Times = field(default_factory=Times)
     reconnecting: Times = field(default_factory=Times)
     lag: Times = field(default_factory=Times)
+    late: list[float] = field(default_factory=list)
     heat: Heat = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +145,8 @@ class Tally:
                 self.bases[BASES[basis]] += 1
             else:
                 self.unattributed[history.types[type_] or "(no type)"] += 1
+        if history.late:
+            self.late.append(history.late)
         attempts, failures = tried(history)
         self.attempts += attempts
         self.failures.update({self.redact(why): count for why, count in failures.items()})
@@ -151,9 +156,11 @@ class Tally:
             except Exception:
                 self.crashed[check] = traceback.format_exc(limit=-3).strip()
                 continue
-            self.opportunities[check] += result.opportunities
+            if not history.late or check not in MISSING:
+                self.opportunities[check] += result.opportunities
             for violation in result.violations:
-                self._take(history, violation)
+                if not history.late or violation.cause != MISSING.get(check):
+                    self._take(history, violation)
 
     def _take(self, history: LiveHistory, violation: Violation) -> None:
         known = self.found.get((violation.check, violation.cause))
@@ -282,7 +289,7 @@ class Tally:
             return "each user has one device"
         if name == "delivery" and self.demands.fan_out != "all" and not self.fans_out and self.runs:
             return "events went only to the connection that asked for them"
-        if name == "blocking" and not self.interrupted:
+        if name == "blocking" and not self.interrupted and not self.late:
             return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
             return "no pointer to sequence numbers is declared"
@@ -360,6 +367,11 @@ class Tally:
             notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
         if self.foreign:
             notes.append(f"{self.foreign:,} canaries are of another run of Crosstalk, and can't be traced to a user")
+        if self.late:
+            notes.append(
+                f"in {len(self.late):,} of {self.rounds:,} rounds this client itself stood still, for up to "
+                f"{max(self.late):.1f} s: what did not come in those is not judged"
+            )
         if self.faults:
             notes.append(f"{self.faults:,} connections were reset, fell silent or were read slowly by their users")
         return notes

@@ -73,7 +73,8 @@ class LiveHistory:
 
     -1 stands for none. `owner` is whose the event is: the receiver, or whoever else it was found to belong to; `named`
     is the simulated user that the envelope names; `at_type` is a number into `types`. An episode's `answered` says that
-    a ping sent at the end of the round was answered, so that whatever the server had written on it has arrived.
+    a ping sent at the end of the round was answered, so that whatever the server had written on it has arrived. `late`
+    is how long the client itself stood still in the round, where that is longer than a run or connection may take.
     """
 
     users: tuple[str, ...]
@@ -95,6 +96,7 @@ class LiveHistory:
     notes: list[tuple[float, int, str]] = field(default_factory=list)
     unclear: set[int] = field(default_factory=set)
     final_quiet: float = NEVER
+    late: float = 0.0
 
     @property
     def deliveries(self) -> int:

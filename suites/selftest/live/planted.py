@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import json
 import socket
+import time
 import uuid
 
 from websockets.exceptions import ConnectionClosed
@@ -82,6 +83,19 @@ class ForgetsToFinish(Chat):
     def publish(self, user, event):
         if event["type"] != "agent_completed" or event["run_id"] not in self.dropped:
             super().publish(user, event)
+
+
+class StandsStill(Chat):
+    """Correct, but the first run keeps the thread for longer than a run may take, and so holds up its client too."""
+
+    seconds = 2.4
+    held = False
+
+    def publish(self, user, event):
+        super().publish(user, event)
+        if not self.held and event["type"] == "agent_thinking":
+            self.held = True
+            time.sleep(self.seconds)
 
 
 class ToolsBackwards(Chat):

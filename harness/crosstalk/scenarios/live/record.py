@@ -292,6 +292,7 @@ def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
         [copy.copy(run) for run in before.runs],
         [copy.copy(episode) for episode in before.episodes],
         final_quiet=before.final_quiet,
+        late=before.late,
     )
     for run in history.runs:
         run.completed = NEVER
