@@ -53,6 +53,7 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 )
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
 @click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
+@click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
 @click.option(
     "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
@@ -226,7 +227,8 @@ def _would(made: Profile, demo: bool) -> str:
         f"log-in: {planned.log_in.said}",
         f"runs: started {how}",
         f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
-        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
+        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second"
+        + (f", {made.user_rate:g} messages of one user" if made.user_rate else ""),
         f"refusals: {not_tried(planned) or f'tried at the end ({made.refusals})'}",
         f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
         *(f"note: {note}" for note in planned.notes),
