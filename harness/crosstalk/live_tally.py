@@ -353,7 +353,10 @@ class Tally:
         if self.bases and "canary" not in self.bases:
             notes.append("this system does not send back what its users write: judged by ids and envelopes alone")
         if self.unclear:
-            notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
+            notes.append(
+                f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged "
+                "(--read run=POINTER says where events name theirs)"
+            )
         if self.put_off:
             notes.append(
                 f"{self.put_off:,} times the server said that a user asks too much at a time: "

@@ -68,6 +68,21 @@ class Round:
         return h.at_owner[-1], h.at_basis[-1], h.at_run[-1]
 
 
+def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
+    """Only threads tell whose the events are; device 1 gets the last one when the run is complete on device 0."""
+    round_ = Round()
+    for type_ in WHOLE:
+        for episode in (0, 1):
+            round_.frame(episode, type_, thread_id=round_.told[0][2])
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    assert list(round_.history.at_run)[:6] == [0] * 6 and not round_.history.unclear
+    round_.ask(0, 0)
+    round_.ask(0, 1)
+    round_.frame(1, "agent_started", thread_id=round_.told[0][2])
+    assert round_.last[2] == -1 and round_.history.unclear == {0}
+
+
 def test_what_the_server_declines_need_not_arrive():
     round_ = Round()
     round_.ask(0, 0)

@@ -178,7 +178,7 @@ class Recorder:
             if waits_for:
                 self._waiting.setdefault(waits_for, []).append(history.deliveries)
             else:
-                run = self._only_run(user) if owner == user else -1
+                run = self._only_run(user, episode, time) if owner == user else -1
                 if run < 0:
                     self._unclear(user)
         type_ = self._types.get(kind or "")
@@ -244,12 +244,13 @@ class Recorder:
             self.apply("asked", run, time, STARTED, "")
             self._decline(episode, -1, time, why)
 
-    def _only_run(self, user: int) -> int:
-        """The run of `user` that is under way, -1 unless there is just one."""
+    def _only_run(self, user: int, episode: int, time: float) -> int:
+        """The run that an event on `episode` may be of, -1 unless just one is under way, or not yet complete there."""
         found = -1
         for number in self._runs_of(user):
             run = self.history.runs[number]
-            if run.completed == NEVER and run.status != NOT_STARTED:
+            under_way = run.started <= time and run.completed == NEVER and run.status != NOT_STARTED
+            if under_way or self._complete.get((number, episode)) is False:
                 if found >= 0:
                     return -1
                 found = number
