@@ -95,10 +95,9 @@ def _probed(examination: Examination) -> History:
     except Exception as error:
         raise TargetError(f"{target} raised when it was made: {type(error).__name__}: {error}") from error
     history = world.history
-    blocked = any("kept the thread" in crash for crash in history.crashes)
     if world.phase == "starting" and history.crashes:
         raise TargetError(f"{target} never finished starting: {history.crashes[0]}")
-    if not blocked:
+    if not history.blocked:
         _raise_if_closed(target, world)
         _raise_if_deaf(target, history)
     return history

@@ -32,7 +32,7 @@ from crosstalk.model.scene import (
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates, Strategy
 from crosstalk.schedule.strategies.replay import Replay
 
 if TYPE_CHECKING:
@@ -51,10 +51,15 @@ _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "canc
 
 
 def exhibit(
-    examination: Examination, check: str, cause: str, program: Program, tape: tuple[int, ...]
+    examination: Examination,
+    check: str,
+    cause: str,
+    program: Program,
+    tape: tuple[int, ...],
+    played: tuple[Witness, History] | None = None,
 ) -> Exhibit | None:
-    """The exhibit of a counterexample, or None when it does not replay."""
-    witness, history = witnessed(examination, program, tape)
+    """The exhibit of a counterexample, or None when it does not replay. `played` is its witnessed run, if it was."""
+    witness, history = played or witnessed(examination, program, tape)
     violation = first(history, check, cause)
     if violation is None:
         return None
@@ -99,11 +104,12 @@ def _code_at(place: Place | None) -> tuple[tuple[int, str], ...]:
 
 
 def witnessed(
-    examination: Examination, program: Program, tape: Sequence[int], witness: Witness | None = None
+    examination: Examination, program: Program, played: Sequence[int] | Strategy, witness: Witness | None = None
 ) -> tuple[Witness, History]:
-    """Play once more, with somebody watching."""
+    """Play once more, by a tape or a strategy that makes the same choices, with somebody watching."""
     witness = witness or Witness()
-    history, _ = examination.run(program, Watched(Replay(tape), witness), sabotage=witness.attach)
+    strategy = Replay(played) if isinstance(played, Sequence) else played
+    history, _ = examination.run(program, Watched(strategy, witness), sabotage=witness.attach)
     return witness, history
 
 
@@ -140,7 +146,7 @@ class _Counted:
     def begin(self) -> None:
         self.inner.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         choice = self.inner.choose(gates, can_hold)
         self.choices.append(len(gates) + can_hold + 1)
         self.chosen.append(choice)
@@ -167,7 +173,7 @@ def nearest(examination: Examination, check: str, program: Program, tape: tuple[
                 history, _ = examination.run(program, played)
                 tried += 1
                 spent += len(played.chosen)
-                if any("kept the thread" in crash for crash in history.crashes):  # each such run takes seconds
+                if history.blocked:
                     return best or Nearest(tried, distance - 1)
                 if not CHECKS[check](history).violations:
                     broken = tuple(other for other in CHECKS if CHECKS[other](history).violations)
@@ -306,13 +312,20 @@ def _culprit(history: History, violation: Violation, calls: list[int], rows: lis
         if violation.time not in (call.started, call.returned) or history.users[call.user] not in violation.users:
             continue
         if call.kind == "publish" and violation.check in ("delivery", "blocking"):
-            at = history.final_quiet if violation.check == "delivery" else history.stalled_quiet
+            at = _judged_at(history, violation)
             for missing in owed(history, at)[1]:
                 if missing.call is call:
                     return Culprit("missing", at, place, missing.number)
         late = call.returned if call.returned != NEVER else history.now
         return Culprit("act", history.stalled_quiet if violation.check == "blocking" else late, place)
     return Culprit("end", violation.time)
+
+
+def _judged_at(history: History, violation: Violation) -> int:
+    """When a delivery that is missing was looked for."""
+    if violation.check == "blocking":
+        return history.stalled_quiet
+    return history.rest if violation.cause == "late" else history.final_quiet
 
 
 def _departure(history: History, violation: Violation, calls: list[int], rows: list[int]) -> Culprit:

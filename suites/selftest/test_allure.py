@@ -106,6 +106,8 @@ def test_steps_are_those_of_the_minimal_run_and_the_wrong_one_failed(results):
     failed = [step["name"] for step in steps if step["status"] == "failed"]
     assert [name for name in failed if name.startswith("HERE: ")] == failed[1:]
     assert re.match(r"isolation: '\w+' was sent an event that belongs to '\w+'", failed[0])
+    passed = [step["name"].rstrip(".") for step in steps if step["status"] == "passed"]
+    assert not any(name in failed[0] for name in passed), "what is wrong is no step that passed"
     assert read(results / "first")[0]["test_order"].get("steps", []) == []
 
 
@@ -204,6 +206,12 @@ def test_what_is_missing_is_said_in_one_sentence(results, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["report", "allure", "nothing"])
     assert done.exit_code == 2 and "nothing holds no results of allure" in done.stderr
+    for number, damaged in enumerate(('{"uuid": "1", "sta', "[]", "{}", "[" * 100_000)):
+        folder = tmp_path / f"damaged{number}"
+        shutil.copytree(results / "first", folder)
+        (folder / "x-result.json").write_text(damaged)
+        done = CliRunner().invoke(cli, ["report", "allure", str(folder)])
+        assert done.exit_code == 2 and f"{folder / 'x-result.json'} is no result of allure, or damaged" in done.stderr
     monkeypatch.setenv("PATH", "")
     done = CliRunner().invoke(cli, ["report", "allure", str(results / "first")])
     assert done.exit_code == 2 and "npm install allure" in done.stderr

@@ -150,6 +150,22 @@ def test_blocking_judges_the_unstalled_only():
     assert broken(history) == set()
     history.unstalled = frozenset({0})
     assert broken(history) == {"blocking"}
+    history.rest = 70  # nor by itself then: only what was published later brought it
+    assert broken(history) == {"delivery"}
+
+
+def test_what_lies_there_until_the_next_event_comes_is_not_delivered():
+    history = world(0, 0)
+    publish(history, 0, 10, 20)
+    history.rest = 25
+    publish(history, 1, 30, 40)
+    send(history, 0, 0, 32)
+    send(history, 0, 1, 34)
+    assert broken(history) == {"delivery"}
+    history.rest = 33  # it came by itself
+    assert broken(history) == set()
+    history.rest, history.episodes[0].excused = 25, 28
+    assert broken(history) == set()
 
 
 def test_golden_path_complete_and_in_order():

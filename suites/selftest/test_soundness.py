@@ -13,8 +13,10 @@ import pytest
 from crosstalk.checks import CHECKS
 from crosstalk.examination import examine, explore, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish
+from crosstalk.model.history import ACCEPTED, FAILED
+from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.scenarios.stage import perform
+from crosstalk.targets.loader import TargetError
 
 
 class Hub:
@@ -337,6 +339,27 @@ def test_heartbeats_that_wait_behind_a_held_send_are_worked_off():
     assert not causes(open_target(Queueing), seed=0, runs=50)
 
 
+class Withholding:
+    """Socket 1 is answered last of all, while the others' heartbeats go on."""
+
+    def begin(self):
+        pass
+
+    def choose(self, gates, can_hold):
+        others = [number for number, gate in enumerate(gates, 1) if gate.lane != 1]
+        return others[0] if others else len(gates) + 1 if can_hold else 0
+
+
+def test_no_connection_stalls_once_the_program_counts_as_over():
+    waiting = (Connect(0), Wait(12_000.0))
+    steps = (Connect(1), Publish(1), Connect(2), Stall(2), Publish(2))
+    program = Program(("alice", "bob", "carol"), (0, 1, 2), (waiting, steps))
+    history = open_target(Heartbeats).play(program, Withholding())
+    texts = [text.partition(":")[0] for _, text in history.notes]
+    assert "socket 2 stalls" not in texts[texts.index("quiet, stalls held") :]
+    assert {check for check, judge in CHECKS.items() if judge(history).violations} == set()
+
+
 # -- readers -------------------------------------------------------------------------------------------------------
 
 
@@ -656,6 +679,64 @@ def test_each_librarys_name_for_sending(method):
     assert history.frames[history.send_frame[0]].content == 0
 
 
+@pytest.mark.parametrize("method", ["__call__", "write_message", "put_nowait"])
+def test_what_is_handed_over_without_waiting(method):
+    """A callback, Tornado's way of sending, and a queue that the caller made."""
+
+    class Sender(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(ConnectionError, RuntimeError):
+                    getattr(websocket, method)(event)
+
+    assert causes(open_target(Sender), runs=100) == set()
+    program = Program(("alice", "bob"), (0, 1), ((Connect(0), Publish(0), Drop(0)),))
+    history = open_target(Sender).play(program)
+    assert [*history.send_status] == [ACCEPTED, FAILED]  # the publish, and the probe
+
+
+class Callbacks:
+    """Calls what it was given, awaits it where it can be, and else makes a task of it."""
+
+    def __init__(self):
+        self.callbacks = {}
+
+    def subscribe(self, user_id, callback):
+        self.callbacks.setdefault(user_id, []).append(callback)
+
+    def unsubscribe(self, user_id, callback):
+        self.callbacks[user_id].remove(callback)
+
+    async def publish(self, user_id, event):
+        for callback in list(self.callbacks.get(user_id, ())):
+            if callback in self.callbacks.get(user_id, ()):
+                with contextlib.suppress(ConnectionError, RuntimeError):
+                    await asyncio.create_task(callback(user_id, event))
+
+
+class Everybody(Callbacks):
+    async def publish(self, user_id, event):
+        for callback in [each for callbacks in self.callbacks.values() for each in callbacks]:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await callback(user_id, event)
+
+
+def test_callbacks_are_connections():
+    assert causes(open_target(Callbacks), runs=200) == set()
+    assert ("isolation", "leak") in causes(open_target(Everybody), runs=20)
+
+
+def test_a_way_of_sending_that_no_connection_has_is_no_defect():
+    class Sender(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(Exception):
+                    await websocket.push_frame(event)
+
+    with pytest.raises(TargetError, match="sends by push_frame, which the simulated connection does not have"):
+        open_target(Sender)
+
+
 LOGGING = """
 import logging
 
@@ -709,3 +790,191 @@ def test_what_a_handler_of_the_process_keeps_of_the_log_is_not_the_broadcaster_s
         logging.getLogger().removeHandler(handler)
     assert len(handler.records) > 500
     assert judged.verdict == verdict
+
+
+# -- events that wait for a timer of the broadcaster, or for the next event ------------------------------------------
+
+
+class Queued(Hub):
+    """A queue and a writer for each connection, which rests for `pace` seconds after each event."""
+
+    pace = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.writers = {}
+
+    async def connect(self, user_id, websocket):
+        queue = asyncio.Queue()
+        self.writers.setdefault(user_id, {})[websocket] = queue, asyncio.create_task(self.write(websocket, queue))
+
+    async def disconnect(self, user_id, websocket):
+        self.writers[user_id].pop(websocket)[1].cancel()
+        if not self.writers[user_id]:
+            del self.writers[user_id]
+
+    async def broadcast_to_user(self, user_id, event):
+        self.hand_on(user_id, [event])
+
+    def hand_on(self, user_id, events):
+        for queue, _ in self.writers.get(user_id, {}).values():
+            for event in events:
+                queue.put_nowait(event)
+
+    async def write(self, websocket, queue):
+        while True:
+            event = await queue.get()
+            try:
+                await websocket.send_json(event)
+            except (RuntimeError, ConnectionError):
+                return
+            await asyncio.sleep(self.pace)
+
+
+class Digest(Queued):
+    """What comes within `period` seconds is sent together, event by event."""
+
+    period = 90.0
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = {}
+
+    async def broadcast_to_user(self, user_id, event):
+        if user_id not in self.waiting:
+            asyncio.get_running_loop().call_later(self.period, self.flush, user_id)
+        self.waiting.setdefault(user_id, []).append(event)
+
+    def flush(self, user_id):
+        self.hand_on(user_id, self.waiting.pop(user_id))
+
+
+class Hasty(Digest):
+    """Forgets what it holds for a user as soon as one of his connections ends."""
+
+    async def disconnect(self, user_id, websocket):
+        await super().disconnect(user_id, websocket)
+        if user_id in self.waiting:
+            self.waiting[user_id].clear()
+
+
+class Pushed(Queued):
+    """Sends what came before, and keeps the newest."""
+
+    async def write(self, websocket, queue):
+        before = await queue.get()
+        while True:
+            event = await queue.get()
+            try:
+                await websocket.send_json(before)
+            except (RuntimeError, ConnectionError):
+                return
+            before = event
+
+
+class Mortal(Queued):
+    """One worker for all, which an event for somebody who is not there ends, until the next event starts another."""
+
+    worker = None
+
+    def __init__(self):
+        super().__init__()
+        self.jobs = asyncio.Queue()
+
+    async def broadcast_to_user(self, user_id, event):
+        if self.worker is None or self.worker.done():
+            self.worker = asyncio.create_task(self.work())
+        self.jobs.put_nowait((user_id, event))
+
+    async def work(self):
+        while True:
+            user_id, event = await self.jobs.get()
+            for queue, _ in self.writers[user_id].values():
+                queue.put_nowait(event)
+
+
+@pytest.mark.parametrize("period", [50.0, 90.0, 600.0])
+def test_a_digest_may_keep_events_as_long_as_its_timer_says(period):
+    digest = type("Digest", (Digest,), {"period": period})
+    assert causes(open_target(digest), runs=200) == set()
+
+
+def test_but_not_lose_them():
+    assert ("delivery", "lost") in causes(open_target(Hasty), runs=200)
+
+
+def test_how_long_is_said():
+    verdict = examine(open_target(Digest), seconds=10, schedules=1)
+    assert "events may wait for timers of the broadcaster: each was given 150.9 s" in verdict.notes
+
+
+def test_what_comes_at_its_own_pace_is_not_late():
+    assert causes(open_target(type("Paced", (Queued,), {"pace": 10.0})), runs=200) == set()
+
+
+def test_what_only_the_next_event_brings_is():
+    assert ("delivery", "late") in causes(open_target(Pushed), runs=50)
+
+
+def test_nor_is_it_somebodys_stalled_connection_that_holds_it_up():
+    found = causes(open_target(Mortal), runs=300)
+    assert ("delivery", "late") in found and "blocking" not in {check for check, _ in found}
+
+
+# -- what is kept of departed users, wherever it is kept -------------------------------------------------------------
+
+KEEPER = """
+import contextlib, functools
+
+class Channels:
+    known = {}
+
+def remembering(publish):
+    known = {}
+    @functools.wraps(publish)
+    async def inner(self, user_id, event):
+        known[user_id] = [event]
+        await publish(self, user_id, event)
+    return inner
+
+@functools.lru_cache(maxsize=SIZE)
+def topic(user_id):
+    return ["user", user_id]
+
+class Hub:
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+
+    DECORATOR
+    async def publish(self, user_id, event):
+        KEEP
+        for websocket in list(self.sockets.get(user_id, ())):
+            if websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_json(event)
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "size", "decorator", "verdict"),
+    [
+        ("pass", 0, "", "pass"),
+        ("pass", 0, "@remembering", "fail"),
+        ("Channels.known[user_id] = [event]", 0, "", "fail"),
+        ("topic(user_id)", None, "", "fail"),
+        ("topic(user_id)", 256, "", "pass"),
+    ],
+)
+def test_memory_is_looked_for_in_classes_closures_and_caches(tmp_path, keep, size, decorator, verdict):
+    text = KEEPER.replace("KEEP", keep).replace("SIZE", str(size)).replace("DECORATOR", decorator)
+    (tmp_path / "keeper.py").write_text(text)
+    target = open_target(f"{tmp_path / 'keeper.py'}:Hub")
+    assert examine(target, seconds=3, schedules=1, checks=("cleanup",)).verdict == verdict

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from crosstalk import examination
 from crosstalk.examination import control_program, open_target
 from crosstalk.reference.hub import Hub
 from crosstalk.scenarios import stage
+from crosstalk.scenarios.runner import run_world
 from crosstalk.schedule import watchdog as watching
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched, watchdog
 
@@ -142,3 +144,27 @@ def test_the_clock_of_the_harness_is_not_the_runs():
     ((of_the_run, of_the_harness),) = clocks
     assert real <= of_the_harness <= time.monotonic()
     assert of_the_run == 1_000.0
+
+
+class Blocking(Silent):
+    """What the watchdog does to a broadcaster that blocks, without the seconds."""
+
+    async def publish(self, user_id, event):
+        raise ThreadBlocked("kept the thread for 3 s without awaiting")
+
+
+def test_a_broadcaster_that_blocks_is_played_no_oftener_than_the_evidence_needs(monkeypatch):
+    """Each such run takes three seconds: calibration, a control, exploration, confirmation, and what is shown."""
+    blocked = []
+
+    def counted(*arguments, **options):
+        world = run_world(*arguments, **options)
+        blocked.append(world.history.blocked)
+        return world
+
+    monkeypatch.setattr(examination, "run_world", counted)
+    verdict = examination.examine(open_target(f"{__file__}:Blocking"), seconds=5)
+    (crash,) = [check for check in verdict.checks if check.name == "crash"]
+    (violation,) = crash.violations
+    assert violation.cause == "kept the thread" and violation.exhibit is not None
+    assert blocked.count(True) == 5

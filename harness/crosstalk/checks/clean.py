@@ -7,7 +7,8 @@ It is plain to see where each frame is one event as it was published, that was p
 
 * each is sent to that user, on a connection that has not ended: isolation, ownership, integrity, ghost;
 * each connection is sent events in the order in which their publishes began: order. None comes twice then: duplicate;
-* as many deliveries that are owed were accepted as are owed: delivery. With the order that leaves for each run that
+* as many deliveries that are owed were accepted as are owed, and none began after rest of what was published before:
+  delivery. With the order that leaves for each run that
   golden_path judges nothing but what was published.
 """
 
@@ -22,7 +23,7 @@ from crosstalk.model.history import ACCEPTED, NEVER, History
 
 def opportunities(history: History) -> dict[str, int] | None:
     """The opportunities of each check that looks at deliveries, if the history is plainly clean for all of them."""
-    at, guarantees, episodes = history.final_quiet, history.guarantees, history.episodes
+    at, rest, guarantees, episodes = history.final_quiet, history.rest, history.guarantees, history.episodes
     if at == NEVER or guarantees.at_least_once or not guarantees.replay:
         return None
     published = _published(history)
@@ -47,6 +48,8 @@ def opportunities(history: History) -> dict[str, int] | None:
         content = content_of[frame]
         started = began[content]
         if receivers[episode] != belongs[frame] or start > left[episode] or started <= latest[episode]:
+            return None
+        if start > rest > started:
             return None
         latest[episode] = started
         if status == ACCEPTED:

@@ -1,8 +1,11 @@
-"""Nothing is lost: every owed delivery (see `owed`) was accepted by final quiet. One opportunity each."""
+"""Nothing is lost: every owed delivery (see `owed`) was accepted by final quiet. One opportunity each.
+
+Nor does an event lie there until the next one comes: what was owed at rest, before everybody is probed, had come.
+"""
 
 from __future__ import annotations
 
-from crosstalk.checks.owed import owed
+from crosstalk.checks.owed import late, owed
 from crosstalk.checks.result import Result
 from crosstalk.model.history import NEVER, History, Violation
 
@@ -16,4 +19,8 @@ def check(history: History) -> Result:
         user = history.users[call.user]
         message = f"{user!r} never received an event on {episode.device}, though its publish returned"
         result.violations.append(Violation("delivery", message, (user,), call.started, "lost"))
+    for call, episode, _ in late(history):
+        user = history.users[call.user]
+        message = f"{user!r} was sent an event on {episode.device} only when a later one was published"
+        result.violations.append(Violation("delivery", message, (user,), call.started, "late"))
     return result

@@ -7,6 +7,7 @@ socket's own error.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Container
 from typing import NamedTuple
@@ -42,6 +43,27 @@ def owed(history: History, at: int, users: Container[int] | None = None) -> tupl
                 if number * size + content not in arrived:
                     missing.append(Missing(call, episode, number))
     return count, missing
+
+
+def late(history: History) -> list[Missing]:
+    """What was owed at rest and missing, and came by final quiet: only what was published later brought it."""
+    if history.rest == NEVER or history.final_quiet == NEVER:
+        return []
+    size = len(history.contents)
+    came = {
+        history.send_episode[row] * size + content
+        for row in range(bisect_right(history.send_start, history.rest), len(history.send_start))
+        if history.send_status[row] == ACCEPTED and history.send_end[row] <= history.final_quiet
+        for content in history.frames[history.send_frame[row]].carried
+    }
+    probed = {call.content for call in history.calls if call.kind == "publish" and call.started > history.rest}
+    if all(key % size in probed for key in came):
+        return []
+    return [
+        missing
+        for missing in owed(history, history.rest)[1]
+        if missing.number * size + missing.call.content in came and is_open(missing.episode, history.final_quiet)
+    ]
 
 
 def is_owed(call: Call, at: int) -> bool:

@@ -25,17 +25,11 @@ _NOT_INTO = (Socket, asyncio.Task, asyncio.Handle)
 def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
     """(objects, bytes): containers count as objects, bytes are of everything.
 
-    Code, classes, other modules, loggers and what belongs to the harness are left out; so are empty containers, for a
-    registry that keeps an empty set for each user it has ever known holds nothing of theirs.
+    Code, other libraries, loggers and what belongs to the harness are left out; so are empty containers, for a registry
+    that keeps an empty set for each user it has ever known holds nothing of theirs.
     """
-    stack: list[Any] = []
-    for root in roots:
-        stack.append(root)
-        module = sys.modules.get(type(root).__module__)
-        path = getattr(module, "__file__", None) or ""
-        if module is not None and path and "site-packages" not in path and not path.startswith(sys.base_prefix):
-            stack += [v for v in vars(module).values() if not isinstance(v, _NEITHER) and not callable(v)]
-            stack += [v for v in vars(type(root)).values() if isinstance(v, dict | list | set)]
+    stack: list[Any] = list(roots)
+    entered: set[str] = set()
     seen: set[int] = {id(world), id(world.history), id(world.wires), id(world.program)}
     objects = size = 0
     while stack:
@@ -45,15 +39,40 @@ def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
         seen.add(id(item))
         if isinstance(item, _CONTAINERS) and not item:
             continue
+        home = type(item).__module__
+        if home not in entered:
+            entered.add(home)
+            stack += _kept_by_module(home)
         size += sys.getsizeof(item, 0)
         if gc.is_tracked(item) or isinstance(item, dict | tuple):
             objects += 1
         if isinstance(item, _NOT_INTO):
             continue
         if isinstance(item, FunctionType):
-            stack += [cell for cell in item.__closure__ or ()]
+            stack += [item.__closure__, item.__defaults__, item.__kwdefaults__, item.__dict__]
         elif isinstance(item, MethodType):
             stack.append(item.__self__)
         else:
             stack += gc.get_referents(item)
     return objects, size
+
+
+def _kept_by_module(name: str) -> Iterable[Any]:
+    """What a module of the target's keeps in variables, of its own and of its classes, and in its functions."""
+    module = sys.modules.get(name)
+    path = getattr(module, "__file__", None) or ""
+    if not path or "site-packages" in path or path.startswith(sys.base_prefix) or name.startswith("crosstalk."):
+        return
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == name:
+            for own in vars(value).values():
+                own = getattr(own, "__func__", own)  # of a static or class method
+                if isinstance(own, dict | list | set) or _is_function_of(own, name):
+                    yield own
+        elif _is_function_of(value, name) or not (isinstance(value, _NEITHER) or callable(value)):
+            yield value
+
+
+def _is_function_of(value: Any, name: str) -> bool:
+    """Whether it is a function of the module, or wraps one, as a decorator's wrapper or a cache does."""
+    return callable(value) and not isinstance(value, type) and getattr(value, "__module__", None) == name

@@ -38,14 +38,15 @@ def run_world(
     sabotage: Callable[[World], None] | None = None,
     guarantees: Guarantees | None = None,
     patience: float = 0.0,
+    settling: float = SETTLE,
 ) -> World:
     """Play `program` once, and hand back the whole world of the run.
 
     `patience` is how many more seconds of virtual time the schedule may let pass while the program is played, for the
-    broadcaster's own timers.
+    broadcaster's own timers. `settling` is in how many timers may fire until it counts as quiet.
     """
     strategy.begin()
-    world = World(program, strategy, key, run_id, guarantees)
+    world = World(program, strategy, key, run_id, guarantees, settling)
     loop = world.loop
     tracks: list[Track] = []
     with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
@@ -54,7 +55,7 @@ def run_world(
         for steps in program.tracks:
             Track(world, tracks, steps)
         longest = sum(s.seconds for t in program.tracks for s in t if type(s) is Wait)
-        loop.settle(SETTLE + longest + patience)
+        loop.settle(settling + longest + patience)
         _settle_while_steps_go_on(world, tracks)
         world.finish(longest)
         if adapter.ending is not None:
@@ -69,12 +70,12 @@ def _settle_while_steps_go_on(world: World, tracks: list[Track]) -> None:
     """A program whose calls take their time is not cut short while its steps still follow one another."""
     loop = world.loop
     while world.tracks_left:
-        latest = max((t.opened for t in tracks if t.calls or t.index < len(t.steps)), default=-SETTLE)
+        latest = max((t.opened for t in tracks if t.calls or t.index < len(t.steps)), default=-world.settling)
         waits = [timer.when() for _, timer, _ in world.waits if timer.when() > loop.now and not timer.cancelled()]
-        if loop.now - latest >= SETTLE and not waits:
+        if loop.now - latest >= world.settling and not waits:
             break
         before = loop.now, sum(track.index for track in tracks)
-        loop.settle(max(waits, default=loop.now) - loop.now + SETTLE)
+        loop.settle(max(waits, default=loop.now) - loop.now + world.settling)
         if before == (loop.now, sum(track.index for track in tracks)):
             break
 
@@ -90,19 +91,18 @@ def many_runs() -> Iterator[None]:
 def guarded(world: World) -> Iterator[None]:
     """Whatever the broadcaster does to the thread or the loop within the block is a finding of the history."""
     history = world.history
-    try:
-        with _unheard():
+    with _unheard():
+        try:
             yield
-    except ThreadBlocked as error:
-        history.crashes.append(f"while {world.phase} the broadcaster {error}")
-    except NeverQuiet as error:
-        history.crashes.append(f"never quiet while {world.phase}: {error}")
-    except SystemExit as error:
-        history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
-    except RecursionError as error:
-        history.crashes.append(f"while {world.phase}: RecursionError: {error}")
-    finally:
-        with _unheard():
+        except ThreadBlocked as error:
+            history.crashes.append(f"while {world.phase} the broadcaster {error}")
+        except NeverQuiet as error:
+            history.crashes.append(f"never quiet while {world.phase}: {error}")
+        except SystemExit as error:
+            history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
+        except RecursionError as error:
+            history.crashes.append(f"while {world.phase}: RecursionError: {error}")
+        finally:
             _close(world)
     for context in world.loop.unhandled:
         failure = context.get("exception")

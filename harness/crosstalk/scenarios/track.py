@@ -63,7 +63,7 @@ class Track(Gate):
             return
         world.tracks_left -= 1
         if not world.tracks_left:
-            world.loop.horizon = min(world.loop.horizon, world.loop.now + SETTLE)
+            world.loop.horizon = min(world.loop.horizon, world.loop.now + world.settling)
 
     def returned(self) -> None:
         """One of the calls that the step made is over."""

@@ -58,6 +58,17 @@ def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
     return mint(key, Canary(run_id, owner, run, sequence))
 
 
+CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
+"""What `World.marks` grows by with each: one number that counts all four."""
+
+
+@lru_cache(1 << 10)
+def _passed(marks: int) -> tuple[int, ...]:
+    """How many connections, disconnections, cancellations and jumps lie between two marks; few are told apart."""
+    counts = marks % DISCONNECTION, (marks >> 20) % DISCONNECTION, (marks >> 40) % DISCONNECTION, marks >> 60
+    return tuple(map(min, counts, (3, 3, 1, 2)))
+
+
 def _nothing() -> None:
     """Nobody wants to be told."""
 
@@ -79,6 +90,7 @@ class World:
         "_tamper",
         "_values",
         "adapter",
+        "blanks",
         "broadcaster",
         "busy",
         "cancelling",
@@ -90,7 +102,6 @@ class World:
         "ever",
         "frames",
         "guarantees",
-        "healed",
         "history",
         "hoard",
         "key",
@@ -108,15 +119,23 @@ class World:
         "publish",
         "reused",
         "run_id",
+        "settling",
         "tracks_left",
         "waits",
         "wires",
     )
 
     def __init__(
-        self, program: Program, strategy: Strategy, key: bytes, run_id: int, guarantees: Guarantees | None = None
+        self,
+        program: Program,
+        strategy: Strategy,
+        key: bytes,
+        run_id: int,
+        guarantees: Guarantees | None = None,
+        settling: float = SETTLE,
     ) -> None:
         self.program = program
+        self.settling = settling
         self.key = key
         self.run_id = run_id
         self.loop = VirtualLoop(strategy, limit=50_000 + 200 * program.steps)
@@ -133,11 +152,12 @@ class World:
         self.last: dict[int, Socket] = {}
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
-        self.pending: dict[int, tuple[asyncio.Task[Any] | None, Call]] = {}
-        self.cancelling: set[int] = set()
-        self.own: list[asyncio.Task[Any]] = []
+        self.pending: dict[asyncio.Task[Any], Call] = {}
+        self.cancelling: set[asyncio.Task[Any]] = set()
+        # the harness's own tasks, in their order, until they come to their end
+        self.own: dict[asyncio.Task[Any], None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
-        self.healed = False
+        self.may_stall = True
         self.over = False
         self.closing = False
         self.phase = "starting"
@@ -149,7 +169,7 @@ class World:
         self.hoard: list[Any] = []
         self.tracks_left = 0
         self.waits: list[tuple[int, asyncio.TimerHandle, Track]] = []
-        self.marks: tuple[int, ...] = (0, 0, 0, 0)
+        self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
         # made beforehand: what is kept of an event must not take the address that one before has just given back
@@ -224,7 +244,7 @@ class World:
         except asyncio.CancelledError:
             self._give_up(gate)
             raise
-        if self.marks is not marks:
+        if self.marks != marks:
             self.reached(kind, marks, episode, wire.episode != episode)
 
     def _wait(self, gate: AnyAnswer) -> AnyAnswer:
@@ -241,26 +261,10 @@ class World:
         if gate in gate.wire.held:
             gate.wire.held.remove(gate)
 
-    def _mark(self, what: int) -> None:
-        marks = self.marks
-        self.marks = (*marks[:what], marks[what] + 1, *marks[what + 1 :])
-
-    def reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
+    def reached(self, kind: str, before: int, episode: int, taken: bool) -> None:
         """Note what came and went while something of `kind` was waiting: see schedule/strategies/feedback.py."""
         gone = episode >= 0 and self.history.episodes[episode].leaving != NEVER
-        now = self.marks
-        self.cells.add(
-            (
-                kind,
-                min(3, now[0] - before[0]),
-                min(3, now[1] - before[1]),
-                min(2, now[2] - before[2]),
-                min(1, now[3] - before[3]),
-                gone,
-                taken,
-                len(self.open),
-            )
-        )
+        self.cells.add((kind, _passed(self.marks - before), gone, taken, len(self.open)))
 
     @property
     def tamper(self) -> Callable[[World, int, bytes], list[tuple[int, bytes]]] | None:
@@ -326,7 +330,6 @@ class World:
             sending.world = self
             sending.row = row
             sending.marks = self.marks
-            sending.episode = wire.episode
             (wire.held if waits else loop.gates).append(sending)
             return sending
         history.now = now = now + 1
@@ -361,7 +364,9 @@ class World:
 
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
         history = self.history
-        self.pending[id(call)] = (asyncio.current_task(self.loop), call)
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        self.pending[task] = call
         marks = self.marks
         history.now = call.started = history.now + 1
         history.calls.append(call)
@@ -375,7 +380,7 @@ class World:
             if not self.closing:
                 call.status = CANCELLED
                 call.error = "CancelledError"
-                call.excused = id(call) in self.cancelling
+                call.excused = task in self.cancelling
         except ThreadBlocked as error:
             history.crashes.append(f"{call.kind} of {self.program.users[call.user]!r} {error}")
             self.loop.limit = 0  # the rest of this run would only block again
@@ -397,9 +402,10 @@ class World:
         finally:
             if not self.closing:
                 history.now = call.returned = history.now + 1
-                if self.marks is not marks:
+                if self.marks != marks:
                     self.reached(call.kind, marks, call.episode, False)
-            self.pending.pop(id(call), None)
+            self.pending.pop(task, None)
+        self.own.pop(task, None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
         """Whether `error` is, wraps or follows from a dead socket of `user`."""
@@ -482,7 +488,7 @@ class World:
         self.busy.discard(device)
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
-            self._mark(0)
+            self.marks += CONNECTION
             self.open[device] = (number, socket)
             if call.value is not None:
                 self._values[number] = call.value
@@ -550,7 +556,7 @@ class World:
             episode.left = call.returned
             wire.left = self._moment()
             wire.tasks, wire.scheduled = self._not_begun()
-            self._mark(1)
+            self.marks += DISCONNECTION
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
@@ -594,7 +600,7 @@ class World:
             self._hang_up(wire)
 
     def do_stall(self, device: int) -> None:
-        if device in self.open and not self.healed:
+        if device in self.open and self.may_stall:
             wire = self.wires[self.open[device][1]._serial]
             if wire.dead is None and not wire.stalled:
                 self._excuse(wire)
@@ -605,7 +611,6 @@ class World:
                     wire.held.append(gate)
 
     def heal(self) -> None:
-        self.healed = True
         for wire in self.wires:
             if wire.stalled:
                 wire.stalled = False
@@ -678,7 +683,7 @@ class World:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
-        self.own.append(task)
+        self.own[task] = None
         return task
 
     def context_of(self, device: int, fresh: bool = False) -> contextvars.Context:
@@ -689,11 +694,11 @@ class World:
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """The caller gives up: the call that `task` makes is cancelled at the await where it stands."""
-        for identity, (other, call) in list(self.pending.items()):
-            if other is task:
-                self.cancelling.add(identity)
-                self._mark(3)
-                self.history.note(f"the {call.kind} is cancelled by its caller")
+        call = self.pending.get(task)
+        if call is not None:
+            self.cancelling.add(task)
+            self.marks += CANCELLATION
+            self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
     @unwatched()
@@ -712,6 +717,19 @@ class World:
         tasks = len(own) + len(self.loop.unfinished)
         self.history.census.append(Count(departed, events, objects + timers + tasks, size))
 
+    def forget_departed(self) -> None:
+        """Let go of what only the harness holds of connections that have ended: calls that are over, their contexts,
+        tasks that failed, and the frames in which errors were raised."""
+        errors = [*(wire.dead for wire in self.wires), *(context.get("exception") for context in self.loop.unhandled)]
+        for error in errors:
+            while error is not None and error.__traceback__ is not None:
+                error.__traceback__, error = None, error.__cause__ or error.__context__
+        self.loop.unhandled[:] = [{"exception": context.get("exception")} for context in self.loop.unhandled]
+        for device in self._contexts.keys() - self.open.keys() - self.busy:
+            del self._contexts[device]
+        for task in [task for task in self.own if task.done() and not task.cancelled() and not task.exception()]:
+            del self.own[task]
+
     def _cut_short(self) -> None:
         """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
         for entry in [entry for entry in self.waits if self.loop.jumps - entry[0] > PATIENCE]:
@@ -725,7 +743,7 @@ class World:
     def _jumped(self, when: float) -> None:
         if self.waits:
             self._cut_short()
-        self._mark(2)
+        self.marks += JUMP
         slow = self.guarantees.frame_seconds
         for gate in self.loop.gates:
             if 0 <= gate.lane < ARRIVAL and when - gate.opened > slow:
@@ -758,7 +776,7 @@ class World:
         self.adapter = adapter
         self.phase = "starting"
         making = self.loop.create_task(make())
-        self.own.append(making)
+        self.own[making] = None
         self.loop.settle(SETTLE)
         if not making.done():
             raise NeverQuiet("the factory never returned")
@@ -767,6 +785,7 @@ class World:
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
         loop, history = self.loop, self.history
+        self.may_stall = False  # steps may still come, of a program that was cut short
         history.note("quiet, stalls held")
         # whoever had the socket before may be waiting for it too
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
@@ -775,18 +794,19 @@ class World:
             self.phase = "probing with stalls held"
             for user in sorted(history.unstalled):
                 self._probe(user)
-            loop.settle(SETTLE)
+            loop.settle(self.settling)
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
-            loop.settle(SETTLE + longest)
+            loop.settle(self.settling + longest)
+        self._come_to_rest()
         self.phase = "probing everybody"
         for user in range(len(self.program.users)):
             self._probe(user)
-        loop.settle(SETTLE)
+        loop.settle(self.settling)
         history.final_quiet = history.tick()
         self.phase = "disconnecting everybody"
         self.over = True
@@ -794,11 +814,11 @@ class World:
             self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
         loop.settle(SETTLE)  # afresh: the first may have been spent before the disconnects returned
-        if loop.unfinished or not all([task.done() for task in self.own]):
+        if loop.unfinished or not all(task.done() for task in self.own):
             loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
-        for task, call in self.pending.values():
-            call.where = waiting_at(task) if task is not None else ""
+        for task, call in self.pending.items():
+            call.where = waiting_at(task)
         left = loop.unfinished
         if left:
             mine = {*self.own, *self._pumps.values()}
@@ -813,6 +833,16 @@ class World:
             elif failure is not None:
                 raise RuntimeError(f"the harness failed: {failure!r}") from failure
 
+    def _come_to_rest(self) -> None:
+        """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
+        loop, history = self.loop, self.history
+        for _ in range(PACED):
+            before = len(history.send_frame)
+            loop.settle(self.settling)
+            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+                break
+        history.rest = history.tick()
+
     def part(self) -> None:
         """Let go of everything but the history, the loop's record and the cells: nothing is left in a circle.
 
@@ -820,10 +850,17 @@ class World:
         """
         self.broadcaster = self.tamper = None
         self.connect = self.disconnect = self.publish = _over
-        for kept in (self.open, self.last, self.ever, self.pending, self._pumps, self._values, self._contexts):
-            kept.clear()
-        for listed in (self.own, self.waits, self.hoard):
-            listed.clear()
+        self.open.clear()
+        self.last.clear()
+        self.ever.clear()
+        self.own.clear()
+        self.pending.clear()
+        self.cancelling.clear()
+        self.waits.clear()
+        self.hoard.clear()
+        self._pumps.clear()
+        self._values.clear()
+        self._contexts.clear()
         for wire in self.wires:
             wire.held.clear()
             wire.receivers.clear()
@@ -831,12 +868,15 @@ class World:
         loop = self.loop
         loop.on_jump = loop.on_time = None
         loop.gates.clear()
+        loop.gates.kept = None
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
 
 
 FLOOD = 100_000
+PACED = 10
+"""A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""
 PATIENCE = 300
 """Moves of the clock that one wait goes on for."""
 UNDER_WAY = 2

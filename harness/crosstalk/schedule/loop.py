@@ -27,9 +27,10 @@ import threading
 import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
+from itertools import repeat
 from typing import Any, Protocol
 
 TICKS = 2_000
@@ -58,12 +59,24 @@ class Gate:
         self.callback()
 
 
+class Gates(list[Gate]):
+    """The open gates, oldest first. `kept` is what a strategy knows of them: like them, it is gone when the run is."""
+
+    __slots__ = ("kept",)
+
+    kept: Any
+
+    def __init__(self, gates: Iterable[Gate] = ()) -> None:
+        super().__init__(gates)
+        self.kept = None
+
+
 class Strategy(Protocol):
     """How a schedule is chosen: `begin` once a run, `choose` once an iteration with open gates."""
 
     def begin(self) -> None: ...
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         """Return 0 (all), 1..len(gates) (that one) or, if `can_hold`, len(gates) + 1 (none)."""
         ...
 
@@ -112,7 +125,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
-        self.set_debug(self._debug)
         self._ready: deque[Any] = deque()
         self._scheduled: list[tuple[float, int, Any]] = []
         self._timers = 0
@@ -120,7 +132,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now = start
         self.horizon = NO_HORIZON
         self._depth = 0
-        self.gates: list[Gate] = []
+        self.gates = Gates()
         self.tape: list[int] = []
         self.iterations = 0
         self.jumps = 0
@@ -272,21 +284,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._iterate(1, self.jumps + 1)
 
     def _iterate(self, most: int, enough: int) -> None:
-        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open.
+        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open, nothing ready.
 
         All in one piece, since this is where a run spends its time.
         """
         ready, scheduled, gates = self._ready, self._scheduled, self.gates
         popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
         patience = HOLD
-        while most and (gates or self.jumps < enough):
-            most -= 1
-            if not ready and not gates:
+        for _ in repeat(None, most):
+            if not gates and not ready:
+                if self.jumps >= enough:
+                    return
                 when = self._next_timer()
                 if when is None or when > self.horizon:
                     return
-            self.iterations += 1
-            if self.iterations > self.limit:
+            self.iterations = number = self.iterations + 1
+            if number > self.limit:
                 raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
             for _ in range(len(ready)):
                 handle = popleft()
@@ -327,7 +340,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 else:
                     held = True
             if scheduled:
-                if not ready and (held or not gates):
+                if not ready and (held or not gates) and self.jumps < enough:
                     self._jump()
                 while scheduled and scheduled[0][0] <= self.now:
                     due = heapq.heappop(scheduled)[2]

@@ -17,6 +17,8 @@ _ASLEEP = 0.02
 _AT_MOST = 10
 """So many times the limit of wall time are too long, whoever used them; of processor time, though code awaits."""
 
+UNSEEN = -1.0
+
 _own = [0.0, 0.0]  # wall and processor time of the harness's own work, of all `unwatched` blocks that are over
 _working = 0
 
@@ -41,7 +43,8 @@ def unwatched() -> Iterator[None]:
 
 
 class _Watch:
-    """One block that is watched."""
+    """One block that is watched. `start` is UNSEEN until its processor time is looked at: at its first alarm, for most
+    blocks are over before, and every run would pay for a call of the system."""
 
     __slots__ = ("barked", "beat", "began", "last", "limit", "pulse", "seconds", "start", "used")
 
@@ -49,8 +52,15 @@ class _Watch:
         self.seconds = seconds
         self.pulse = pulse
         self.barked = ""
-        self.start = _elapsed()[1]
-        self.awaited()
+        self.beat = pulse()
+        self.began = _WALL() - _own[0]
+        self.limit = _WALL() + _AT_MOST * seconds
+        self.start = UNSEEN
+
+    def look(self) -> None:
+        """Look at the processor time for the first time."""
+        self.last = _elapsed()
+        self.start = self.used = self.last[1]
 
     def awaited(self) -> None:
         """The time counts from now on."""
@@ -71,6 +81,8 @@ def _bark(number: int, frame: Any) -> None:
     watch = _watch
     if watch is None:
         return
+    if watch.start == UNSEEN:
+        watch.look()
     wall, processor = _elapsed()
     if watch.pulse() != watch.beat and not watch.barked:
         watch.awaited()
@@ -131,6 +143,7 @@ def watchdog(seconds: float, pulse: Callable[[], object] = int) -> Iterator[None
         if _ticking:
             yield
         else:
+            _watch.look()
             with ticking(max(seconds - 1.0, seconds / 2)):
                 yield
     finally:

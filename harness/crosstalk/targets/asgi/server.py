@@ -193,9 +193,9 @@ class Server:
         """End the call as one that its caller has given up: nothing is owed for it."""
         if self._world is None:  # nobody has ever connected, so this is the error of a publish for an absent user
             raise Answered(f"no client could send a request for {user_id!r}")
-        for identity, (task, _) in self._world.pending.items():
-            if task is asyncio.current_task():
-                self._world.cancelling.add(identity)
+        task = asyncio.current_task()
+        assert task is not None
+        self._world.cancelling.add(task)
         raise asyncio.CancelledError
 
     def _dead(self, user_id: str) -> Exception | None:
