@@ -32,7 +32,7 @@ from crosstalk.model.scene import (
 from crosstalk.scenarios.program import Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates, Strategy
 from crosstalk.schedule.strategies.replay import Replay
 
 if TYPE_CHECKING:
@@ -99,11 +99,12 @@ def _code_at(place: Place | None) -> tuple[tuple[int, str], ...]:
 
 
 def witnessed(
-    examination: Examination, program: Program, tape: Sequence[int], witness: Witness | None = None
+    examination: Examination, program: Program, played: Sequence[int] | Strategy, witness: Witness | None = None
 ) -> tuple[Witness, History]:
-    """Play once more, with somebody watching."""
+    """Play once more, by a tape or a strategy that makes the same choices, with somebody watching."""
     witness = witness or Witness()
-    history, _ = examination.run(program, Watched(Replay(tape), witness), sabotage=witness.attach)
+    strategy = Replay(played) if isinstance(played, Sequence) else played
+    history, _ = examination.run(program, Watched(strategy, witness), sabotage=witness.attach)
     return witness, history
 
 
@@ -140,7 +141,7 @@ class _Counted:
     def begin(self) -> None:
         self.inner.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         choice = self.inner.choose(gates, can_hold)
         self.choices.append(len(gates) + can_hold + 1)
         self.chosen.append(choice)

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
-from crosstalk.targets.websocket import Limits, address, verified_tls
+from crosstalk.targets.connection import Limits, verified_tls
+from crosstalk.targets.transports import is_http, transport
 
 DEMO = "the demonstration application"
 
@@ -44,13 +46,22 @@ NOT_LOGGED_IN = (
 )
 
 
+NO_CAUSE = (
+    "what starts a run there? give --cause https://... (a POST to it, while the address itself is an event stream), "
+    "module:callable, or start_agent, user_message, chat or JSON (posted to the address itself, which answers)"
+)
+
+
 def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     """What `profile` asks for, checked; `demo` is the demonstration's address and secret. Raises ValueError.
 
     Who says nothing of a log-in but has set CROSSTALK_JWT_SECRET gets an HS256 token for each user.
     """
     url = demo[0] if demo is not None else profile.url
-    address(url)
+    caused = cause(profile.cause or "start_agent", profile.cause_body)
+    transport(url, caused.on_connection)
+    if not profile.cause and is_http(url):
+        raise ProfileError(NO_CAUSE)
     allowed(url, profile.allow_hosts)
     given = profile.auth or ("jwt" if os.environ.get("CROSSTALK_JWT_SECRET") else "none")
     if demo is not None:
@@ -67,9 +78,9 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
             users = log_in.users[: profile.users]
         if len(users) < 2:
             raise ProfileError("only one user can log in, and one user can receive nothing that belongs to another")
-    caused = cause(profile.cause, profile.cause_body)
     if isinstance(caused, HttpCall):
         allowed(caused.url, profile.allow_hosts)
+        caused = replace(caused, tls=trusting(profile))
     grammar = Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH
     notes = () if demo is not None or profile.auth or given == "jwt" else (NOT_LOGGED_IN,)
     return Plan(profile, url, users, log_in, caused, grammar, notes)
@@ -86,13 +97,19 @@ def shard(planned: Plan, worker: str, workers: int) -> Plan:
     return replace(planned, users=users, profile=msgspec.structs.replace(planned.profile, seed=seed, **rates))
 
 
+def trusting(profile: Profile) -> ssl.SSLContext | None:
+    """TLS that also trusts the profile's certificate authorities, None where it names none. Raises ProfileError."""
+    if not profile.ca_file:
+        return None
+    try:
+        return verified_tls(profile.ca_file)
+    except OSError as error:
+        raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
+
+
 def settings(planned: Plan, journal: Path | None = None, target: str = "", again: str = "") -> LiveSettings:
     """How the examination goes about it."""
     profile = planned.profile
-    try:
-        tls = verified_tls(profile.ca_file) if planned.url.startswith("wss:") else None
-    except OSError as error:
-        raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
     return LiveSettings(
         planned.url,
         planned.users,
@@ -113,12 +130,13 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         profile.fan_out,
         profile.faults,
         Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
-        tls,
+        trusting(profile),
         profile.origin,
         target or planned.url.partition("?")[0],
         journal,
         again,
         planned.notes,
+        transport(planned.url, planned.cause.on_connection),
     )
 
 
@@ -132,11 +150,11 @@ def examine(
 ) -> Verdict:
     """Examine the system, on uvloop where that is installed. Raises Unreachable."""
     chosen = settings(planned, journal, target, again)
-    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(examine_live(chosen, Redactor(planned.log_in.secrets), progress))
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop

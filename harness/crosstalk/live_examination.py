@@ -31,8 +31,9 @@ from crosstalk.scenarios.live.program import LiveProgram, draw
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.scenarios.live.shrink import smaller
 from crosstalk.targets.cause import Cause
+from crosstalk.targets.connection import Connect, Limits, NotConnected
 from crosstalk.targets.reading import Pointers, reader
-from crosstalk.targets.websocket import Connection, Limits, NotConnected, connect
+from crosstalk.targets.websocket import connect
 
 KEPT_USERS = 20
 """Of so many users the first round's frames are kept, for the controls."""
@@ -76,6 +77,7 @@ class LiveSettings:
     journal: Path | None = None
     again: str = ""
     notes: tuple[str, ...] = ()
+    connect: Connect = connect
 
 
 @dataclass(slots=True)
@@ -97,11 +99,13 @@ async def examine_live(
     settings: LiveSettings, redactor: Redactor, progress: Callable[[Progress], None] | None = None
 ) -> Verdict:
     """Examine for `settings.seconds`, and judge. Raises Unreachable; being cancelled ends it with what is known."""
-    return await _Live(settings, redactor, progress).examine()
+    examining = Examining(settings, redactor, progress)
+    await examining.examine()
+    return examining.tally.verdict()
 
 
-class _Live:
-    """The state of one live examination."""
+class Examining:
+    """The state of one live examination; what `rounds` are played is what differs from one kind to another."""
 
     def __init__(self, settings: LiveSettings, redactor: Redactor, progress: Callable[[Progress], None] | None) -> None:
         self.settings = settings
@@ -121,6 +125,7 @@ class _Live:
             settings.run_seconds,
             tls=settings.tls,
             origin=settings.origin,
+            connect=settings.connect,
             fans_out=settings.fan_out == "all",
         )
         self.read = reader(settings.pointers)
@@ -146,7 +151,7 @@ class _Live:
     def clock(self) -> float:
         return round(time.monotonic() - self.clock_began, 6)
 
-    async def examine(self) -> Verdict:
+    async def examine(self) -> None:
         settings = self.settings
         journal = Journal(settings.journal, settings.target) if settings.journal is not None else None
         beats = asyncio.create_task(self._beat(journal))
@@ -156,8 +161,8 @@ class _Live:
             loop.add_signal_handler(signal.SIGTERM, task.cancel if task is not None else lambda: None)
         try:
             await self._log_in()
-            await self._first_connection()
-            await self._rounds(journal)
+            await self.first_connection()
+            await self.rounds(journal)
         except asyncio.CancelledError:
             self.tally.interrupted = True
             if task is not None:
@@ -171,7 +176,6 @@ class _Live:
                 journal.close()
             with suppress(Exception):
                 await settings.authenticator.close()
-        return self.tally.verdict()
 
     # ------------------------------------------------------------------------------------------ before the rounds
 
@@ -191,12 +195,12 @@ class _Live:
     def _learn(self, credential: Credential) -> None:
         self.redactor.learn(*(secret for secret in credential.secrets if len(secret) >= SHORTEST))
 
-    async def _first_connection(self) -> None:
-        """One connection before all others: what fails here would fail for everybody."""
+    async def first_connection(self, url: str = "") -> None:
+        """One connection, to `url` or where all will go, before all others: what fails here fails for everybody."""
         user = next(iter(self.means.credentials))
         try:
-            connection: Connection = await connect(
-                self.settings.url,
+            connection = await self.settings.connect(
+                url or self.settings.url,
                 self.means.credentials[user],
                 lambda connection, data: None,
                 lambda connection, how: None,
@@ -207,7 +211,8 @@ class _Live:
         except NotConnected as failed:
             name = self.settings.users[user]
             hint = "; does --auth say how its users log in?" if failed.status in (401, 403) else ""
-            raise Unreachable(f"{name!r} could not connect to {self.tally.demands.target}: {failed}{hint}") from None
+            where = url.partition("?")[0] or self.tally.demands.target
+            raise Unreachable(f"{name!r} could not connect to {where}: {failed}{hint}") from None
         await connection.close()
 
     async def _beat(self, journal: Journal | None) -> None:
@@ -241,7 +246,7 @@ class _Live:
 
     # ------------------------------------------------------------------------------------------ rounds
 
-    async def _rounds(self, journal: Journal | None) -> None:
+    async def rounds(self, journal: Journal | None) -> None:
         settings = self.settings
         ender = asyncio.get_running_loop().call_later(max(0.1, settings.seconds), self._end)
         number = 0
@@ -344,4 +349,4 @@ class _Live:
             self._judge(self.recorder)
 
 
-__all__ = ["LiveSettings", "Progress", "Unreachable", "examine_live"]
+__all__ = ["Examining", "LiveSettings", "Progress", "Unreachable", "examine_live"]

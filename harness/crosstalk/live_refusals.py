@@ -21,11 +21,10 @@ from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.refusal_run import Unexaminable
 from crosstalk.auth.refusals import demanded
-from crosstalk.live import Plan
+from crosstalk.live import Plan, trusting
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
-from crosstalk.profile import Profile, ProfileError
-from crosstalk.targets.cause import Message
-from crosstalk.targets.websocket import verified_tls
+from crosstalk.profile import Profile
+from crosstalk.targets.cause import Cause, HttpCall, Message
 
 
 def examine(
@@ -42,20 +41,17 @@ def examine(
     if isinstance(authenticator, CookieLogin):
         carrier = "cookie"
     demands = demanded(profile.refusals, profile.must, carrier=carrier)
-    try:
-        tls = verified_tls(profile.ca_file) if planned.url.startswith("wss:") else None
-    except OSError as error:
-        raise ProfileError(f"{profile.ca_file} could not be read as certificates: {error.strerror or error}") from None
     site = Site(
         planned.url,
-        planned.cause.template if isinstance(planned.cause, Message) else "",
+        _said(planned.cause),
         profile.subscribe,
         profile.origin,
         profile.patience,
         profile.leeway,
         timeout=profile.open_seconds,
-        tls=tls,
+        tls=trusting(profile),
         target=target,
+        call=planned.cause if isinstance(planned.cause, HttpCall) else None,
     )
 
     async def play() -> Verdict:
@@ -85,8 +81,8 @@ def not_tried(planned: Plan) -> str:
         return "none is demanded"
     if isinstance(planned.log_in.authenticator, Unauthenticated):
         return "users have no credentials"
-    if not isinstance(planned.cause, Message):
-        return "users say nothing on their connections: crosstalk refusals URL --cause MESSAGE"
+    if not isinstance(planned.cause, Message | HttpCall):
+        return "a function starts runs, and it takes no credentials: crosstalk refusals URL --cause MESSAGE"
     return ""
 
 
@@ -115,6 +111,16 @@ def added(
         controls=(*verdict.controls, *controls),
         notes=(*verdict.notes, *notes),
     )
+
+
+def _said(cause: Cause) -> str:
+    """What users say to be answered: on their connection, or as the body of a call."""
+    match cause:
+        case Message():
+            return cause.template
+        case HttpCall():
+            return cause.body
+    return ""
 
 
 def _users(planned: Plan) -> tuple[str, ...]:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
+from crosstalk.live_exhibit import live_exhibit
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
 from crosstalk.model.live_figures import LiveFigures, Sighting, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
+from crosstalk.model.scene import Exhibit
 from crosstalk.model.times import Times
 from crosstalk.model.verdict import (
     CheckVerdict,
@@ -63,13 +65,18 @@ class Demands:
 
 @dataclass(slots=True)
 class Found:
-    """One distinct defect: where it was first seen, and how often."""
+    """One distinct defect: where it was first seen, and how often.
+
+    It is shown as it was in the round with the fewest `runs` that had it for the same users.
+    """
 
     violation: Violation
     round: int
     timeline: str
     seconds: float
     excerpt: str
+    exhibit: Exhibit | None = None
+    runs: int = 0
     times: int = 1
     repeats: int = 0
     again: int = 0
@@ -150,18 +157,18 @@ class Tally:
 
     def _take(self, history: LiveHistory, violation: Violation) -> None:
         known = self.found.get((violation.check, violation.cause))
-        if known is not None:
-            known.times += 1
-            return
-        row = violation.send if violation.send >= 0 else violation.time
-        seconds = history.at_time[row] if 0 <= row < history.deliveries else self.clock()
-        self.found[violation.check, violation.cause] = Found(
-            violation,
-            history.number,
-            live_timeline(history, violation),
-            seconds,
-            history.excerpts.get(violation.send, ""),
-        )
+        if known is None:
+            row = violation.send if violation.send >= 0 else violation.time
+            seconds = history.at_time[row] if 0 <= row < history.deliveries else self.clock()
+            known = self.found[violation.check, violation.cause] = Found(
+                violation, history.number, "", seconds, "", times=0
+            )
+        known.times += 1
+        if known.times == 1 or (len(history.runs) < known.runs and {*violation.users} == {*known.violation.users}):
+            known.violation, known.runs = violation, len(history.runs)
+            known.timeline = live_timeline(history, violation)
+            known.exhibit = live_exhibit(history, violation, self.redact)
+            known.excerpt = history.excerpts.get(violation.send, "")
 
     def found_of(self, check: str) -> list[Found]:
         return [found for (name, _), found in self.found.items() if name == check]
@@ -323,6 +330,7 @@ class Tally:
             Schedule("live", 0),
             self.redact(found.timeline),
             found.violation.cause,
+            found.exhibit,
             sighting=Sighting(
                 round(found.seconds, 3),
                 found.round,

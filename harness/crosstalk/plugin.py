@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = pytest.StashKey[Settings]()
 _EVIDENCE = pytest.StashKey[list[bytes]]()
+_BESIDE = pytest.StashKey[dict[str, str]]()
 _COUNT = pytest.StashKey[int]()
 _OPENED = pytest.StashKey[dict[Any, Any]]()
 
@@ -76,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(f"crosstalk: {error}") from None
     config.stash[_EVIDENCE] = []
+    config.stash[_BESIDE] = {}
     config.stash[_OPENED] = {}
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_Controller(config), "crosstalk-controller")
@@ -107,6 +109,20 @@ def record(config: pytest.Config, verdict: Verdict) -> None:
     import msgspec
 
     config.stash[_EVIDENCE].append(msgspec.json.encode(verdict))
+
+
+def conclude(config: pytest.Config, name: str, target: str, result: Any, said: str) -> None:
+    """Take in what `name` (compare, equivalent, cutover, soak) came to, and fail the test unless that is a pass."""
+    import msgspec
+
+    __tracebackhide__ = True
+    config.stash[_BESIDE][name] = msgspec.json.encode(result).decode()
+    if allure_results(config) is not None:
+        from crosstalk.reporting import allure
+
+        allure.attach_result(name, target, said, result)
+    if result.verdict != "pass":
+        pytest.fail(said, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -240,6 +256,7 @@ class _Controller:
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         output = getattr(node, "workeroutput", None) or {}
         self._config.stash[_EVIDENCE] += [text.encode() for text in output.get("crosstalk", ())]
+        self._config.stash[_BESIDE] |= output.get("crosstalk_beside", {})
 
 
 @pytest.hookimpl(trylast=True)
@@ -248,9 +265,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(config, "workeroutput", None)
     if output is not None:
         output["crosstalk"] = [text.decode() for text in config.stash[_EVIDENCE]]
+        output["crosstalk_beside"] = config.stash[_BESIDE]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    _leave_beside(terminalreporter, config)
     evidence = config.stash[_EVIDENCE]
     if not evidence:
         return
@@ -288,6 +307,22 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             allure.files(Path(config.invocation_params.dir, results), verdict)
     except OSError as error:
         terminalreporter.line(f"crosstalk: the verdict could not be written: {error}")
+
+
+def _leave_beside(terminalreporter: Any, config: pytest.Config) -> None:
+    if not config.stash[_BESIDE]:
+        return
+    import msgspec
+
+    from crosstalk.reporting.folder import leave_beside
+
+    folder = Path(config.rootpath, config.stash[_SETTINGS].reports)
+    try:
+        for name, text in config.stash[_BESIDE].items():
+            shown = leave_beside(msgspec.Raw(text.encode()), folder / f"{name}.json")
+        terminalreporter.line(f"crosstalk report: {shown}")
+    except OSError as error:
+        terminalreporter.line(f"crosstalk: the results could not be written: {error}")
 
 
 __all__ = ["Crosstalk", "broadcaster", "crosstalk"]

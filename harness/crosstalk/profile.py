@@ -27,11 +27,14 @@ class ProfileError(ValueError):
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Fields and defaults:
 
-    url: the WebSocket's address. auth: a text as for --auth, or a table.
+    url: the address, ws(s):// of a WebSocket, http(s):// of an event stream (SSE) or of what
+    answers POSTs, .../socket.io of a Socket.IO server.
+    auth: a text as for --auth, or a table.
     users: how many, or their names. user-name: how they are called, {number} being 1, 2, ...
     duration: seconds, or a text as 90s, 10m, 1h. rate, connect-rate: messages and new connections a second at most.
     devices: connections of a user at most. seed: what the programs are drawn from.
-    cause: how a run is started: a preset, a JSON template, an http(s) address, module:callable; cause-body for HTTP.
+    cause: how a run is started: a preset (start_agent unless given), a JSON template, an http(s) address,
+    module:callable; cause-body for HTTP.
     read: JSON Pointers to type, owner, run, thread, sequence. grammar: the event types of a run in order.
     run-seconds: how long a run may take. latency-limit: seconds to the first event, for 95 %. reconnect-limit: seconds
     to be connected again, for 95 %. success: the share that must succeed. fan-out: whether events go to all devices of
@@ -54,7 +57,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     connect_rate: float = 50.0
     devices: int = 2
     seed: int = 0
-    cause: str = "start_agent"
+    cause: str = ""
     cause_body: str = ""
     read: Pointers = Pointers()
     grammar: str = ""

@@ -80,6 +80,16 @@ SETTINGS = (
     ),
     Setting("switch", "--crosstalk-switch", "text", "drain", "How users move from OLD to it: drain, sticky, or SPEC."),
     Setting("allow", "--crosstalk-allow", "list", (), "A kind of difference from OLD that is meant."),
+    Setting(
+        "faster", "--crosstalk-faster", "share", None, "How much sooner events must arrive than with OLD, a percentage."
+    ),
+    Setting(
+        "leaner",
+        "--crosstalk-leaner",
+        "share",
+        None,
+        "How much less memory it must keep for a connection, a percentage.",
+    ),
 )
 
 
@@ -131,6 +141,8 @@ class Settings:
     against: str = ""
     switch: str = "drain"
     allow: tuple[str, ...] = ()
+    faster: float | None = None
+    leaner: float | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -174,6 +186,11 @@ def _converted(setting: Setting, value: Any, source: str) -> Any:
         raise SettingError(f"{source} is {value!r}: give yes or no")
     if setting.kind == "text":
         return str(value)
+    if setting.kind == "share":
+        try:
+            return share(str(value))
+        except ValueError as error:
+            raise SettingError(f"{source} is {error}") from None
     try:
         number = int(value) if setting.kind == "whole" else float(value)
     except ValueError:
@@ -182,3 +199,14 @@ def _converted(setting: Setting, value: Any, source: str) -> Any:
     if setting.kind == "seconds" and not 0 < number < 1e9:
         raise SettingError(f"{source} is {value!r}: give more than 0 seconds")
     return number
+
+
+def share(text: str) -> float:
+    """20% as 0.2. Raises ValueError with what is wrong."""
+    try:
+        found = float(text.rstrip("%")) / 100
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1:
+        raise ValueError(f"{text!r}: give a percentage from 0 to 99, such as 20%")
+    return found

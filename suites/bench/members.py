@@ -17,7 +17,8 @@ ZOO = Path(__file__).parents[1] / "zoo"
 class Member:
     """`check` is the one that must report the defect; both are empty for a correct member.
 
-    `strict` says that a correct member keeps all that `Guarantees.strict` holds it to.
+    `strict` says that a correct member keeps all that `Guarantees.strict` holds it to; `searches` for what (delivery,
+    connection) it goes through all users or connections.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Member:
     defect: str = ""
     check: str = ""
     strict: bool = False
+    searches: tuple[str, ...] = ()
 
     def opened(self) -> Examination:
         return open_target(f"{self.path}:create", guarantees=Guarantees.strict() if self.strict else None)
@@ -49,5 +51,6 @@ def members(*kinds: str, only: str = "") -> list[Member]:
                 defect, check = getattr(loaded, "DEFECT", ""), getattr(loaded, "CHECK", "")
                 if bool(check) != (kind != "correct"):
                     raise ValueError(f"{path} is in {kind}, but its CHECK is {check!r}")
-                found.append(Member(kind, path.stem, path, defect, check, getattr(loaded, "STRICT", False)))
+                strict, searches = getattr(loaded, "STRICT", False), getattr(loaded, "SEARCHES", ())
+                found.append(Member(kind, path.stem, path, defect, check, strict, searches))
     return found

@@ -204,6 +204,12 @@ def test_what_is_missing_is_said_in_one_sentence(results, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["report", "allure", "nothing"])
     assert done.exit_code == 2 and "nothing holds no results of allure" in done.stderr
+    for number, damaged in enumerate(('{"uuid": "1", "sta', "[]", "{}", "[" * 100_000)):
+        folder = tmp_path / f"damaged{number}"
+        shutil.copytree(results / "first", folder)
+        (folder / "x-result.json").write_text(damaged)
+        done = CliRunner().invoke(cli, ["report", "allure", str(folder)])
+        assert done.exit_code == 2 and f"{folder / 'x-result.json'} is no result of allure, or damaged" in done.stderr
     monkeypatch.setenv("PATH", "")
     done = CliRunner().invoke(cli, ["report", "allure", str(results / "first")])
     assert done.exit_code == 2 and "npm install allure" in done.stderr

@@ -393,6 +393,37 @@ def test_events_may_be_caused_by_a_callable(opened):
     assert len(play(opened(own, publish="chat:told"), *TWO, Publish(0)).send_start) == 3
 
 
+PLAIN_IDS = """
+def plain(user):
+    if not (user.isascii() and user.isalnum() and len(user) < 90): raise TypeError("group name " + user)
+
+async def accept(scope, send):
+    plain(name(scope))
+    await send({"type": "websocket.accept"})
+
+async def told(user, event):
+    plain(user)
+    await tell(user, event)
+
+async def take(user, body, receive):
+    try: plain(user)
+    except TypeError: return 500
+    await tell(user, json.loads(body))
+    return 204
+"""
+
+
+@pytest.mark.parametrize("publish", ["chat:told", NAMES["publish"]])
+def test_an_application_need_not_take_every_id(opened, publish):
+    """As Django Channels, whose groups have names of few letters."""
+    examination = opened(PLAIN_IDS, publish=publish)
+    assert failed(examination, "crash", "delivery", family="identity") == set()
+    history = examination.play(Program(("alice", "a@b", "u" * 120), (0, 1, 2), ((*TWO, Connect(2), Publish(2)),)))
+    assert [episode.refused for episode in history.episodes] == [False, True, True]
+    taken = opened(PLAIN_IDS.replace("    plain(name(scope))\n", ""), publish=publish)
+    assert failed(taken, "crash", family="identity") == {"crash"}
+
+
 def test_a_body_of_the_applications_own_form(opened):
     own = """
 async def take(user, body, receive):

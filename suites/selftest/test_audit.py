@@ -188,6 +188,18 @@ def test_nothing_is_imported_or_run(tmp_path):
         ("def notify(user, event):\n    hub.count(user, event)", None),
         ("def notify(user, event):\n    smtp.send_email(user, event)", None),
         ("def profile(user):\n    return PROFILES[user]", None),
+        ("def tell(message):\n for ws in SOCKETS:\n  if ws.id == message.client_id:\n   ws.send(message)", "real"),
+        ("def tell(message, room):\n for ws in SOCKETS:\n  if room in ws.rooms:\n   ws.send(message)", "real"),
+        ("def tell(message, me):\n for ws in SOCKETS:\n  if ws == me:\n   continue\n  ws.send(message)", None),
+        ("def add(channel, event):\n    for queue in QUEUES[channel]:\n        queue.append(event)", "real"),
+        ("def publish(channel, event):\n    HISTORY[channel].append(event)", None),
+        ("def notify(user, data):\n    async_to_sync(LAYER.group_send)(group_name(user), {'data': data})", "adapter"),
+        (
+            "def notify(user, data):\n    send = LAYER.group_send\n    in_thread(send, group_name(user), data)",
+            "adapter",
+        ),
+        ("def publish(channel, data):\n    DB.execute('SELECT pg_notify($1, $2)', channel, data)", "adapter"),
+        ("def send_topic(self, topic, data):\n    self.send_json({**data, 'topic': topic})", None),
     ],
 )
 def test_what_makes_an_implementation(tmp_path, source, role):

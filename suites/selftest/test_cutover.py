@@ -4,9 +4,11 @@ import json
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from test_picture import of_class, words
 
 from crosstalk.consolidation.cutover import (
     BACK,
@@ -21,6 +23,7 @@ from crosstalk.consolidation.cutover import (
     without_orders,
 )
 from crosstalk.examination import open_target
+from crosstalk.reporting.picture import picture
 from crosstalk.scenarios.program import Connect, Program, Publish
 from crosstalk.schedule.strategies.switch_at import SwitchAt
 from crosstalk.targets.loader import TargetError
@@ -58,6 +61,25 @@ def test_what_goes_wrong_at_a_switch_point_is_found(path):
     assert CHECK[path] in blamed, result.losses
     assert {loss.whose for loss in result.losses} == {"migration"}
     assert "switch " in blamed[CHECK[path]].point
+    for loss in result.losses:
+        assert_the_switch_is_drawn_across(loss)
+
+
+def assert_the_switch_is_drawn_across(loss):
+    scene = loss.found.exhibit.scene
+    svg = ET.fromstring(str(picture(scene, loss.check, loss.found.message)))
+    until = scene.culprit.time
+    orders = [switch for switch in scene.switches if switch.time <= until]
+    done = sum(0 <= switch.done <= until for switch in orders)
+    assert orders and len(of_class(svg, "switch")) == 2 * len(orders) + done
+    lanes = [(float(lane.get("x")), float(lane.get("x")) + float(lane.get("width"))) for lane in of_class(svg, "lane")]
+    for line in of_class(svg, "switch"):
+        assert line.get("y1") == line.get("y2")
+        assert all(float(line.get("x1")) < left < right < float(line.get("x2")) for left, right in lanes)
+    assert not any(OPERATOR in text.text for text in of_class(svg, "who"))
+    assert [text for text in words(svg) if text.startswith("⇄ ")] == [
+        f"⇄ {switch.order[0].upper()}{switch.order[1:]}" for switch in orders
+    ]
 
 
 @pytest.mark.parametrize("path", RIGHT, ids=[path.stem for path in RIGHT])
@@ -126,6 +148,9 @@ class Plain:
     (loss,) = [loss for loss in result.losses if loss.check == check]
     assert words in loss.found.message
     assert OPERATOR in loss.found.message
+    (order,) = loss.found.exhibit.scene.switches
+    assert (order.ending, order.said) in (("raised", "OSError: no flag service"), ("pending", ""))
+    assert_the_switch_is_drawn_across(loss)
 
 
 def test_the_sweep_reaches_every_point():

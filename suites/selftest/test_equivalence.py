@@ -4,13 +4,16 @@ import json
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from test_picture import of_class, words
 
 from crosstalk.consolidation.equivalence import compare, replay
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.examination import open_target
+from crosstalk.reporting.migration import difference_drawn
 from crosstalk.scenarios.program import Burst, Cancel, Connect, Drop, Program, Publish, Twin
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -61,6 +64,32 @@ def test_a_planted_difference_is_told_and_nothing_else(path):
     assert result.verdict == "fail"
     assert {difference.kind for difference in result.differences} == {PLANTED[path]}, result.differences
     assert all(seen.caught for seen in result.controls)
+    for difference in result.differences:
+        assert_both_are_drawn(difference)
+
+
+MARKED = {
+    "not sent": "missing", "sent once": "arrival", "sent twice": "arrival", "sent more than twice": "arrival",
+    "sent to another user": "arrival", "to nobody else": None, "in another order": "arrival",
+    "in the order of their publishes": None, "closes it": "end", "leaves it open": None, "nothing": None,
+}  # fmt: skip
+
+
+def assert_both_are_drawn(difference):
+    """Side by side, and on each side what differs is marked where it is."""
+    svg = ET.fromstring(str(difference_drawn(difference)))
+    sides = list(svg.findall("{http://www.w3.org/2000/svg}svg"))
+    left, right = (float(side.get("x")) for side in sides)
+    assert left + float(sides[0].get("width")) < right
+    for side, scene, value in zip(
+        sides, (difference.old_scene, difference.new_scene), (difference.old, difference.new), strict=True
+    ):
+        kind = {"content": "arrival", "frames": "arrival"}.get(difference.kind, "act")
+        expected = MARKED.get(value, kind)
+        assert (scene.culprit.kind if scene.culprit is not None else None) == expected
+        assert bool(of_class(side, "red")) == (expected is not None)
+        assert f": {value}"[:18] in " ".join(words(svg))
+        assert all(0 <= float(e.get("x2") or 0) <= float(side.get("width")) for e in side.iter())
 
 
 @pytest.mark.parametrize("path", RACING, ids=names(RACING))
@@ -71,6 +100,9 @@ def test_a_guarantee_that_only_one_keeps(path):
     assert (first.old, first.new) == ("keeps it", "breaks it")
     assert not first.old_breaks
     assert any(broken.startswith(f"{BREAKS[path.stem]}: ") for broken in first.new_breaks)
+    if BREAKS[path.stem] != "cleanup":  # which the counts tell, and no picture
+        assert first.old_scene.culprit is None and first.new_scene.culprit is not None
+        assert "✕" in str(difference_drawn(first)) or first.new_scene.culprit.kind != "arrival"
 
 
 @pytest.mark.parametrize("path", SAME, ids=names(SAME))

@@ -88,6 +88,25 @@ def test_what_cannot_be_spoken_to_is_said(tmp_path, framework):
     assert all(state == "not shown" for c, state in states(tmp_path / "e").items() if c in ("164.312(d)", "CC6.6"))
 
 
+def test_audit_controls_are_never_claimed_since_the_journal_is_of_the_test_and_not_of_the_target(tmp_path):
+    for number, given in enumerate((verdict(), verdict(isolation="fail"), made(1))):
+        folder = tmp_path / str(number)
+        written(folder, given)
+        assert states(folder)["164.312(b)"] == "not shown"
+        for name in ("evidence.md", "evidence.html"):
+            text = (folder / name).read_text()
+            assert "whether the target has them was not examined" in text
+            assert "https://www.ecfr.gov/current/title-45/section-164.312" in text
+        (result,) = json.loads((folder / "assessment-results.json").read_text())["assessment-results"]["results"]
+        (finding,) = (one for one in result["findings"] if one["title"].startswith("164.312(b)"))
+        assert finding["target"]["status"]["state"] == "not-satisfied"
+        assert finding["target"]["status"]["remarks"] == "It cannot be told from this evidence."
+        # what the words say of the journal is so: who was sent whose event, in the runs that are shown
+        sent = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+        told = [(entry["to"], entry["owners"]) for entry in sent if entry["kind"] == "sent"]
+        assert told == ([("bob", ["alice"])] if number == 2 else [])
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=list(FRAMEWORKS))
 @pytest.mark.parametrize("case", ["passing", "failing", "hostile"])
 def test_oscal_is_valid(tmp_path, framework, case):
@@ -287,7 +306,7 @@ def test_the_command_makes_and_verifies(tmp_path, keys, monkeypatch):
     ("arguments", "words"),
     [
         ([], "which framework? give --framework hipaa, soc2, sec"),
-        (["--framework", "sec"], "verdict.json could not be read"),
+        (["--framework", "sec"], "reports holds no verdict.json"),
         (["--framework", "sec", "--verdict", "bad.json"], "damaged or no JSON"),
         (["--framework", "sec", "--verdict", "good.json", "-o", "full"], "is not empty"),
         (["--framework", "sec", "--verdict", "good.json", "--sign", "absent.pem"], "absent.pem could not be used"),

@@ -19,8 +19,9 @@ SYSTEMS = {
     "python-socketio": socket_io,
     "Node socket.io": node_socketio,
 }
-# Socket.IO is spoken as it goes over the wire: its log-in, its events
-SOCKET_IO = {
+# Socket.IO as it goes over the wire, by users of its own: its log-in, its events
+RAW = {
+    "user_name": "raw-{number}",
     "auth": {"kind": "jwt", "carrier": 'message:40{"token":"{token}"}'},
     "cause": '42["start_agent",{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}]',
     "read": Pointers(type=("/0",), owner=("/1/user_id",), run=("/1/run_id",)),
@@ -28,12 +29,16 @@ SOCKET_IO = {
 LOG_IN = {"CROSSTALK_JWT_SECRET": SECRET}
 
 
+def raw(url):
+    return url.replace("http:", "ws:") + "?EIO=4&transport=websocket"
+
+
 def planned(url):
     from crosstalk.live import Plan, plan
     from crosstalk.profile import Profile
 
-    given = dict(SOCKET_IO) if "socket.io" in url else {}
-    log_in = configured(given.pop("auth", "jwt"), environ=LOG_IN)
+    given = dict(RAW) if "EIO=" in url else {"auth": "jwt carrier=message" if "socket.io" in url else "jwt"}
+    log_in = configured(given.pop("auth"), environ=LOG_IN)
     made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0, patience=0.6, **given))
     return Plan(made.profile, made.url, made.users, log_in, made.cause, made.grammar)
 
@@ -54,13 +59,15 @@ def refused(url):
 def verdicts(request, tmp_path_factory):
     """Both forms of a system, and who gets into the correct one: all at the same time."""
     folder = tmp_path_factory.mktemp("system")
-    with contextlib.ExitStack() as stack, ThreadPoolExecutor(3) as threads:
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as threads:
         correct, leaky = (stack.enter_context(SYSTEMS[request.param](folder, v)) for v in ("correct", "leaky"))
         jobs = {
             "correct": threads.submit(judged, correct),
             "leaky": threads.submit(judged, leaky),
             "refusals": threads.submit(refused, correct),
         }
+        if request.param == "Node socket.io":
+            jobs["raw"] = threads.submit(judged, raw(correct))
         yield {name: job.result() for name, job in jobs.items()}
 
 
@@ -69,11 +76,11 @@ def check(verdict, name):
 
 
 def test_the_correct_form_is_accused_of_nothing(verdicts):
-    verdict = verdicts["correct"]
-    assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
-    assert check(verdict, "isolation").opportunities > 100
-    assert check(verdict, "golden_path").opportunities > 8
-    assert all(control.caught for control in verdict.controls)
+    for verdict in (verdicts[way] for way in ("correct", "raw") if way in verdicts):
+        assert verdict.verdict == "pass", (verdict.checks, verdict.notes)
+        assert check(verdict, "isolation").opportunities > 100
+        assert check(verdict, "golden_path").opportunities > 8
+        assert all(control.caught for control in verdict.controls)
 
 
 def test_the_leak_is_found(verdicts):

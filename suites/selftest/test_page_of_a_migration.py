@@ -7,10 +7,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from test_page import HOSTILE, Reader
-from verdicts import made
+from verdicts import made, scene
 
 from crosstalk.cli import cli
 from crosstalk.model.migration import Comparison, Cutover, Difference, Equivalence, Judged, Loss, Measured, Seen
+from crosstalk.model.scene import Exhibit, Switch
+from crosstalk.model.soak import Curve, Growth, Pool, Slope, Soak
 from crosstalk.model.verdict import Control, FoundViolation, Schedule
 from crosstalk.reporting.folder import leave, leave_beside
 from crosstalk.reporting.migration import beside
@@ -39,18 +41,51 @@ def equivalence(words="raises ConnectionResetError"):
     difference = Difference(
         "raised", "to a user with a vanished connection", words, "returns a number",
         ("crash: it raised",), (), ("alice",), 3, "   alice\n   OLD and NEW", "ct1-xyz", ("to a user who left",),
+        scene(), msgspec.structs.replace(scene(), culprit=None),
     )  # fmt: skip
     controls = (Seen("alter", True), Seen("drop_one", False))
     return Equivalence("fail", "old.py:Hub", "new.py:Hub", 7, (difference,), controls, 900, 3_400, 36_000, 2, 3.3)
 
 
 def cutover(message="'alice' never received an event"):
-    found = FoundViolation(message, ("alice",), "ct1-abc", Schedule("sweep", 0), "   alice\n   moved", "lost")
+    moved = msgspec.structs.replace(scene(), switches=(Switch(7, "switch to NEW", 8),))
+    found = FoundViolation(
+        message, ("alice",), "ct1-abc", Schedule("sweep", 0), "   alice\n   moved", "lost", Exhibit(moved)
+    )
     return Cutover(
         "fail", "old.py:Hub", "new.py:Hub", "drain", 7, (Loss("delivery", "migration", "amid a publish", found),),
         {"delivery": 30}, (Control("delivery", "drop_one", True),), 245, 1_852, 3_624, {"alice": 2.5, "bob": 0.0},
         "'switch to NEW', amid a publish", 6.6,
     )  # fmt: skip
+
+
+def soaked(container="Hub.kept: a list of 336 (str)"):
+    level, more = Slope(0.0, 0.0, 0.0), Slope(63.4, 60.8, 66.0)
+    rising = Slope(0.98, 0.97, 0.99)
+    growth = Growth("departed user", 336, more, level, level, level, True, (container,), ("ws.py:13 (63 bytes each)",))
+    curve = Curve(
+        "delivery", "users", (128, 1_024), (265.0, 2_056.0), (3e-5, 5e-5), rising, True, ("ws.py:12 in publish",)
+    )
+    pool = Pool(540, 240, 300, ("duplicate: alice was sent it twice",), "links: 600 connections")
+    return Soak("fail", "new.py:Hub", (growth,), (curve,), pool, 7.5, ("scale",), ("no curve over devices: full",))
+
+
+def test_a_soak_is_on_the_page(tmp_path):
+    leave_beside(soaked(), tmp_path / "soak.json")
+    text = (tmp_path / "index.html").read_text()
+    words = Reader(text).words
+    assert "✕ fail Many users who come and go: new.py:Hub" in words
+    assert "Fail, scale allowed for new.py:Hub in 7.5 s." in words
+    assert "after 336, for each departed user: 63.4 bytes (60.8 to 66.0)" in words
+    assert "Hub.kept: a list of 336 (str); ws.py:13 (63 bytes each)" in words
+    assert "a delivery with 128 users 265 lines (30 us), with 1,024 2,056 lines (50 us): exponent 0.98" in words
+    assert "pool of 540 connections, 240 ended and 300 open; links: 600 connections" in words
+    assert "duplicate: alice was sent it twice" in words and "no curve over devices: full" in words
+    assert "delivery, 1,024" in words and "2,056 lines" in words  # the plot
+    leave_beside(soaked(HOSTILE[0]), tmp_path / "soak.json")
+    assert "<script>alert" not in (tmp_path / "index.html").read_text()
+    (tmp_path / "soak.json").write_text("{}")
+    assert beside(tmp_path).doubts[0].endswith("let crosstalk soak make it again")
 
 
 def everything(folder):
@@ -76,6 +111,22 @@ def test_all_three_are_on_the_page_of_the_verdict_beside_them(tmp_path):
     assert re.search(r"1\. delivery: 'alice' never received an event ?migration ?amid a publish", words)
     assert "crosstalk cutover old.py:Hub new.py:Hub --switch drain --replay ct1-abc" in words
     assert made(0).target in words
+
+
+def test_a_loss_is_drawn_with_the_switch_across_it_and_one_that_contradicts_itself_is_said(tmp_path):
+    text = everything(tmp_path)
+    *differing, drawn = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
+    assert len(differing) == 2 and all("OLD: raises ConnectionResetError" in one for one in differing)
+    assert "⇄ Switch to NEW" in drawn and "The switch to NEW is done" in drawn
+    assert "═ users are told to be moved" in text and "The same as text" in text
+    for file in ("equivalent.json", "cutover.json"):
+        damaged = (tmp_path / file).read_text().replace('"connection": 1', '"connection": 17')
+        (tmp_path / file).write_text(damaged)
+    doubts = beside(tmp_path).doubts
+    assert [doubt.partition(" contradicts itself: a scene names")[0] for doubt in doubts] == [
+        str(tmp_path / "equivalent.json"),
+        str(tmp_path / "cutover.json"),
+    ]
 
 
 def test_the_plot_has_each_ratio_between_the_ends_of_its_interval(tmp_path):
@@ -142,7 +193,7 @@ def test_hostile_text_is_shown_as_text(text, tmp_path):
         leave_beside(cutover(word), tmp_path / "cutover.json")
         return page(made(0), beside(tmp_path))
 
-    hostile = shown(text.replace("\ud800", ""))  # not to be had in a file
+    hostile = shown(text.replace("\ud800", "x"))  # not to be had in a file
     assert [tag for tag, _ in Reader(hostile).tags] == [tag for tag, _ in Reader(shown("plain")).tags]
     assert not any(character in hostile for character in "\u202e\u2066\x1b\x07\x00")
 
@@ -167,3 +218,12 @@ def test_the_command_adds_its_result_to_the_page(tmp_path, monkeypatch):
     assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
     words = Reader((tmp_path / "index.html").read_text()).words
     assert "What would be noticed: OLD manager.py:ConnectionManager, NEW service.py:BroadcastService" in words
+
+
+def test_report_makes_the_page_of_results_without_a_verdict_too(tmp_path):
+    shown = leave_beside(comparison(), tmp_path / "compare.json")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (0, shown.read_text())
+    (tmp_path / "verdict.json").write_text("damaged")
+    done = CliRunner().invoke(cli, ["report", "html", str(tmp_path)])
+    assert done.exit_code == 2 and "verdict.json is damaged or no JSON" in done.stderr

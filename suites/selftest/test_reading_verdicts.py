@@ -1,6 +1,7 @@
 """Files given as verdicts: what is none, or damaged, or contradicts itself, is refused in one sentence."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -58,7 +59,8 @@ REFUSED = [
     (live(heat=heat(rows=((0.1,), (-1.0,)))), "figures of its live run do not fit"),
     (live(heat=heat(rows=((0.1,), (0.1,) * 10_000))), "figures of its live run do not fit"),
     (live(heat=heat(users=("a",) * 9_999, rows=((0.1,),) * 9_999)), "figures of its live run do not fit"),
-    (b"", "damaged or no JSON"),
+    (b"", "is empty"),
+    (b" \n", "is empty"),
     (WHOLE[: len(WHOLE) // 2], "damaged or no JSON"),
     (b"\xff\xfe\x00", "damaged or no JSON"),
     (b"[" * 100_000, "damaged or no JSON"),
@@ -92,6 +94,41 @@ def test_what_is_no_verdict_is_refused_in_one_sentence(tmp_path, text, words):
         done = CliRunner().invoke(cli, arguments)
         assert done.exit_code == 2, done.output
         assert done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1
+
+
+COMMANDS = {
+    **{kind: ["report", kind, "WHERE"] for kind in ("html", "svg", "markdown", "sarif", "badge", "allure")},
+    "diff": ["diff", "whole", "WHERE"],
+    "diff the other way": ["diff", "WHERE", "whole"],
+    "evidence": ["evidence", "--framework", "hipaa", "--verdict", "WHERE"],
+    "evidence verify": ["evidence", "verify", "WHERE"],
+    "explain": ["explain", "WHERE"],
+    "replay": ["replay", "WHERE"],
+}
+FOLDERS = {
+    "without a verdict": lambda folder: folder.mkdir(),
+    "with an empty one": lambda folder: (folder.mkdir(), (folder / "verdict.json").touch()),
+    "with half of one": lambda folder: (folder.mkdir(), (folder / "verdict.json").write_bytes(WHOLE[:500])),
+    "with another's": lambda folder: (folder.mkdir(), (folder / "verdict.json").write_text('{"tests": 3}')),
+    "with a folder for it": lambda folder: (folder / "verdict.json").mkdir(parents=True),
+    "that is not there": lambda folder: None,
+}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_of_no_use_is_one_sentence(tmp_path, monkeypatch, command, folder):
+    monkeypatch.chdir(tmp_path)
+    FOLDERS[folder](Path("reports"))
+    Path("whole").mkdir()
+    Path("whole", "verdict.json").write_bytes(WHOLE)
+    done = CliRunner().invoke(cli, [word.replace("WHERE", "reports") for word in COMMANDS[command]])
+    made_by_others = command == "evidence verify" and folder != "that is not there"
+    assert done.exit_code == (1 if made_by_others else 2), done.output  # a bundle without manifest is a broken one
+    assert done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1 and done.stdout == ""
+    assert "Traceback" not in done.stderr and not Path("evidence-hipaa").exists()
+    if folder == "without a verdict" and command not in ("allure", "evidence verify"):
+        assert "reports holds no verdict.json: let crosstalk check or smoke write it there" in done.stderr
 
 
 def test_a_whole_verdict_is_read_as_it_was(tmp_path):

@@ -74,7 +74,7 @@ def test_a_hole_fails_with_the_request_and_without_a_secret(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "secret", "says"),
     [
-        (("http://127.0.0.1/",), SECRET, "ws://"),
+        (("ftp://127.0.0.1/",), SECRET, "ws://"),
         (("ws://[/",), SECRET, "is no WebSocket address"),
         (("wss://example.com/ws",), SECRET, "add --allow-host example.com"),
         (("ws://127.0.0.1:1/",), "", "HS256 tokens need a key: set CROSSTALK_JWT_SECRET"),

@@ -210,8 +210,11 @@ def test_what_was_seen_live_has_no_exact_replay_and_says_what_there_is(tmp_path)
     found = FoundViolation("m", ("alice", "bob"), "", Schedule("live", 0), "the timeline", "leak", sighting=seen)
     live = msgspec.structs.replace(made(0), checks=(CheckVerdict("isolation", "fail", 10, (found,)),))
     (tmp_path / "verdict.json").write_bytes(msgspec.json.encode(live))
-    for command in ("replay", "explain"):
-        done = crosstalk(command, str(tmp_path), cwd=tmp_path)
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"crosstalk: violation 1 of {tmp_path} was seen on a live system")
-        assert done.stderr.endswith("again by: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")
+    done = crosstalk("replay", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"crosstalk: violation 1 of {tmp_path} was seen on a live system")
+    assert done.stderr.endswith("again by: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")
+    told = crosstalk("explain", str(tmp_path), cwd=tmp_path)
+    assert (told.returncode, told.stderr) == (1, "")
+    assert told.stdout.startswith("m.\n") and "It was seen once, first after 1.0 s in round 0." in told.stdout
+    assert told.stdout.endswith("The same programs again: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")

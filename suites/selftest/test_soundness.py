@@ -326,6 +326,40 @@ def test_no_connection_stalls_once_the_program_counts_as_over():
     assert {check for check, judge in CHECKS.items() if judge(history).violations} == set()
 
 
+class Queueing(Hub):
+    """Events and heartbeats of a connection wait in one queue for its sender."""
+
+    async def connect(self, user_id, websocket):
+        waiting = asyncio.Queue()
+        tasks = asyncio.create_task(self._send(waiting, websocket)), asyncio.create_task(self._beat(waiting))
+        self.sockets.setdefault(user_id, {})[websocket] = waiting, tasks
+
+    async def _send(self, waiting, websocket):
+        with contextlib.suppress(RuntimeError, ConnectionError):
+            while True:
+                await websocket.send_json(await waiting.get())
+
+    async def _beat(self, waiting):
+        while True:
+            await asyncio.sleep(1)
+            waiting.put_nowait({"type": "ping"})
+
+    async def disconnect(self, user_id, websocket):
+        _, tasks = self.sockets[user_id].pop(websocket)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def broadcast_to_user(self, user_id, event):
+        for waiting, _ in self.sockets.get(user_id, {}).values():
+            waiting.put_nowait(event)
+
+
+def test_heartbeats_that_wait_behind_a_held_send_are_worked_off():
+    """Of a day that a send is held back, the heartbeats of minutes are enough."""
+    assert not causes(open_target(Queueing), seed=0, runs=50)
+
+
 # -- readers -------------------------------------------------------------------------------------------------------
 
 

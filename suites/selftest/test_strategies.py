@@ -6,12 +6,17 @@ which open gate is answered next, and the race is lost when given answers come i
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Sequence
 
 import pytest
 
-from crosstalk.schedule.loop import UNSEEN, Gate, Strategy
+from crosstalk.examination import mix, open_target
+from crosstalk.reference.hub import Hub
+from crosstalk.scenarios.program import draw
+from crosstalk.scenarios.world import World
+from crosstalk.schedule.loop import UNSEEN, Gate, Gates, Strategy
 from crosstalk.schedule.strategies.feedback import Feedback
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
@@ -33,7 +38,7 @@ def play(strategy: Strategy, holds: bool = False) -> tuple[list[Answer], list[in
     """The answers in the order given, and the choices made. With `holds` none may be chosen, once in a row."""
     strategy.begin()
     owed = [list(range(EACH)) for _ in range(LANES)]
-    gates = [Gate(lane, "send", lambda: None) for lane in range(LANES)]
+    gates = Gates(Gate(lane, "send", lambda: None) for lane in range(LANES))
     order: list[Answer] = []
     tape: list[int] = []
     held = False
@@ -119,7 +124,7 @@ def test_on_a_slow_network_users_come_and_go_before_anything_is_answered():
     def answered_first(slow: bool) -> set[str]:
         strategy, kinds = PCT(random.Random(2), 1, slow=slow), set()
         for _ in range(200):
-            gates = [Gate(lane, kind, lambda: None) for lane, kind in enumerate(("send", "arrival", "send"))]
+            gates = Gates(Gate(lane, kind, lambda: None) for lane, kind in enumerate(("send", "arrival", "send")))
             strategy.begin()
             kinds.add(gates[strategy.choose(gates, False) - 1].kind)
         return kinds
@@ -190,3 +195,16 @@ def test_feedback_keeps_what_is_rare_and_breeds_from_it():
     for _ in range(50):
         _, genome, tape = feedback.breed()
         assert len(genome) == 8 and tape == (1, 2, 3)[: len(tape)]
+
+
+def test_a_run_is_gone_when_it_is_over():
+    """Neither a strategy keeps a world of the past, nor is one left in a circle for the garbage collector to find."""
+    examination, program = open_target(Hub), draw(random.Random(1), "any")
+    gc.collect()
+    gc.disable()
+    try:
+        for _, strategy in mix(random.Random(0)):
+            examination.run(program, strategy)
+        assert not [thing for thing in gc.get_objects() if type(thing) is World]
+    finally:
+        gc.enable()

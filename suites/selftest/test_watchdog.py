@@ -1,6 +1,7 @@
 """The watchdog tells a thread that is kept from one that the machine, or the harness itself, has kept waiting."""
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -57,6 +58,18 @@ def test_after_the_harness_s_own_work_the_thread_is_watched_as_before():
 def test_the_harness_s_own_work_has_an_end_too():
     """A finaliser that never returns runs within the harness's own garbage collection."""
     with pytest.raises(ThreadBlocked), watchdog(LIMIT / 4), unwatched():
+        spin(60)
+
+
+def test_code_that_awaits_now_and_then_may_take_its_time():
+    pulse = itertools.count()
+    with watchdog(LIMIT / 2, lambda: next(pulse)):
+        spin(LIMIT)
+
+
+def test_what_awaits_and_never_ends_has_an_end():
+    pulse = itertools.count()
+    with pytest.raises(ThreadBlocked, match="kept the thread busy"), watchdog(LIMIT / 10, lambda: next(pulse)):
         spin(60)
 
 

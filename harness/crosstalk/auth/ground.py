@@ -23,6 +23,7 @@ from crosstalk.auth.rate import Rate
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.tokens import Token
 from crosstalk.model.attempt import DENIAL, Answer
+from crosstalk.targets.cause import HttpCall
 
 MESSAGE = '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
@@ -34,9 +35,10 @@ class Site:
 
     `url` may hold {user}. `message` is what a user says to be answered: a template of JSON with {canary} or {text} in
     it, which the server echoes, and {run}, {thread}, {user}; empty where nothing is said. `subscribe` subscribes to a
-    channel by name, with {user} in it. `origin` is the server's own site. `patience` is how long an answer may take in
-    seconds, `leeway` what the server may add to a token's life, and `life` is that of a token that must expire while it
-    is connected: time enough to connect and be served once. `target` is what the verdict calls the server.
+    channel by name, with {user} in it. `call` posts what is said, where that is not said on the connection. `origin` is
+    the server's own site. `patience` is how long an answer may take in seconds, `leeway` what the server may add to a
+    token's life, and `life` is that of a token that must expire while it is connected: time enough to connect and be
+    served once. `target` is what the verdict calls the server.
     """
 
     url: str
@@ -49,6 +51,7 @@ class Site:
     timeout: float = 10.0
     tls: ssl.SSLContext | None = None
     target: str = ""
+    call: HttpCall | None = None
     identity: tuple[str, ...] = ("user_id", "userId", "user", "uid", "sub")
 
     def saying(self, user_id: str, mark: str) -> str:
@@ -155,6 +158,7 @@ class Ground:
             marks=self.marks,
             timeout=self.site.timeout,
             verify=self.site.tls,
+            call=self.site.call,
             **given,
         )
         if credential.first_message is not None:

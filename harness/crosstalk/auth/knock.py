@@ -14,19 +14,26 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
 from crosstalk.auth.base import Credential
 from crosstalk.auth.exchange import is_loopback
+from crosstalk.auth.overheard import Overheard
 from crosstalk.auth.redaction import Redactor
-from crosstalk.model.attempt import DENIAL, Answer, Heard
+from crosstalk.model.attempt import DENIAL, Answer, Heard, Kind
+from crosstalk.targets.cause import Asked, HttpCall, NotCaused
+from crosstalk.targets.connection import NotConnected
+from crosstalk.targets.transports import transport
+from crosstalk.targets.websocket import connect as websocket_connect
 
 _KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _THING = r"(?:token|credentials?|signature|jwt|session|auth\w*)"
@@ -39,10 +46,11 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _DENIALS_ARE_SHORT = 2_000
+_KINDS: dict[str, Kind] = {"status": "refused", "denied": "refused", "timeout": "no answer"}
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
-class _Direct(connect):
+class _Direct(websockets_connect):
     """A connection attempt that takes a redirect for the answer it is."""
 
     def process_redirect(self, exc: Exception) -> Exception:
@@ -53,13 +61,16 @@ class _Direct(connect):
 class Visit:
     """One connection and what came of it. Made by `knock`; `leave` it in the end.
 
-    `marks` says whose each mark is; it may grow while the visit lasts.
+    `marks` says whose each mark is; it may grow while the visit lasts. What is said goes by `post`, where that is not
+    on the connection.
     """
 
     user_id: str
     request: str
     marks: Mapping[str, str]
-    connection: ClientConnection | None = None
+    connection: ClientConnection | Overheard | None = None
+    post: Callable[[str], Awaitable[None]] | None = None
+    posted_to: str = ""
     failed: Answer | None = None
     frames: dict[str, None] = field(default_factory=dict)
     heard: dict[Heard, None] = field(default_factory=dict)
@@ -72,14 +83,27 @@ class Visit:
 
     @property
     def open(self) -> bool:
-        return self.connection is not None and self._reader is not None and not self._reader.done()
+        return (
+            self.connection is not None and self.failed is None and self._reader is not None and not self._reader.done()
+        )
 
     async def say(self, text: str) -> None:
         """Send one text frame; a connection that is closed by now says so in its answer."""
-        self.said.append(text)
-        if self.connection is not None:
-            with contextlib.suppress(ConnectionClosed):
-                await self.connection.send(text)
+        self.said.append(f"{self.posted_to} {text}".lstrip())
+        if self.connection is None:
+            return
+        try:
+            await (self.post or self.send)(text)
+        except NotCaused as refused:
+            if self.post is None:
+                self.failed = Answer("refused", status=refused.status, reason=str(refused)[:120])
+            self._note(str(refused))
+            self._news.set()
+
+    async def send(self, text: str) -> None:
+        assert self.connection is not None
+        with contextlib.suppress(ConnectionClosed):
+            await self.connection.send(text)
 
     async def listen(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Until `until()` is so, the connection closes, or `seconds` have passed."""
@@ -173,10 +197,10 @@ def _without(text: str, names: tuple[str, ...]) -> str:
     return _NUMBERS.sub("#", text)
 
 
-def url_for(url: str, user_id: str, credential: Credential, more: tuple[tuple[str, str], ...] = ()) -> str:
+def url_for(url: str, user_id: str, credential: Credential) -> str:
     """`url` with {user} filled in and the credential's query added to its own."""
     parts = urlsplit(url.replace("{user}", quote(user_id, safe="")))
-    query = "&".join(filter(None, (parts.query, urlencode((*credential.query, *more)))))
+    query = "&".join(filter(None, (parts.query, urlencode(credential.query))))
     return urlunsplit(parts._replace(query=query))
 
 
@@ -202,29 +226,47 @@ async def knock(
     headers: tuple[tuple[str, str], ...] = (),
     timeout: float = 10.0,
     verify: ssl.SSLContext | None = None,
+    call: HttpCall | None = None,
 ) -> Visit:
-    """Connect to `url` (with {user} in it, `user_id`) with `credential`; its first message goes out at once."""
+    """Connect to `url` (with {user} in it, `user_id`) with `credential`; its first message goes out at once.
+
+    What is said later goes by `call`, where there is one, with the same credential and whatever else is carried.
+    """
     user_id = user_id or credential.user_id
-    whole = url_for(url, user_id, credential, query)
-    sent = [*credential.headers, *headers]
+    carried = replace(credential, headers=(*credential.headers, *headers), query=(*credential.query, *query))
+    whole = url_for(url, user_id, carried)
+    sent = list(carried.headers)
     if credential.cookies:
         sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in credential.cookies)))
     shown = sent + ([("Origin", origin)] if origin else [])
     request = redactor.text(request_text(whole, shown, credential.subprotocols))
     visit = Visit(credential.user_id, request, marks if marks is not None else {}, began=time.monotonic())
+    if call is not None:
+        asked = Asked(user_id, "crosstalk", "crosstalk", "crosstalk", replace(carried, headers=tuple(shown)))
+        visit.post, visit.posted_to = partial(call.post, asked=asked), f"POST {call.url.partition('?')[0]}"
     more: dict[str, Any] = {"ssl": verify} if verify is not None else {}
     try:
-        visit.connection = await _Direct(
-            whole,
-            origin=Origin(origin) if origin else None,
-            subprotocols=[Subprotocol(name) for name in credential.subprotocols] or None,
-            additional_headers=sent,
-            proxy=None if is_loopback(whole) else True,
-            open_timeout=timeout,
-            close_timeout=2,
-            max_size=16 << 20,
-            **more,
-        )
+        connect = transport(url, call is None)
+        if connect is not websocket_connect:
+            visit.connection = overheard = Overheard()
+            await overheard.open(connect, url_for(url, user_id, Credential(user_id)), carried, origin, timeout, verify)
+        else:
+            visit.connection = await _Direct(
+                whole,
+                origin=Origin(origin) if origin else None,
+                subprotocols=[Subprotocol(name) for name in credential.subprotocols] or None,
+                additional_headers=sent,
+                proxy=None if is_loopback(whole) else True,
+                open_timeout=timeout,
+                close_timeout=2,
+                max_size=16 << 20,
+                **more,
+            )
+    except NotConnected as failed:
+        visit.connection = None
+        kind = _KINDS.get(failed.kind, "unreachable")
+        reason = "" if failed.status else redactor.text(str(failed))[:120]
+        visit.failed = Answer(kind, status=failed.status, reason=reason, seconds=_since(visit.began))
     except InvalidStatus as error:
         visit.failed = Answer("refused", status=error.response.status_code, seconds=_since(visit.began))
     except TimeoutError:
@@ -240,7 +282,8 @@ async def knock(
     if visit.connection is not None:
         visit._reader = asyncio.create_task(visit._read())
         if credential.first_message is not None:
-            await visit.say(credential.first_message)
+            visit.said.append(credential.first_message)
+            await visit.send(credential.first_message)
     return visit
 
 

@@ -17,17 +17,31 @@ from crosstalk.model.attempt import DENIAL, Attempt, Must
 
 
 async def expired_meanwhile(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:
+    """Once more with a longer life, twice at most, where the token ended before its user was served."""
+    life = ground.site.life
+    attempt, late = await _expiring(ground, name, says, must, life)
+    for longer in (4 * life, 16 * life):
+        if late:
+            attempt, late = await _expiring(ground, name, says, must, longer)
+    return [attempt]
+
+
+async def _expiring(ground: Ground, name: str, says: str, must: Must, life: int) -> tuple[Attempt, bool]:
+    """The attempt, and whether the token ended too soon."""
     assert ground.minted is not None
     good = await ground.good(ground.user)
-    life = ground.site.life
     ends = math.ceil(time.time()) + life
     token = ground.minted.mint(ground.user, exp=ends).value
+    served = math.inf
 
     async def pass_by() -> None:
-        await asyncio.sleep(max(0.0, ends + ground.site.leeway - time.time()) + 0.1)
+        nonlocal served
+        served = time.time()
+        await asyncio.sleep(max(0.0, ends + ground.site.leeway - served) + 0.1)
 
     note = f"carrying a token that lives {life} s, and after {life + ground.site.leeway:g} s"
-    return [await _outlasting(ground, name, says, must, ground.carrying(good, token), pass_by, note)]
+    attempt = await _outlasting(ground, name, says, must, ground.carrying(good, token), pass_by, note)
+    return attempt, served >= ends
 
 
 async def revoked_meanwhile(ground: Ground, name: str, says: str, must: Must) -> list[Attempt]:

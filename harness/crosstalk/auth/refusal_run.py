@@ -83,4 +83,4 @@ async def attempt_refusals(
 def own_origin(url: str) -> str:
     """The origin of pages that the server itself would serve."""
     parts = urlsplit(url)
-    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc.rpartition('@')[2]}"
+    return f"{'https' if parts.scheme in ('wss', 'https') else 'http'}://{parts.netloc.rpartition('@')[2]}"

@@ -99,11 +99,12 @@ def in_the_way_declared(attempt: Attempt) -> bool:
     """Whether a connection that was kept out was kept out as `must` says."""
     answer = attempt.answer
     at_upgrade = answer.kind == "refused" and 400 <= answer.status < 500
+    by_word = answer.kind == "refused" and not answer.status
     by_close = answer.kind == "closed" and (answer.code in (1008, 3000, 3003) or 4000 <= answer.code <= 4999)
     return {
         "refused": True,
         "unserved": True,
-        "properly": at_upgrade or by_close,
+        "properly": at_upgrade or by_word or by_close,
         "upgrade": at_upgrade,
         "1008": answer.kind == "closed" and answer.code == 1008,
         "allowed": True,

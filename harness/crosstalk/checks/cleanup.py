@@ -35,6 +35,8 @@ def check(history: History) -> Result:
     if any(call.status == PENDING or call.kind != "publish" for call in others):
         return result
     result.opportunities += 1
+    if not history.leftover_tasks:
+        return result
     for name, count in Counter(history.leftover_tasks).items():
         if count > history.workers.get(name, 1):
             message = f"{count} tasks of {name} remain after every user has gone"

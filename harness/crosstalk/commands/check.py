@@ -9,13 +9,16 @@ import click
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
+from crosstalk.commands.soak import soaked
+from crosstalk.consolidation.soak import USERS
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.verdict import worst
 from crosstalk.reporting import github
 from crosstalk.reporting.failures import keep, load
 from crosstalk.reporting.folder import leave
 from crosstalk.reporting.legible import printable
-from crosstalk.reporting.progress import progress
+from crosstalk.reporting.progress import exploring, progress
 from crosstalk.reporting.terminal import summary
 from crosstalk.scenarios.program import FAMILIES
 from crosstalk.settings import DEFAULT_TARGET
@@ -47,6 +50,7 @@ from crosstalk.targets.loader import TargetError
     help="Folder of saved counterexamples, replayed first and kept (default: REPORTS/failures, where those that pass "
     "are dropped).",
 )
+@click.option("--soak", is_flag=True, help="Then soak it, as crosstalk soak; the worse of both verdicts counts.")
 @reaching
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def check(
@@ -62,6 +66,7 @@ def check(
     guarantee: tuple[str, ...],
     grammar: str,
     failures: Path | None,
+    soak: bool,
     quiet: bool,
     **asgi: Any,
 ) -> None:
@@ -76,7 +81,8 @@ def check(
     saved, doubts = load(folder)
     for doubt in doubts:
         click.echo(f"crosstalk: {printable(doubt)}", err=True)
-    with progress(budget, quiet) as told:
+    with progress(quiet) as show:
+        told = exploring(show, budget)
         verdict = examine(
             examination, seed=seed, seconds=budget, family=family, progress=told, saved=tuple(saved.values())
         )
@@ -87,7 +93,10 @@ def check(
     try:
         click.echo(f"report: {printable(str(leave(verdict, reports)))}")
         keep(verdict, folder, saved, drop=failures is None)
+        outcome = verdict.verdict
+        if soak and not verdict.interrupted:
+            outcome = worst((outcome, soaked(examination, USERS, reports).verdict))
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None
-    raise SystemExit(EXIT[verdict.verdict])
+    raise SystemExit(EXIT[outcome])

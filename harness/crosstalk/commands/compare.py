@@ -17,6 +17,7 @@ from crosstalk.model.migration import MEASURES, Comparison
 from crosstalk.reporting.folder import leave_beside
 from crosstalk.reporting.migration import goal_words
 from crosstalk.reporting.timeline import printable
+from crosstalk.settings import share
 from crosstalk.targets.loader import TargetError
 
 
@@ -44,12 +45,9 @@ def _share(context: click.Context, option: click.Parameter, value: str | None) -
     if value is None:
         return None
     try:
-        share = float(value.rstrip("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < 1:
-        raise click.BadParameter(f"{value!r}: give a percentage from 0 to 99, such as 20%")
-    return share
+        return share(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _counts(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from crosstalk.examination import Examination, open_target
 from crosstalk.exhibit import first
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History, Violation
+from crosstalk.model.verdict import FoundViolation
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import printable
 from crosstalk.reporting.reading import read_verdict
@@ -75,22 +76,43 @@ def did_not_occur(example: Counterexample) -> str:
     return "crosstalk: the violation did not occur: the broadcaster is not the one the token was made from"
 
 
-def _token(given: str, number: int) -> str:
+def found_live(given: str, number: int = 1) -> tuple[str, FoundViolation] | None:
+    """The check and the violation of a verdict.json (or its folder), where that was seen on a live system.
+
+    Leaves the command as `opened` does.
+    """
     path = Path(given)
     try:
-        there = not given.startswith("ct") and path.exists()
+        found = _violation(path, number) if _is_verdict(path) else None
+    except ValueError as error:
+        click.echo(f"crosstalk: {printable(str(error))}", err=True)
+        raise SystemExit(2) from None
+    return found if found is not None and not found[1].replay else None
+
+
+def _is_verdict(path: Path) -> bool:
+    try:
+        return not str(path).startswith("ct") and path.exists() and path.suffix != ".txt"
     except OSError:  # too long for a name
-        there = False
-    if not there:
-        return given
-    if path.is_file() and path.suffix == ".txt":
-        return next((line for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("ct")), "")
-    violations = [v for c in read_verdict(path).checks for v in c.violations]
+        return False
+
+
+def _violation(path: Path, number: int) -> tuple[str, FoundViolation]:
+    violations = [(check.name, violation) for check in read_verdict(path).checks for violation in check.violations]
     if not violations:
-        raise ValueError(f"{given} holds no violation to replay")
+        raise ValueError(f"{path} holds no violation to replay")
     if number > len(violations):
-        raise ValueError(f"{given} holds {len(violations)} violations: there is no number {number}")
-    violation = violations[number - 1]
+        raise ValueError(f"{path} holds {len(violations)} violations: there is no number {number}")
+    return violations[number - 1]
+
+
+def _token(given: str, number: int) -> str:
+    path = Path(given)
+    if not _is_verdict(path):
+        saved = not given.startswith("ct") and path.suffix == ".txt" and path.is_file()
+        lines = path.read_text("utf-8", "replace").splitlines() if saved else [given]
+        return next((line for line in lines if line.startswith("ct") or not saved), "")
+    _, violation = _violation(path, number)
     if not violation.replay:
         how = f"; play the same programs again by: {again(violation)}" if again(violation) else ""
         raise ValueError(f"violation {number} of {given} was seen on a live system and has no exact replay{how}")

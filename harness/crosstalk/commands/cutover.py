@@ -1,11 +1,16 @@
-"""`crosstalk cutover OLD NEW`: rehearse moving users from OLD to NEW, and back, while they are connected."""
+"""`crosstalk cutover OLD NEW`: rehearse moving users from OLD to NEW, and back, while they are connected.
+
+Two broadcasters are rehearsed in virtual time, and the addresses of two running systems live.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
+from crosstalk.commands.describing import OPTIONS, describing, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import method_names, promises, sides
 from crosstalk.consolidation.cutover import cut_over, play, rehearsal
@@ -27,7 +32,7 @@ def report(result: Cutover) -> str:
             f"{number}. {loss.check}: {printable(loss.found.message)}{whose}",
             f"   {printable(loss.point)}",
             loss.found.timeline,
-            f"   replay: {loss_again(result, loss.found.replay)}",
+            f"   {'again' if result.live else 'replay'}: {loss_again(result, loss.found.replay)}",
             "",
         ]
     lines += [f"note: {printable(note)}" for note in result.notes]
@@ -50,9 +55,18 @@ def report(result: Cutover) -> str:
 @click.argument("old")
 @click.argument("new")
 @click.option(
-    "--switch", "switch", default="drain", metavar="NAME|SPEC", help="drain, sticky, or your own (old, new) -> switch."
+    "--switch",
+    "switch",
+    default="drain",
+    metavar="NAME|SPEC",
+    help="drain, sticky, or your own (old, new) -> switch; live a command, POST and an address, or module:callable.",
 )
 @click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, help="Seconds in all.")
+@click.option("--through", default="", metavar="URL", help="Live: where users connect, before OLD and NEW.")
+@click.option(
+    "--down-time", callback=seconds, default="3s", metavar="TIME", help="Live: how long a user may be disconnected."
+)
+@describing("grammar")
 @promises
 @sides
 def cutover(
@@ -68,8 +82,21 @@ def cutover(
     new_names: tuple[str, ...],
     reports: Path,
     token: str,
+    through: str,
+    down_time: float,
+    named: str,
+    **options: Any,
 ) -> None:
-    """Rehearse a migration: wherever a switch from OLD to NEW may come, nothing is lost, repeated, leaked or stuck."""
+    """Rehearse a migration: wherever a switch from OLD to NEW may come, nothing is lost, repeated, leaked or stuck.
+
+    OLD and NEW are broadcasters, or the ws:// or wss:// addresses of running systems.
+    """
+    if any(side.startswith(("ws://", "wss://")) for side in (old, new)):
+        if guarantee or strict or old_names or new_names or token:
+            _refuse("--guarantee, --strict, --old-name, --new-name and --replay are of broadcasters, not of addresses")
+        _leave(_live(old, new, through, switch, down_time, named, options, budget, seed, grammar), reports)
+    if through or named or any(options[name] for name in OPTIONS if name in options):
+        _refuse("--through, --profile and what describes a live system are of ws:// and wss:// addresses")
     try:
         guarantees = Guarantees.parse(guarantee, strict, grammar)
         first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
@@ -84,12 +111,68 @@ def cutover(
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
-    result = cut_over(target, seed=seed, seconds=budget)
+    _leave(cut_over(target, seed=seed, seconds=budget), reports)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    click.echo(f"crosstalk: {printable(sentence)}", err=True)
+    raise SystemExit(2) from None
+
+
+def _leave(result: Cutover, reports: Path) -> NoReturn:
+    """Show the result, leave it in `reports`, and end."""
     click.echo(report(result))
     try:
         shown = leave_beside(result, reports / "cutover.json")
         click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
-        click.echo(f"crosstalk: the result could not be written: {error}", err=True)
-        raise SystemExit(2) from None
+        _refuse(f"the result could not be written: {error}")
     raise SystemExit(EXIT[result.verdict])
+
+
+def _live(
+    old: str,
+    new: str,
+    through: str,
+    switch: str,
+    down_time: float,
+    named: str,
+    options: dict[str, Any],
+    budget: float,
+    seed: int,
+    grammar: str,
+) -> Cutover:
+    """The same with two running systems."""
+    try:
+        from crosstalk.live import plan
+        from crosstalk.live_cutover import Wanted, cut_over_live
+        from crosstalk.live_examination import Unreachable
+        from crosstalk.profile import allowed, load, profile
+        from crosstalk.targets.live_switch import switch as found
+        from crosstalk.targets.websocket import address
+    except ModuleNotFoundError as error:
+        _refuse(f"a live rehearsal needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
+    try:
+        if bool(through) == (switch == "drain"):
+            _refuse(
+                "users of two addresses go over themselves; a --switch of yours moves those who connect --through URL: "
+                "give both, or neither"
+            )
+        given = {name: value for name, value in options.items() if name != "allow_host"}
+        table = load(named) if named else {}
+        changes = {"url": through or old, "duration": budget, "seed": seed, "devices": 1, "grammar": grammar or None}
+        made = profile(table, {**given, **changes, "allow_hosts": options["allow_host"]}, f"profile {named}")
+        for side in (old, new):
+            address(side)
+            allowed(side, made.allow_hosts)
+        wanted = Wanted(old, new, limit=down_time)
+        if through:
+            move, called = found(switch)
+            if called:
+                allowed(called, made.allow_hosts)
+            wanted = Wanted(old, new, through, move, switch, down_time)
+        return cut_over_live(plan(made), wanted)
+    except (ValueError, Unreachable) as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")

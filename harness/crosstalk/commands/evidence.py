@@ -54,9 +54,8 @@ def evidence(
     try:
         given = []
         for path in verdicts or (Path("reports"),):
-            file = path / "verdict.json" if path.is_dir() else path
-            verdict = read_verdict(file)
-            given.append((file.read_bytes(), verdict))
+            verdict = read_verdict(path)
+            given.append(((path / "verdict.json" if path.is_dir() else path).read_bytes(), verdict))
         manifest = bundle(
             FRAMEWORKS[framework],
             given,
@@ -81,6 +80,9 @@ def evidence(
 @click.option("--key", type=click.Path(path_type=Path), help="Public key (PEM) that the signature is checked by.")
 def verify_command(folder: Path, key: Path | None) -> None:
     """Check every file of the bundle in FOLDER, its journal, and with --key its signature."""
+    if not folder.is_dir():
+        click.echo(f"crosstalk: {printable(str(folder))} is no folder: give one that crosstalk evidence made", err=True)
+        raise SystemExit(2)
     try:
         manifest, signed = verify(folder, key.read_bytes() if key is not None else None)
     except BadEvidence as error:

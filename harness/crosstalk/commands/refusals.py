@@ -31,7 +31,11 @@ from crosstalk.reporting.legible import printable
     "--must", multiple=True, metavar="NAME=WHAT", help=f"Another demand on one refusal: {', '.join(MUST)}; repeatable."
 )
 @click.option("--user", "users", multiple=True, metavar="ID", help="Two users that exist, if not anybody can log in.")
-@click.option("--cause", default=None, help="What users say to be answered: start_agent, user_message, chat, or JSON.")
+@click.option(
+    "--cause",
+    default=None,
+    help="What users say to be answered: start_agent, user_message, chat, JSON, or a URL.",
+)
 @click.option("--subscribe", default=None, metavar="JSON", help="The message that subscribes to the channel of {user}.")
 @click.option("--origin", default=None, metavar="URL", help="The server's own site (default: that of URL).")
 @click.option("--patience", type=float, default=None, help="Seconds that an answer may take (default 2).")

@@ -46,10 +46,10 @@ def report(kind: str, verdict: Path | None, output: Path | None, number: int) ->
             click.echo(render(verdict or Path("allure-results"), output or Path("allure-report")))
             return
         where = verdict or Path("reports")
-        read = read_verdict(where)
         if kind == "html":
-            text = page(read, beside(where if where.is_dir() else where.parent))
+            text = _page(where)
         else:
+            read = read_verdict(where)
             text = _svg(read, number) if kind == "svg" else KINDS[kind](read)
         if output is None or str(output) == "-":
             sys.stdout.write(text)
@@ -62,6 +62,15 @@ def report(kind: str, verdict: Path | None, output: Path | None, number: int) ->
     except OSError as error:
         click.echo(f"crosstalk: {printable(str(output))} could not be written: {error.strerror}", err=True)
         raise SystemExit(2) from None
+
+
+def _page(where: Path) -> str:
+    """The page of a verdict and of what is beside it, or of that alone."""
+    folder = where if where.is_dir() else where.parent
+    others = beside(folder)
+    if others.results and where == folder and not (folder / "verdict.json").exists():
+        return page(None, others)
+    return page(read_verdict(where), others)
 
 
 def _svg(verdict: Verdict, number: int) -> str:

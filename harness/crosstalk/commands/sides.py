@@ -42,18 +42,19 @@ def promises(command: F) -> F:
     return command
 
 
-def method_names(items: tuple[str, ...], option: str) -> dict[str, str]:
+def method_names(items: tuple[str, ...], option: str, more: tuple[str, ...] = ()) -> dict[str, str]:
     """The methods, or ways to reach an application, of ROLE=NAME items of `option`; several of one stand in lines.
 
-    Raises ValueError with one sentence.
+    `more` are roles that only this command knows. Raises ValueError with one sentence.
     """
     names: dict[str, str] = {}
     for item in items:
         role, equals, name = item.partition("=")
         role = role.replace("-", "_")
-        if not equals or role not in ("connect", "disconnect", "publish", *REACHING) or not name:
+        if not equals or role not in ("connect", "disconnect", "publish", *REACHING, *more) or not name:
             raise ValueError(
-                f"{option} {item!r}: give connect=NAME, disconnect=NAME or publish=NAME; "
+                f"{option} {item!r}: give {', '.join(f'{one}=NAME' for one in ('connect', 'disconnect', *more))} or "
+                "publish=NAME; "
                 "of an asgi: application open=/PATH, publish=HOW, or another of its options"
             )
         names[role] = f"{names[role]}\n{name}" if role in names else name

@@ -2,70 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crosstalk.commands.describing import describing, seconds
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.profile import Profile, ProfileError, load, profile, seconds_of
+from crosstalk.profile import Profile, load, profile
 from crosstalk.reporting.timeline import printable
-
-_WIDTH = 100
-_PARTS = ("type", "owner", "run", "thread", "sequence")
-QUIET_SECONDS = 10.0
-
-
-def _seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    try:
-        return None if value is None else seconds_of(value)
-    except ProfileError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for item in value:
-        part, equals, pointer = item.partition("=")
-        if not equals or part not in _PARTS:
-            raise click.BadParameter(f"{item!r}: give PART=POINTER with one of {', '.join(_PARTS)}")
-        found[part] = (*found.get(part, ()), pointer)
-    return found
 
 
 @click.command()
 @click.argument("url", default="")
-@click.option(
-    "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
-)
-@click.option("--users", type=int, default=None, help="How many simulated users (default 20).")
-@click.option("--duration", callback=_seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option(
-    "--auth",
-    default=None,
-    metavar="HOW",
-    help="How users log in: none, token:FILE, jwt (default with CROSSTALK_JWT_SECRET), oauth:..., ...",
-)
+@describing()
+@click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
-@click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100).")
-@click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
-@click.option(
-    "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
-)
-@click.option(
-    "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."
-)
-@click.option(
-    "--grammar", default=None, metavar="EXPR", help="The event types of a run in order, such as 'a b+ (c|d)?'."
-)
-@click.option("--run-seconds", type=float, default=None, help="How long a run may take (default 30).")
-@click.option("--latency-limit", callback=_seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
-@click.option("--reconnect-limit", callback=_seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
+@click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
+@click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
 @click.option(
     "--success", type=float, default=None, help="The share of what is tried that must succeed (default 0.99)."
 )
@@ -77,9 +32,6 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
     help="Who must not get in is tried at the end; none leaves that out.",
 )
 @click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
-@click.option("--allow-host", multiple=True, metavar="HOST", help="May be tested, beside loopback and the profile's.")
-@click.option("--origin", default=None, help="The Origin header of every connection.")
-@click.option("--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's.")
 @click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
 @click.option(
@@ -90,7 +42,10 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 def smoke(
     url: str, named: str, reports: Path, from_journal: Path | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
-    """Judge the live system at URL (ws:// or wss://); without URL, a demonstration application on this machine."""
+    """Judge the live system at URL: ws(s):// for WebSocket, http(s):// for server-sent events, .../socket.io.
+
+    Without URL, a demonstration application on this machine.
+    """
     try:
         from crosstalk.live import DEMO, demonstration, examine, plan, unreachable
         from crosstalk.live_examination import Unreachable
@@ -100,6 +55,7 @@ def smoke(
     from crosstalk.reporting import github
     from crosstalk.reporting.folder import leave
     from crosstalk.reporting.live_terminal import live_summary
+    from crosstalk.reporting.progress import living, progress, refusing
 
     if from_journal is not None:
         _judge_journal(from_journal)
@@ -114,7 +70,7 @@ def smoke(
             click.echo(_would(made, demo))
             return
         _prepare(reports)
-        with demonstration(demo) as running:
+        with demonstration(demo) as running, progress(quiet) as show:
             planned = plan(made, running)
             target = DEMO if demo else made.url.partition("?")[0]
             try:
@@ -123,11 +79,11 @@ def smoke(
                     journal=reports / "live.jsonl",
                     target=target,
                     again=_again(url, named, made.seed, options),
-                    progress=_progress(quiet),
+                    progress=living(show),
                 )
                 # logged in afresh: what the run held belongs to an event loop that has ended
                 verdict = added(
-                    verdict, plan(made, running), again=again_with(url, named, _shown(options)), progress=_tried(quiet)
+                    verdict, plan(made, running), again=again_with(url, named, _shown(options)), progress=refusing(show)
                 )
             except Unreachable as error:
                 reached = False
@@ -136,8 +92,6 @@ def smoke(
         _refuse(printable(str(error)))
     except OSError as error:
         _refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
-    if sys.stderr.isatty() and not quiet:
-        click.echo("\r" + " " * _WIDTH + "\r", err=True, nl=False)
     try:
         shown = leave(verdict, reports)
     except OSError as error:
@@ -199,13 +153,6 @@ def _shown(options: dict[str, Any]) -> list[str]:
     return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
 
 
-def _tried(quiet: bool) -> Callable[[str, int, int], None] | None:
-    """A progress line for the refusals, on a terminal."""
-    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
-        return None
-    return lambda name, done, of: click.echo(f"\r{f'{done} of {of} refusals: {name}':<{_WIDTH}}", err=True, nl=False)
-
-
 def _would(made: Profile, demo: bool) -> str:
     """What a run would do, without having done anything."""
     from crosstalk.live import DEMO, plan
@@ -233,26 +180,3 @@ def _would(made: Profile, demo: bool) -> str:
         "nothing has been connected to",
     ]
     return "\n".join(printable(line) for line in lines)
-
-
-def _progress(quiet: bool) -> Callable[[Any], None] | None:
-    """A line that is written over on a terminal; elsewhere a line every few seconds; none under --quiet."""
-    if quiet:
-        return None
-    live = sys.stderr.isatty() and not os.environ.get("CI")
-    shown = time.monotonic()
-
-    def show(now: Any) -> None:
-        nonlocal shown
-        left = max(0.0, now.seconds - now.elapsed)
-        text = (
-            f"{now.up:,} connections of {now.users:,} users, {now.runs:,} runs, {now.deliveries:,} deliveries, "
-            f"{now.leaks} leaks, p95 {now.p95 * 1e3:.0f} ms, {left:.0f} s left"
-        )
-        if live:
-            click.echo(f"\r{text[:_WIDTH]:<{_WIDTH}}", err=True, nl=False)
-        elif time.monotonic() - shown > QUIET_SECONDS:
-            shown = time.monotonic()
-            click.echo(text, err=True)
-
-    return show

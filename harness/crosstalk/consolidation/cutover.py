@@ -42,6 +42,7 @@ from crosstalk.examination import (
 )
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, PENDING, Call, History
 from crosstalk.model.migration import Cutover, Loss
+from crosstalk.model.scene import Culprit, Exhibit, Scene, Switch
 from crosstalk.model.verdict import Control, Outcome, judge, worst
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.program import (
@@ -350,7 +351,9 @@ class _Search:
                 continue  # a symptom of what has been told
             whose = self._whose(check, cause, example)
             picture = _labelled(violation.timeline, history)
-            found.append(Loss(check, whose, point_of(history), msgspec.structs.replace(violation, timeline=picture)))
+            shown = _switched(violation.exhibit) if violation.exhibit is not None else None
+            violation = msgspec.structs.replace(violation, timeline=picture, exhibit=shown)
+            found.append(Loss(check, whose, point_of(history), violation))
             covered.add(check)
         return found
 
@@ -563,6 +566,29 @@ def _labelled(picture: str, history: History) -> str:
         if event.users == {operator} and event.type != "probe":
             picture = picture.replace(f"publish #{content} ", f"{event.type} ")
     return picture
+
+
+def _switched(exhibit: Exhibit) -> Exhibit:
+    """The exhibit with the operator's orders as what they are: no user's events, but switches."""
+    passing = _with_switches(exhibit.passing) if exhibit.passing is not None else None
+    return msgspec.structs.replace(exhibit, scene=_with_switches(exhibit.scene), passing=passing)
+
+
+def _with_switches(scene: Scene) -> Scene:
+    operator = scene.users.index(OPERATOR) if OPERATOR in scene.users else -1
+    kept = [number for number, act in enumerate(scene.acts) if act.user != operator]
+    orders = [act for act in scene.acts if act.user == operator and act.kind == "publish"]
+    culprit = scene.culprit
+    if culprit is not None and culprit.kind in ("act", "missing"):
+        mine = culprit.number in kept
+        number = kept.index(culprit.number) if mine else -1
+        culprit = msgspec.structs.replace(culprit, number=number) if mine else Culprit("end", culprit.time)
+    return msgspec.structs.replace(
+        scene,
+        acts=tuple(scene.acts[number] for number in kept),
+        culprit=culprit,
+        switches=tuple(Switch(act.started, act.type, act.returned, act.ending, act.said) for act in orders),
+    )
 
 
 def play(target: Rehearsal, token: str) -> tuple[str, bool]:

@@ -30,13 +30,16 @@ import msgspec
 from crosstalk.checks import CHECKS
 from crosstalk.consolidation.again import options_again
 from crosstalk.consolidation.facts import KINDS, Fact, Key, facts
+from crosstalk.consolidation.moments import moment
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.consolidation.side_by_side import side_by_side
 from crosstalk.controls import sabotage
 from crosstalk.examination import COUNTS, MANY, Examination, mix, violation_of
+from crosstalk.exhibit import scene_of, witnessed
 from crosstalk.model.history import History, Violation
 from crosstalk.model.identity import ID_FAMILIES, identities
 from crosstalk.model.migration import Difference, Equivalence, Seen
+from crosstalk.model.scene import Scene
 from crosstalk.model.verdict import Outcome
 from crosstalk.scenarios.program import (
     GENOME,
@@ -56,6 +59,7 @@ from crosstalk.scenarios.program import (
 from crosstalk.scenarios.runner import many_runs
 from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import Counterexample, read, write
+from crosstalk.scenarios.witness import Witness
 from crosstalk.schedule.loop import Strategy, VirtualLoop
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.plain import Plain
@@ -380,9 +384,11 @@ def _smallest(pair: _Pair, family: Class, latest: float) -> tuple[Difference, se
 
     program = sequenced(shrink(program, (), play, 2_000)[0])
     classes = pair.classes(program, brisk)
-    if not any(_unexplained(pair, program, key, brisk) for key, other in classes.items() if other == class_):
+    mine = (key for key, other in classes.items() if other == class_)
+    key = next((key for key in mine if _unexplained(pair, program, key, brisk)), None)
+    if key is None:
         return None
-    difference = _told(pair, class_, program, "brisk" if brisk else "settled", ())
+    difference = _told(pair, class_, program, "brisk" if brisk else "settled", (), key)
     also = tuple(sorted(pair.situations[family] - {class_[1]}))
     others = {_family(other) for other in classes.values()} - {family}
     return msgspec.structs.replace(difference, also=also), others
@@ -412,9 +418,15 @@ def _strategy(mode: str, tape: tuple[int, ...]) -> Strategy:
     return Replay(tape) if mode == "replay" else Settled(brisk=mode == "brisk")
 
 
-def _told(pair: _Pair, class_: Class, program: Program, mode: str, tape: tuple[int, ...]) -> Difference:
-    first = pair.old.run(program, _strategy(mode, tape))[0]
-    second = pair.new.run(program, _strategy(mode, tape))[0]
+def _told(
+    pair: _Pair, class_: Class, program: Program, mode: str, tape: tuple[int, ...], key: Key | None = None
+) -> Difference:
+    """The difference of that class; `key` is the fact that differs, None where it is a guarantee."""
+    first_seen, first = witnessed(pair.old, program, _strategy(mode, tape))
+    second_seen, second = witnessed(pair.new, program, _strategy(mode, tape))
+    scenes = [
+        _scene(history, witness, class_, key) for history, witness in ((first, first_seen), (second, second_seen))
+    ]
     kind, situation, old, new = class_
     target = f"{pair.old.target}\n{pair.new.target}"
     names: dict[str, str] = {
@@ -434,7 +446,17 @@ def _told(pair: _Pair, class_: Class, program: Program, mode: str, tape: tuple[i
         program.steps,
         side_by_side(first, second, _headings(pair.old, pair.new)),
         token,
+        old_scene=scenes[0],
+        new_scene=scenes[1],
     )
+
+
+def _scene(history: History, witness: Witness, class_: Class, key: Key | None) -> Scene:
+    """What happened on one side, with the moment marked that differs, or that breaks the guarantee there."""
+    if key is None:
+        return scene_of(history, next(iter(CHECKS[class_[1]](history).violations), None), witness.places)
+    scene = scene_of(history, None, witness.places)
+    return scene if scene.left_out else msgspec.structs.replace(scene, culprit=moment(history, key))
 
 
 def _breaks(history: History) -> tuple[str, ...]:
@@ -501,7 +523,9 @@ def _guarantee(
     difference = _told(pair, ("guarantee", check, *words), program, "replay", tape)
     if growth:
         message = f"cleanup: memory grows with every {cause.partition('growth per ')[2]}"
-        return msgspec.structs.replace(difference, timeline="", **{f"{side}_breaks": (message,)})
+        return msgspec.structs.replace(
+            difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
+        )
     return difference
 
 

@@ -40,7 +40,7 @@ KINDS = {
 Key = tuple[Any, ...]
 SAMPLE = 400
 """Bytes of a frame that a history keeps."""
-_CLOSES = re.compile(r"the broadcaster closes socket (\d+)")
+CLOSES = re.compile(r"the broadcaster closes socket (\d+)")
 _HURT = re.compile(r"the peer of socket (\d+) is gone|socket (\d+) stalls")
 _BASE = frozenset({"type", "run_id", "thread_id", "user_id", "payload.canary", "payload.text"})
 
@@ -115,7 +115,7 @@ class _Reader:
         """How each socket that broke did so first."""
         how: dict[int, str] = {}
         for _, note in self.history.notes:
-            closed, hurt = _CLOSES.match(note), _HURT.match(note)
+            closed, hurt = CLOSES.match(note), _HURT.match(note)
             if closed:
                 how.setdefault(int(closed[1]), "closed")
             elif hurt:
@@ -223,7 +223,7 @@ class _Reader:
 
     def connections(self) -> None:
         history = self.history
-        closed = {int(found[1]): at for at, note in history.notes if (found := _CLOSES.match(note))}
+        closed = {int(found[1]): at for at, note in history.notes if (found := CLOSES.match(note))}
         for number, episode in enumerate(history.episodes):
             if episode.connected == NEVER:
                 continue

@@ -4,7 +4,8 @@ Three programs, each with a census at evenly spaced points: users who leave in g
 one user who stays while events pass. A day of virtual time lies before each census, so that what expires has expired.
 Growth is the slope of bytes, objects and tasks reachable from the broadcaster, fitted by least squares over the second
 half of the run, where a cache of up to half as many entries is full, with its 99 % interval. It is a finding when even
-the lower end is more than LEAST bytes, or half an object or task, for each.
+the lower end is more than LEAST bytes, or half an object, task or connection of a departed user, for each. Whether such
+a connection is still there a weak reference tells, whatever holds it.
 
 The culprit is named in two ways: by the containers reachable from the broadcaster or its module that grew with it, by
 the path of attributes that leads to them; and by the line of code that allocated what stayed (tracemalloc, in a second
@@ -13,75 +14,35 @@ and smaller run, since tracing is slow).
 
 from __future__ import annotations
 
-import math
-import statistics
 import sys
-import time
 import tracemalloc
+import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import msgspec
 
+from crosstalk.consolidation.fit import POINTS, slope
 from crosstalk.examination import Examination
 from crosstalk.model.history import History
-from crosstalk.model.verdict import Outcome
+from crosstalk.model.soak import Growth
 from crosstalk.scenarios.program import Program, departures, passing_events
+from crosstalk.scenarios.socket import Socket
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.strategies.plain import Plain
 
 LEAST = 50.0
 """Bytes for each departed user, or event, below which nothing is accused: counters and caches of small things."""
-POINTS = 16
-_T99 = 3.71
-"""Student's t at 99 % for six degrees of freedom, those of the second half of POINTS."""
-_OURS = str(Path(__file__).parents[1])
+_CENSUSES = 2 * POINTS
+FEWEST = 20 * _CENSUSES
+"""So many users show something."""
+OURS = str(Path(__file__).parents[1])
 _CONTAINERS = (dict, list, set, frozenset, deque)
 _NOT_INTO = (type, str, bytes, int, float, ModuleType, FunctionType)
 _HARNESS = ("crosstalk.scenarios", "crosstalk.schedule", "crosstalk.model")
-
-
-class Slope(msgspec.Struct, frozen=True):
-    """Growth of one quantity for each unit, with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Growth(msgspec.Struct, frozen=True):
-    """One program's growth; `containers` and `sites` say where, if it grows."""
-
-    unit: str
-    units: int
-    bytes: Slope
-    objects: Slope
-    tasks: Slope
-    grows: bool
-    containers: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
-
-
-class Soak(msgspec.Struct, frozen=True):
-    verdict: Outcome
-    target: str
-    growths: tuple[Growth, ...]
-    seconds: float
-    notes: tuple[str, ...] = ()
-    schema: int = 1
-
-
-def slope(units: Sequence[float], values: Sequence[float]) -> Slope:
-    """Least squares over the points given, with a 99 % interval. Needs three points or more."""
-    count, middle, level = len(units), statistics.fmean(units), statistics.fmean(values)
-    spread = sum((u - middle) ** 2 for u in units)
-    value = sum((u - middle) * (v - level) for u, v in zip(units, values, strict=True)) / spread
-    rest = sum((v - level - value * (u - middle)) ** 2 for u, v in zip(units, values, strict=True))
-    error = math.sqrt(rest / (count - 2) / spread)
-    return Slope(value, value - _T99 * error, value + _T99 * error)
 
 
 def _vanished(counts: tuple[int, ...]) -> Program:
@@ -95,28 +56,26 @@ _PROGRAMS: tuple[tuple[str, Callable[[tuple[int, ...]], Program]], ...] = (
 )
 
 
-def soak(examination: Examination, *, users: int = 4_000, progress: Callable[[str], None] | None = None) -> Soak:
-    """Soak the target with so many `users` (and events). Raises ValueError for fewer than 320."""
-    if users < 20 * POINTS:
-        raise ValueError(f"a soak of {users} users shows nothing: give at least {20 * POINTS}")
-    began = time.monotonic()
-    growths, notes = [], []
+def growths(examination: Examination, users: int) -> tuple[tuple[Growth, ...], tuple[str, ...]]:
+    """What so many users, and events, leave behind; and a note for each program that could not be played.
+
+    Raises ValueError for fewer than FEWEST.
+    """
+    if users < FEWEST:
+        raise ValueError(f"a soak of {users} users shows nothing: give at least {FEWEST}")
+    found, notes = [], []
     for unit, programs in _PROGRAMS:
-        if progress is not None:
-            progress(unit)
         watch = _Watch(users)
         history = examination.world(programs(_points(users)), Plain(), sabotage=watch.attach).history
-        if history.crashes or len(history.census) < POINTS:
+        if history.crashes or len(history.census) < _CENSUSES:
             notes.append(f"not soaked with each {unit}: {(history.crashes or ['the run ended early'])[0]}")
             continue
-        growths.append(_grown(examination, unit, programs, history, watch))
-    grows = any(growth.grows for growth in growths)
-    verdict: Outcome = "fail" if grows else "unknown" if notes else "pass"
-    return Soak(verdict, examination.target, tuple(growths), round(time.monotonic() - began, 3), tuple(notes))
+        found.append(_grown(examination, unit, programs, history, watch))
+    return tuple(found), tuple(notes)
 
 
 def _points(most: int) -> tuple[int, ...]:
-    return tuple(most * (number + 1) // POINTS for number in range(POINTS))
+    return tuple(most * (number + 1) // _CENSUSES for number in range(_CENSUSES))
 
 
 def _grown(
@@ -126,17 +85,19 @@ def _grown(
     history: History,
     watch: _Watch,
 ) -> Growth:
-    half = history.census[POINTS // 2 :]
+    half = history.census[POINTS:]
     units = [float(count.events if unit == "event" else count.departed) for count in half]
     bytes_ = slope(units, [count.bytes for count in half])
     objects = slope(units, [count.objects for count in half])
-    tasks = slope(units, [float(count) for count in watch.tasks[POINTS // 2 :]])
-    grows = bytes_.low > LEAST or objects.low > 0.5 or tasks.low > 0.5
+    tasks = slope(units, [float(count) for count in watch.tasks[POINTS:]])
+    connections = slope(units, [float(count) for count in watch.connections[POINTS:]])
+    grows = bytes_.low > LEAST or any(kept.low > 0.5 for kept in (objects, tasks, connections))
+    grown = Growth(unit, int(units[-1]), bytes_, objects, tasks, connections, grows)
     if not grows:
-        return Growth(unit, int(units[-1]), bytes_, objects, tasks, False)
+        return grown
     traced = _Watch(0, trace=True)
     examination.world(programs((200, 400, 800)), Plain(), sabotage=traced.attach)
-    return Growth(unit, int(units[-1]), bytes_, objects, tasks, True, watch.containers, traced.sites)
+    return msgspec.structs.replace(grown, containers=watch.containers, sites=traced.sites)
 
 
 class _Watch:
@@ -146,24 +107,33 @@ class _Watch:
         self.users = users
         self.trace = trace
         self.tasks: list[int] = []
+        self.connections: list[int] = []
         self.containers: tuple[str, ...] = ()
         self.sites: tuple[str, ...] = ()
         self._before: tracemalloc.Snapshot | None = None
 
     def attach(self, world: World) -> None:
-        census = world.do_census
+        census, connect = world.do_census, world.connect
         number = 0
+        sockets: list[weakref.ref[Socket]] = []  # the harness holds those only that are open
 
         def looked() -> None:
             nonlocal number
+            world.forget_departed()
             census()
             number += 1
             self.tasks.append(len(world.loop.unfinished))
+            self.connections.append(sum(socket() is not None for socket in sockets) - len(world.open))
             if self.trace:
                 self._traced(number)
-            elif number == POINTS:
+            elif number == _CENSUSES:
                 self.containers = containers(world.broadcaster, self.users // 2)
 
+        def connected(user: str, given: dict[str, Any]) -> Any:
+            sockets.append(weakref.ref(given["socket"]))
+            return connect(user, given)
+
+        world.connect = connected
         world.do_census = looked  # type: ignore[method-assign]
 
     def _traced(self, number: int) -> None:
@@ -186,7 +156,7 @@ class _Watch:
 
 
 def _theirs(name: str) -> bool:
-    return not name.startswith((_OURS, sys.base_prefix, "<")) and "site-packages" not in name
+    return not name.startswith((OURS, sys.base_prefix, "<")) and "site-packages" not in name
 
 
 def containers(broadcaster: Any, least: int) -> tuple[str, ...]:

@@ -37,9 +37,9 @@ class Heard(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """How a server answered one connection.
 
-    `refused` has the HTTP `status` of the upgrade, `closed` the close `code` (1006: none came). `open` means still open
-    when we had listened for `seconds`. `frames` are the shapes of what was sent in answer (see auth/knock.py), `echoed`
-    those in which the connection got its own words back.
+    `refused` has the HTTP `status` of the upgrade, 0 where the transport has a word of its own for it; `closed` the
+    close `code` (1006: none came). `open` means still open when we had listened for `seconds`. `frames` are the shapes
+    of what was sent in answer (see auth/knock.py), `echoed` those in which the connection got its own words back.
     """
 
     kind: Kind
@@ -53,7 +53,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.kind == "refused":
-            return f"refused with {self.status}"
+            return f"refused with {self.status}" if self.status else f"refused: {self.reason}"
         if self.kind == "closed":
             why = f" ({self.reason})" if self.reason else ""
             return "dropped without a close frame" if self.code == 1006 else f"closed with {self.code}{why}"

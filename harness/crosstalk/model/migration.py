@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from crosstalk.model.scene import Scene
 from crosstalk.model.verdict import Control, FoundViolation, Outcome
 
 MEASURES = {
@@ -56,7 +57,10 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One distinct difference. `old_breaks` and `new_breaks` are guarantees broken there, in words."""
+    """One distinct difference. `old_breaks` and `new_breaks` are guarantees broken there, in words.
+
+    `old_scene` and `new_scene` are the same program on both; their culprit is what differs.
+    """
 
     kind: str
     situation: str
@@ -69,6 +73,8 @@ class Difference(msgspec.Struct, frozen=True):
     timeline: str
     replay: str
     also: tuple[str, ...] = ()
+    old_scene: Scene | None = None
+    new_scene: Scene | None = None
 
     @property
     def sentence(self) -> str:
@@ -121,7 +127,8 @@ class Cutover(msgspec.Struct, frozen=True):
     """What a rehearsal came to.
 
     `down_time` is each user's longest wait, in seconds, that the switch itself caused; `options` is what the command
-    must be given again.
+    must be given again. `live` is true for two systems behind addresses; schedules are rounds then, and down-time is
+    the longest that a user was without a connection.
     """
 
     verdict: Outcome
@@ -141,4 +148,5 @@ class Cutover(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     interrupted: bool = False
+    live: bool = False
     schema: int = 1

@@ -3,6 +3,9 @@
 A history is columns for checks to run over; a scene is what somebody wants to see of it: who connected, what was
 published for whom, what was sent to which connection, what the world did meanwhile, and which of these is the culprit.
 Times are the history's logical ones; -1 is "never". Numbers of users and connections index the scene's own tuples.
+
+A live run has no logical time, so its moments are counted, and `clock` says at which second each was. There an event
+stands for a whole agent run, which its user asked for; an arrival is one event of such a run, as it was received.
 """
 
 from __future__ import annotations
@@ -76,6 +79,16 @@ class Remark(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
 
 
+class Switch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An order to move users between OLD and NEW: when it came, and when the switch had done it."""
+
+    time: int
+    order: str
+    done: int = -1
+    ending: Ending = "ok"
+    said: str = ""
+
+
 class Culprit(msgspec.Struct, frozen=True, omit_defaults=True):
     """What broke the rule: the arrival or act of that number, or one that is missing on `connection`."""
 
@@ -105,6 +118,17 @@ class Scene(msgspec.Struct, frozen=True, omit_defaults=True):
     left_out: int = 0
     owners: tuple[int, ...] = ()
     """`owners[e]` is the user that event e belongs to (the first, where it is addressed to several)."""
+    clock: tuple[float, ...] = ()
+    runs: tuple[int, ...] = ()
+    """`runs[e]` is how the run that is event e is spoken of: its number among those of its user in that round."""
+    others: int = 0
+    """So many more users were there."""
+    switches: tuple[Switch, ...] = ()
+    """Of a cut-over: the orders to the switch."""
+
+    @property
+    def live(self) -> bool:
+        return bool(self.clock)
 
 
 class Exhibit(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,10 +20,13 @@ from urllib.parse import quote
 
 import msgspec
 
+from crosstalk.model.migration import Cutover, Equivalence
 from crosstalk.model.scene import Place, Scene
 from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
+from crosstalk.reporting.folder import pretty
 from crosstalk.reporting.legible import legible, printable
+from crosstalk.reporting.migration import difference_again, difference_drawn, loss_again
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
 from crosstalk.reporting.sarif import is_inside
@@ -39,45 +42,94 @@ def describe(checks: Sequence[str], target: str, family: str, seed: int, seconds
     import allure
 
     known = [check for check in checks if check in RULES]
-    allure.dynamic.epic("Crosstalk")
-    allure.dynamic.feature(printable(target)[:200])
+    _place(target)
     allure.dynamic.story(rule(known[0]) if len(known) == 1 else f"{len(checks)} checks on {family} programs")
     severities = [SEVERITIES[check] for check in known]
     worst = min(severities, key=_ORDER.index, default="normal")
     allure.dynamic.severity(allure.severity_level(worst))
     allure.dynamic.tag(*checks)
-    allure.dynamic.label("layer", "concurrency")
     for name, value in (("family", family), ("seed", seed), ("seconds", round(seconds, 2))):
         allure.dynamic.parameter(name, value, excluded=True)
+
+
+def attach_result(name: str, target: str, said: str, result: Any) -> None:
+    """What `name` (compare, equivalent, cutover, soak) came to, in words, as JSON, and drawn; labels of the test."""
+    import allure
+
+    _place(target)
+    allure.dynamic.story(name)
+    allure.attach(said, f"{name}: report", allure.attachment_type.TEXT)
+    allure.attach(msgspec.json.encode(result), f"{name}.json", allure.attachment_type.JSON)
+    if isinstance(result, Equivalence):
+        _attach_differences(result)
+    elif isinstance(result, Cutover):
+        _attach_losses(result)
+
+
+def _place(target: str) -> None:
+    """Where Allure lists the running test, and the run in CI that it is of."""
+    import allure
+
+    allure.dynamic.epic("Crosstalk")
+    allure.dynamic.feature(printable(target)[:200])
+    allure.dynamic.label("layer", "concurrency")
     build = executor(os.environ).get("buildUrl")
     if build:
         allure.dynamic.link(build, name="the run in CI")
 
 
 def attach(verdict: Verdict) -> None:
-    """Each minimal run: its steps in words, its picture, program and tape, history and replay command; the verdict."""
+    """What is to be seen of each violation, and the verdict."""
+    import allure
+
+    for check in verdict.checks:
+        for violation in check.violations:
+            attach_violation(check.name, violation)
+    allure.attach(pretty(verdict).decode(), "verdict.json", allure.attachment_type.JSON)
+
+
+def attach_violation(check: str, violation: FoundViolation, again_: str = "") -> None:
+    """The steps of the minimal run in words, its picture, program and tape, history, and the command (`again_`)."""
     import allure
 
     kinds = allure.attachment_type
-    for check in verdict.checks:
-        for violation in check.violations:
-            shown = violation.exhibit
-            if shown is not None:
-                source = source_link(shown.place, os.environ)
-                if source:
-                    allure.dynamic.link(source, name=legible(str(shown.place), 200))
-                drawn = picture(shown.scene, check.name, violation.message, shown.failing)
-                allure.attach(str(drawn), f"{check.name}: picture", kinds.SVG)
-                with _failing_step(f"{check.name}: {legible(violation.message, 300)}"):
-                    _steps(shown.scene, check.name, violation.message)
-                history = msgspec.json.format(msgspec.json.encode(shown.scene), indent=1).decode()
-                allure.attach(history[:HISTORY_BYTES], f"{check.name}: history", kinds.JSON)
-            text = kinds.TEXT
-            allure.attach(violation.timeline, f"{check.name}: timeline of the minimal counterexample", text)
-            allure.attach(f"{again(violation)}\n", f"{check.name}: replay", text)
-            allure.attach(_program(violation), f"{check.name}: program and tape", text)
-    pretty = msgspec.json.format(msgspec.json.encode(verdict), indent=1).decode()
-    allure.attach(pretty, "verdict.json", kinds.JSON)
+    shown = violation.exhibit
+    if shown is not None:
+        source = source_link(shown.place, os.environ)
+        if source:
+            allure.dynamic.link(source, name=legible(str(shown.place), 200))
+        drawn = picture(shown.scene, check, violation.message, shown.failing)
+        allure.attach(str(drawn), f"{check}: picture", kinds.SVG)
+        with _failing_step(f"{check}: {legible(violation.message, 300)}"):
+            _steps(shown.scene, check, violation.message)
+        allure.attach(pretty(shown.scene).decode()[:HISTORY_BYTES], f"{check}: history", kinds.JSON)
+    text = kinds.TEXT
+    minimal = " of the minimal counterexample" if violation.replay else ""
+    allure.attach(violation.timeline, f"{check}: timeline{minimal}", text)
+    allure.attach(f"{again_ or again(violation)}\n", f"{check}: replay", text)
+    program = _program(violation)
+    if program:
+        allure.attach(program, f"{check}: program and tape", text)
+
+
+def _attach_differences(result: Equivalence) -> None:
+    """Each difference as a failed step that holds OLD and NEW side by side, as a picture and as text."""
+    import allure
+
+    kinds = allure.attachment_type
+    for number, one in enumerate(result.differences, 1):
+        with _failing_step(f"{number}. {legible(one.sentence, 300)}"):
+            drawn = difference_drawn(one)
+            if drawn is not None:
+                allure.attach(str(drawn), f"difference {number}: OLD and NEW", kinds.SVG)
+            allure.attach(one.timeline, f"difference {number}: OLD and NEW as text", kinds.TEXT)
+            allure.attach(f"{difference_again(result, one.replay)}\n", f"difference {number}: replay", kinds.TEXT)
+
+
+def _attach_losses(result: Cutover) -> None:
+    """Each loss, with the switch drawn across."""
+    for loss in result.losses:
+        attach_violation(loss.check, loss.found, loss_again(result, loss.found.replay))
 
 
 @contextlib.contextmanager

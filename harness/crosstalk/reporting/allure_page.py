@@ -39,8 +39,12 @@ def tool() -> str | None:
 
 def render(results: Path, output: Path, command: str | None = None) -> Path:
     """The page made from `results` in the folder `output`. Raises NoAllure or OSError."""
-    if not any(results.glob("*-result.json")):
+    found = sorted(results.glob("*-result.json"))
+    if not found:
         raise NoAllure(f"{results} holds no results of allure: run pytest with --alluredir={results} first")
+    damaged = next((path for path in found if not _is_result(path)), None)
+    if damaged is not None:  # allure would leave it out without a word
+        raise NoAllure(f"{damaged} is no result of allure, or damaged: delete it, or run pytest with --alluredir again")
     allure = command or tool()
     if allure is None:
         raise NoAllure("there is no allure 3 command: install it where Node is, with npm install allure")
@@ -67,6 +71,14 @@ def render(results: Path, output: Path, command: str | None = None) -> Path:
     shown = output / "index.html"
     shown.write_text(text, "utf-8")
     return shown
+
+
+def _is_result(path: Path) -> bool:
+    try:
+        result = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(result, dict) and "uuid" in result and "status" in result
 
 
 def silenced(page: str) -> str:

@@ -167,6 +167,8 @@ def _when(verdict: Verdict) -> str:
 
 def _judged(control: Control, verdicts: Sequence[Verdict]) -> tuple[str, str]:
     """What the verdicts say of a control: state, and the words for it."""
+    if not control.checks:
+        return "not shown", control.supports
     found = [check for verdict in verdicts for check in verdict.checks if check.name in control.checks]
     failed = [check for check in found if check.verdict == "fail"]
     if failed:
@@ -253,6 +255,7 @@ _MARKDOWN = _environment(False).from_string("""\
 # Evidence: {{ framework.title }}
 
 Target: {{ target | md }}. Build: {{ build | md }}. Made {{ made }} by Crosstalk {{ tool }}.
+The controls are written in: {{ framework.source }}.
 
 | control | state | what was shown | what was not |
 | --- | --- | --- | --- |
@@ -298,7 +301,8 @@ _HTML = _environment(True).from_string("""\
 table{border-collapse:collapse;width:100%;font-size:15px}th,td{border:1px solid #bbb;padding:6px 8px;text-align:left;
 vertical-align:top;overflow-wrap:anywhere}h2{margin-top:2em}code{overflow-wrap:anywhere}</style></head><body>
 <h1>Evidence: {{ framework.title }}</h1>
-<p>Target: <bdi>{{ target }}</bdi>. Build: {{ build }}. Made {{ made }} by Crosstalk {{ tool }}.</p>
+<p>Target: <bdi>{{ target }}</bdi>. Build: {{ build }}. Made {{ made }} by Crosstalk {{ tool }}.
+The controls are written in: {{ framework.source }}.</p>
 <table><tr><th>Control</th><th>State</th><th>What was shown</th><th>What was not</th></tr>
 {% for control, state, words in judged %}
 <tr><td>{{ control.id }} {{ control.title }}</td><td>{{ state }}</td><td>{{ words }}</td>

@@ -1,7 +1,7 @@
 """Which control of a framework a check can support, and which ones a test of a broadcaster cannot speak to.
 
 Written to be read by an auditor: a check supports a control in part, never fulfils it, and what is missing is said.
-HIPAA: 45 CFR 164.312. SOC 2: Trust Services Criteria (2017, with revised points of focus 2022). SEC: 17 CFR 240.17a-4.
+Where the text of a framework is to be found stands with it, so that a reader can hold the mapping against it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`checks` are those whose verdict bears on it; `supports` what their pass shows, `missing` what it does not."""
+    """`checks` are those whose verdict bears on it; `supports` what their pass shows, `missing` what it does not.
+
+    Where no check bears on it, it is never supported: `supports` then says what the bundle has to offer all the same.
+    """
 
     id: str
     title: str
@@ -22,10 +25,11 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """`silent` names controls that this tool cannot speak to, each with the reason."""
+    """`source` is where its controls are written, `silent` those that this tool cannot speak to, and why."""
 
     name: str
     title: str
+    source: str
     controls: tuple[Control, ...]
     silent: tuple[tuple[str, str], ...]
 
@@ -35,6 +39,7 @@ _NOT_PRODUCTION = "It is a test with simulated users and made-up content, not an
 HIPAA = Framework(
     "hipaa",
     "HIPAA Security Rule, technical safeguards (45 CFR 164.312)",
+    "https://www.ecfr.gov/current/title-45/section-164.312",
     (
         Control(
             "164.312(a)(1)",
@@ -44,6 +49,16 @@ HIPAA = Framework(
             "failed at the same time; nothing was sent to a connection that had been disconnected.",
             "Unique user identification, emergency access, automatic logoff and encryption (a)(2)(i)-(iv), and who is "
             "granted access at all.",
+        ),
+        Control(
+            "164.312(b)",
+            "Audit controls",
+            (),
+            "The rule asks for mechanisms that record and examine activity in systems with electronic protected health "
+            "information; whether the target has them was not examined. The test has an audit trail of its own: "
+            "journal.jsonl says what was judged and who was sent whose event in the runs shown, by canary, and a line "
+            "that is changed, cut out or added is found. The target's own log of the same run can be held against it.",
+            "What the target records of its activity, how long it keeps that, and who examines it.",
         ),
         Control(
             "164.312(c)(1)",
@@ -68,11 +83,6 @@ HIPAA = Framework(
         ),
     ),
     (
-        (
-            "164.312(b) Audit controls",
-            "it asks for records of activity in systems that hold health information; the journal here records the "
-            "test's own runs only",
-        ),
         ("164.308 Administrative safeguards", "policies, training and contracts cannot be tested by software"),
         ("164.310 Physical safeguards", "facilities and devices are out of reach of a test of a broadcaster"),
         ("164.314, 164.316", "agreements and documentation are not what is tested"),
@@ -82,6 +92,7 @@ HIPAA = Framework(
 SOC2 = Framework(
     "soc2",
     "SOC 2, Trust Services Criteria",
+    "AICPA, TSP section 100, 2017 Trust Services Criteria (with revised points of focus, 2022)",
     (
         Control(
             "CC6.1",
@@ -123,6 +134,7 @@ SOC2 = Framework(
 SEC = Framework(
     "sec",
     "SEC Rule 17a-4, electronic recordkeeping (17 CFR 240.17a-4)",
+    "https://www.ecfr.gov/current/title-17/section-240.17a-4",
     (
         Control(
             "17a-4(f)(2)(i)(A)",

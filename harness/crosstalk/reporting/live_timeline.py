@@ -46,6 +46,7 @@ def _lines(history: LiveHistory, users: set[int], row: int) -> list[tuple[float,
                 lines.append((time, episode.user, printable(text)[: 2 * WIDTH], False))
         if episode.excused != NEVER and not episode.lost:
             lines.append((episode.excused, episode.user, f"{device}: {printable(episode.why)}", False))
+    lines += [(time, min(users), f"-- {printable(text)}", False) for time, user, text in history.notes if user < 0]
     for run in history.runs:
         if run.user in users:
             lines.append((run.started, run.user, f"asks for run {run.number}", False))

@@ -1,4 +1,4 @@
-"""OLD and NEW on the page: what `crosstalk compare`, `equivalent` and `cutover` left in a folder.
+"""OLD and NEW on the page: what `crosstalk compare`, `equivalent`, `cutover` and `soak` left in a folder.
 
 Each becomes a block: how it came out, a table, pictures in text, the commands that show it again.
 """
@@ -14,20 +14,25 @@ import msgspec
 from markupsafe import Markup
 
 from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Equivalence, Judged
+from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
+from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
-from crosstalk.reporting.plots import intervals
-from crosstalk.reporting.reading import NoVerdict, contents
+from crosstalk.reporting.picture import pair, picture
+from crosstalk.reporting.plots import bars, intervals
+from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
+from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 
 MOST = 60
 """Rows of a table, and pictures."""
-Result = Comparison | Equivalence | Cutover
-_Found = TypeVar("_Found", Comparison, Equivalence, Cutover)
+FEW = 8
+"""Users whose down-time is told one by one."""
+Result = Comparison | Equivalence | Cutover | Soak
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
 
 
 class Block(NamedTuple):
-    """What the page shows of one result. `pictures` are a heading, a text, and the command that shows it again."""
+    """What the page shows of one result. `pictures` are a heading, what is drawn, a text, and the command for it."""
 
     title: str
     verdict: Outcome
@@ -35,8 +40,11 @@ class Block(NamedTuple):
     plot: Markup | None
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    pictures: tuple[tuple[str, str, str], ...]
+    pictures: tuple[tuple[str, Markup | None, str, str], ...]
     notes: tuple[str, ...]
+
+    key: str = ""
+    """Which key the pictures need: that of a switch, or of what differs."""
 
 
 class Beside(NamedTuple):
@@ -53,7 +61,7 @@ def beside(folder: Path) -> Beside:
     """What is in `folder` beside the verdict."""
     found: list[Result] = []
     doubts: list[str] = []
-    for read in (_comparison, _equivalences, _cutover):
+    for read in (_comparison, _equivalences, _cutover, _soak):
         try:
             found += read(folder)
         except NoVerdict as error:
@@ -73,6 +81,10 @@ def _cutover(folder: Path) -> Sequence[Cutover]:
     return _of(folder / "cutover.json", Cutover)
 
 
+def _soak(folder: Path) -> Sequence[Soak]:
+    return _of(folder / "soak.json", Soak)
+
+
 def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     if not path.exists():
         return ()
@@ -85,12 +97,25 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     several: Sequence[_Found] = found if isinstance(found, list) else (found,)
     if any(one.schema != 1 for one in several):
         raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+    if not all(_drawable(one) for one in several):
+        raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
     return several
+
+
+def _drawable(result: Result) -> bool:
+    if isinstance(result, Cutover):
+        return all(whole(loss.found.exhibit) for loss in result.losses if loss.found.exhibit is not None)
+    if isinstance(result, Equivalence):
+        scenes = (scene for one in result.differences for scene in (one.old_scene, one.new_scene))
+        return all(consistent(scene) for scene in scenes if scene is not None)
+    return True
 
 
 def block(result: Result) -> Block:
     if isinstance(result, Comparison):
         return _compared(result)
+    if isinstance(result, Soak):
+        return _soaked(result)
     return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
 
 
@@ -125,13 +150,19 @@ def compared_words(result: Equivalence) -> str:
 
 
 def rehearsed_words(result: Cutover) -> str:
+    of = "rounds" if result.live else "schedules"
     return (
-        f"{result.points:,} switch points, {result.schedules:,} schedules, {result.moves:,} moves in "
+        f"{result.points:,} switch points, {result.schedules:,} {of}, {result.moves:,} moves in "
         f"{result.seconds:g} s (seed {result.seed})"
     )
 
 
 def down_time_words(result: Cutover) -> str:
+    if len(result.down_time) > FEW:
+        downs = sorted(result.down_time.items(), key=lambda item: -item[1])
+        none = sum(not seconds for _, seconds in downs)
+        longest = ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in downs[:2])
+        return f"longest {longest}; none for {none:,} of {len(downs):,} users"
     return ", ".join(f"{name(user)} {seconds:g} s" for user, seconds in result.down_time.items()) or "not measured"
 
 
@@ -140,8 +171,8 @@ def difference_again(result: Equivalence, token: str) -> str:
 
 
 def loss_again(result: Cutover, token: str) -> str:
-    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options, "--replay", token)
-    return shlex.join(("crosstalk", *words))
+    words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options)
+    return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
@@ -200,13 +231,15 @@ def _equivalent(result: Equivalence) -> Block:
         _legible(rows),
         tuple(
             (
-                f"Picture of difference {number}",
+                legible(f"Picture of {number}: {one.kind} {one.situation}", 200),
+                difference_drawn(one, standalone=False),
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
             for number, one in enumerate(shown[:20], 1)
         ),
         _notes(result.notes),
+        "difference" * any(one.old_scene is not None for one in shown),
     )
 
 
@@ -229,12 +262,58 @@ def _cut_over(result: Cutover) -> Block:
         _legible(rows),
         tuple(
             (
-                f"Picture of {number}",
+                f"Picture of {number}: {one.check}",
+                _drawn(one),
                 legible(one.found.timeline, 4_000, lines=True),
                 legible(loss_again(result, one.found.replay), 20_000),
             )
             for number, one in enumerate(shown[:20], 1)
         ),
+        _notes(result.notes),
+        "switch" * any(one.found.exhibit is not None for one in shown),
+    )
+
+
+def _drawn(loss: Loss) -> Markup | None:
+    shown = loss.found.exhibit
+    if shown is None or loss.found.cause.startswith("growth"):
+        return None
+    return picture(shown.scene, loss.check, loss.found.message, standalone=False)
+
+
+def difference_drawn(one: Difference, *, standalone: bool = True) -> Markup | None:
+    """OLD and NEW side by side; None where there is nothing to be seen."""
+    if one.old_scene is None or one.new_scene is None:
+        return None
+    headings = f"OLD: {one.old}", f"NEW: {one.new}"
+    scenes = one.old_scene, one.new_scene
+    return pair(scenes, headings, one.sentence, one.situation * (one.kind == "guarantee"), standalone=standalone)
+
+
+def _soaked(result: Soak) -> Block:
+    rows = [
+        (growth_words(one), "grows" if one.grows else "level", "; ".join((*one.containers, *one.sites)))
+        for one in result.growths
+    ]
+    rows += [(cost_words(one), "grows" if one.superlinear else "level", "; ".join(one.sites)) for one in result.curves]
+    if result.pool is not None:
+        wrong = result.pool.violations
+        rows.append((pool_words(result.pool), "broken" if wrong else "whole", "; ".join(wrong)))
+    words = soaked_words(result)
+    lines = {
+        f"{curve.unit}, {count:,}": cost
+        for curve in result.curves
+        if curve.of == "users"
+        for count, cost in zip(curve.counts, curve.lines, strict=False)
+    }
+    return Block(
+        f"Many users who come and go: {legible(result.target, 200)}",
+        result.verdict,
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000),
+        bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
+        ("What was measured", "It is", "Where"),
+        _legible(rows[:MOST]),
+        (),
         _notes(result.notes),
     )
 
@@ -243,7 +322,7 @@ def _ratio(value: float) -> str:
     return f"{value:.3f}" if value < 1_000 else "over 1,000"
 
 
-def _title(what: str, result: Result) -> str:
+def _title(what: str, result: Comparison | Equivalence | Cutover) -> str:
     return f"{what}: OLD {legible(result.old, 200)}, NEW {legible(result.new, 200)}"
 
 

@@ -30,7 +30,7 @@ from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import decisions_words, event_words, none_passes, story
+from crosstalk.reporting.sentences import arrived_words, decisions_words, event_words, none_passes, story
 
 MARKS = {"pass": "✓", "fail": "✕", "unknown": "?"}
 DRAWN = 100
@@ -90,7 +90,7 @@ def lead(verdict: Verdict) -> list[str]:
     """What the verdict proves, in a few sentences."""
     broken = [check for check in verdict.checks if check.verdict == "fail"]
     if broken:
-        told = [f"{violation.message}." for violation in broken[0].violations[:1]]
+        told = [f"{v.message[:1].upper()}{v.message[1:]}." for v in broken[0].violations[:1]]
         others = sum(len(check.violations) for check in broken) - len(told)
         names = ", ".join(check.name for check in broken)
         told.append(
@@ -153,7 +153,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
             else story(shown.scene, check, violation.message, SHORT)
         )
         card["story"] = [legible(line, 600) for line in told]
-        card["payload"] = _payload(shown.scene)
+        card["payload"] = _payload(shown.scene) if violation.sighting is None else ""  # it is among the facts
     if shown.place is not None and rich:
         card["code"] = [(number, legible(line, 200), number == shown.place.line) for number, line in shown.code[:20]]
     card["program"] = legible("\n".join(shown.program), 4_000 if rich else 1_000, lines=True)
@@ -196,7 +196,9 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
 
 def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, str]]:
     """Of a live run: when and how often it was seen, and in how many replays of that round."""
-    told = [("concerns", ", ".join(name(user) for user in violation.users[:8]))] if violation.users else []
+    told = []
+    if violation.users and violation.exhibit is None:
+        told.append(("concerns", ", ".join(name(user) for user in violation.users[:8])))
     if sighting.round >= 0:  # else no single moment shows it
         told.append(
             ("first seen", f"after {sighting.seconds:.1f} s, in round {sighting.round}; {sighting.times:,} in all")
@@ -269,12 +271,14 @@ def _concerned(shown: Exhibit) -> list[tuple[str, str]]:
     if culprit is not None and culprit.kind == "arrival":
         arrival, receiver = scene.arrivals[culprit.number], scene.connections[culprit.connection]
         carried = arrival.events + arrival.quoted
+        if scene.live:
+            told.append(("the event", arrived_words(scene, arrival)))
         foreign = [e for e in carried if arrival.owner >= 0 and scene.owners[e] == arrival.owner] or list(carried)
-        if foreign:
+        if foreign and not scene.live:
             told.append(("the event", event_words(scene, foreign[0])))
         told.append(("received by", f"{name(scene.users[receiver.user])}, on device {name(receiver.device)}"))
     elif culprit is not None and culprit.kind == "missing":
-        told.append(("the event", event_words(scene, scene.acts[culprit.number].event)))
+        told.append(("the run" if scene.live else "the event", event_words(scene, scene.acts[culprit.number].event)))
         told.append(("missing on", f"device {name(scene.connections[culprit.connection].device)}"))
     if shown.place is not None:
         sent = culprit is not None and culprit.kind == "arrival" and scene.arrivals[culprit.number].place is not None

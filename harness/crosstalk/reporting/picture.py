@@ -3,7 +3,9 @@
 A lane a user, inside it a column for what is published for the user and one for each device; time runs downwards, a row
 a moment in which something happened. A circle is a publish, an arrow from it a frame that was sent to a device, a
 hatched bar a send that waited for its answer, a thin bar a call that had not returned. The culprit is the one thick red
-arrow, dashed where it is one that never came; beside it stand the rule and who was concerned.
+arrow, dashed where it is one that never came; beside it stand the rule and who was concerned. Of a live run a circle is
+a user who asks for an agent run, an arrow an event of it that was received, and at the left stand the seconds. Of a
+cut-over, a double line across is where the switch was told to move users, a single one where it had.
 
 Of many users those concerned are shown, of many rows the ones around the culprit; what is left out is counted. Colours
 follow `prefers-color-scheme`, print is light, and nothing is told by colour alone.
@@ -11,6 +13,7 @@ follow `prefers-color-scheme`, print is light, and nothing is told by colour alo
 
 from __future__ import annotations
 
+import functools
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -21,11 +24,11 @@ from markupsafe import Markup
 from crosstalk.model.scene import Act, Arrival, Scene
 from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.rules import rule
-from crosstalk.reporting.sentences import remark_words, story
+from crosstalk.reporting.sentences import event_words, moments, numbered, remark_words, story, switch_words
 from crosstalk.reporting.svg import element, joined
 
 LANES, DEVICES, ROWS = 4, 4, 48
-ROW, CALLS, DEVICE, GAP, TOP, SIDE = 26, 136, 124, 14, 62, 280
+ROW, CALLS, GAP, TOP, SIDE, CLOCK = 26, 136, 14, 62, 280, 62
 
 STYLE = """
 .ctp{--paper:#fff;--lane:#f2f4f7;--ink:#1b1f24;--soft:#5c6670;--life:#cdd6e0;--sent:#0b62a4;--wait:#a86400;--red:#c1121f;
@@ -38,6 +41,7 @@ font:12px ui-sans-serif,system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;max
 .ctp .jump{stroke:var(--soft)}.ctp .rule{stroke:var(--soft);stroke-dasharray:1 4}
 .ctp .red{stroke:var(--red);stroke-width:3.6;fill:none}.ctp .redhead{fill:var(--red)}.ctp .never{stroke-dasharray:9 5}
 .ctp .redtext{fill:var(--red);font-weight:700}.ctp .decide{stroke:var(--ink);stroke-width:1.4;stroke-dasharray:7 4}
+.ctp .switch{stroke:var(--ink);stroke-width:1.4}.ctp .moving{fill:var(--life);opacity:.35}
 .ctp .halo{paint-order:stroke;stroke:var(--lane);stroke-width:4px;stroke-linejoin:round}
 .ctp .halo.out{stroke:var(--paper)}
 @media (prefers-color-scheme:dark){.ctp{--paper:#14181d;--lane:#20262d;--ink:#eef1f4;--soft:#a5b0bb;--life:#46525f;
@@ -65,6 +69,21 @@ class _Plan:
     devices_left_out: int = 0
     end: float = 0.0
 
+    @property
+    def device(self) -> int:
+        """How wide a device's column is: live it has the types of events in it."""
+        return 156 if self.scene.live else 124
+
+    @property
+    def begin(self) -> float:
+        """Where the lanes begin."""
+        return float(GAP + CLOCK * self.scene.live)
+
+    @property
+    def right(self) -> float:
+        """Where they end."""
+        return max((self.left[user] + self.width[user] for user in self.users), default=self.end)
+
     def y(self, time: float) -> float:
         return TOP + ROW * (self.row_of[time] + 0.5)
 
@@ -87,37 +106,65 @@ def picture(
 
     Not `standalone` it leaves STYLE to the page around it.
     """
-    plan = _planned(scene, [time for time, _ in decisions])
+    drawn, wide, high = _drawn(scene, check, message, decisions, alone=True)
+    return _svg(drawn, wide, high, message, " ".join(story(scene, check, message)), standalone)
+
+
+def pair(
+    scenes: tuple[Scene, Scene], headings: tuple[str, str], message: str, check: str = "", *, standalone: bool = True
+) -> Markup:
+    """The same program on two broadcasters, side by side, each to its end: the culprit of each is what differs."""
+    body = [element("rect", class_="paper", width="100%", height="100%")]
+    left = tallest = 0.0
+    for scene, heading in zip(scenes, headings, strict=True):
+        drawn, wide, high = _drawn(scene, check, message, (), alone=False)
+        body.append(element("text", short(heading, int(wide / 8)), class_="who", x=left + GAP, y=20.0))
+        body.append(element("svg", *drawn, x=left, y=26.0, width=wide, height=high))
+        left, tallest = left + wide + GAP, max(tallest, high)
+    said = " ".join(
+        (message, *(f"{h}: {' '.join(t for _, t in moments(s))}" for h, s in zip(headings, scenes, strict=True)))
+    )
+    return _svg(body, left, tallest + 26.0, message, said, standalone)
+
+
+def _svg(body: Iterable[Markup], wide: float, high: float, message: str, said: str, standalone: bool) -> Markup:
+    return element(
+        "svg",
+        element("title", legible(message, 300)),
+        element("desc", legible(said, 2_000)),
+        *([element("style", Markup(STYLE))] if standalone else []),
+        *body,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {wide:g} {high:g}",
+        width=wide,
+        height=high,
+        role="img",
+        class_="ctp",
+    )
+
+
+def _drawn(
+    scene: Scene, check: str, message: str, decisions: Sequence[tuple[int, str]], alone: bool
+) -> tuple[list[Markup], float, float]:
+    """What is drawn, how wide and how high. One `alone` ends with the culprit, and says beside it what is wrong."""
+    plan = _planned(scene, [time for time, _ in decisions], alone)
     height = TOP + ROW * plan.rows + 30.0
     body: list[Markup] = [element("rect", class_="paper", width="100%", height="100%"), *_lanes(plan, height)]
     labels: list[Markup] = []
     body += _lives(plan)
     body += _remarks(plan, labels)
+    body += _switches(plan, labels)
     for time, choice in decisions:
         body += _decision(plan, time, choice, labels)
     for arrival in scene.arrivals:
         body += _waiting(plan, arrival)
     body += _acts(plan, labels)
     body += _arrivals(plan, labels)
-    culprit, low = _culprit(plan, check, message, labels)
-    body += culprit + labels + _footer(plan, height)
-    height = max(height, low)
-    total = plan.end + (SIDE if scene.culprit is not None else 0)
-    title = legible(message, 300)
-    said = " ".join(story(scene, check, message))
-    return element(
-        "svg",
-        element("title", title),
-        element("desc", legible(said, 2_000)),
-        *([element("style", Markup(STYLE))] if standalone else []),
-        *body,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {total:g} {height:g}",
-        width=total,
-        height=height,
-        role="img",
-        class_="ctp",
-    )
+    culprit, facts = _culprit(plan, "✕" if check else "≠", labels)
+    beside, low = _beside(plan, check, message, facts) if alone and culprit else ([], 0.0)
+    body += culprit + beside + labels + _footer(plan, height)
+    wide = plan.end + SIDE * (scene.culprit is not None and alone)
+    return body, wide, max(height, low)
 
 
 # -- the plan ------------------------------------------------------------------------------------------------------
@@ -146,12 +193,12 @@ def concerned(scene: Scene) -> list[int]:
     return first + rest
 
 
-def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
+def _planned(scene: Scene, decisions: Sequence[int], alone: bool) -> _Plan:
     plan = _Plan(scene)
     plan.users = sorted(concerned(scene)[:LANES])
     shown = set(plan.users)
     culprit = scene.culprit
-    until = culprit.time if culprit is not None else 1 << 60
+    until = culprit.time if culprit is not None and alone else 1 << 60
     moments: dict[float, float] = {}  # time -> the time it may share a row with, or itself
     for act in scene.acts:
         if act.user in shown and act.started <= until and not _farewell(scene, act, until):
@@ -166,6 +213,8 @@ def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
     for remark in scene.remarks:
         if remark.time <= until and _telling(remark.text):
             moments[remark.time] = remark.time
+    for switch in scene.switches:
+        moments |= {time: time for time in (switch.time, switch.done) if 0 <= time <= until}
     if culprit is not None:
         moments[culprit.time] = culprit.time
     latest = max(moments, default=-1.0)
@@ -179,15 +228,15 @@ def _planned(scene: Scene, decisions: Sequence[int]) -> _Plan:
     plan.rows = row + 1
     if plan.rows > ROWS:
         _cut(plan, plan.row_of.get(until, row))
-    x = float(GAP)
+    x = plan.begin
     for user in plan.users:
         names = list(dict.fromkeys(c.device for c in scene.connections if c.user == user))
         plan.devices_left_out += max(0, len(names) - DEVICES)
         plan.names[user] = names = names[:DEVICES]
-        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + DEVICE * len(names)))
+        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + plan.device * len(names)))
         for number, connection in enumerate(scene.connections):
             if connection.user == user and connection.device in names:
-                plan.column[number] = x + CALLS + 12 + DEVICE * names.index(connection.device)
+                plan.column[number] = x + CALLS + 12 + plan.device * names.index(connection.device)
         x += plan.width[user] + GAP
     plan.end = max(x, 340.0)
     return plan
@@ -222,28 +271,56 @@ def _cut(plan: _Plan, marked: int) -> None:
 
 
 def _lanes(plan: _Plan, height: float) -> Iterable[Markup]:
+    if plan.scene.live:
+        yield element("text", "seconds", class_="soft", x=float(GAP), y=48.0)
+        rows = {row: time for time, row in reversed(plan.row_of.items())}
+        for time in rows.values():
+            yield element("text", f"{plan.scene.clock[int(time)]:.3f}", class_="soft", x=float(GAP), y=plan.y(time) + 4)
     for user in plan.users:
         x, width = plan.left[user], plan.width[user]
         yield element("rect", class_="lane", x=x, y=8.0, width=width, height=height - 34, rx=6.0)
         yield element("text", name(plan.scene.users[user], 22), class_="who", x=x + 10, y=28.0)
-        yield element("text", "events for", class_="soft", x=x + 8, y=48.0)
+        heading = "asks for runs" if plan.scene.live else "events for"
+        yield element("text", heading, class_="soft", x=x + 8, y=48.0)
         for place, device in enumerate(plan.names[user]):
             named = f"device {device.rpartition('/')[2]}" if "/" in device else device
-            yield element("text", short(named, 16), class_="soft", x=x + CALLS + 2 + DEVICE * place, y=48.0)
+            yield element("text", short(named, 16), class_="soft", x=x + CALLS + 2 + plan.device * place, y=48.0)
     if plan.cut:
         y = TOP + ROW * (plan.cut_at + 0.5)
-        yield element("text", f"... {plan.cut} rows are left out here ...", class_="soft", x=20.0, y=y + 4)
+        yield element(
+            "text",
+            f"... {plan.cut} row{'s are' if plan.cut > 1 else ' is'} left out here ...",
+            class_="soft",
+            x=20.0,
+            y=y + 4,
+        )
 
 
 def _remarks(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
     for remark in plan.scene.remarks:
         if plan.shows(remark.time) and _telling(remark.text):
             y = plan.y(remark.time)
-            yield element("line", class_="rule", x1=GAP, x2=plan.end - GAP, y1=y + 7, y2=y + 7)
+            yield element("line", class_="rule", x1=plan.begin, x2=plan.end - GAP, y1=y + 7, y2=y + 7)
             if remark.text.startswith("time moves"):  # as a broken axis
-                yield element("line", class_="jump", x1=GAP, x2=plan.end - GAP, y1=y + 10, y2=y + 10)
-            text = short(remark_words(plan.scene, remark), int((plan.end - GAP) / 6.4))
-            labels.append(element("text", text, class_="soft halo", x=GAP + 8, y=y + 3))
+                yield element("line", class_="jump", x1=plan.begin, x2=plan.end - GAP, y1=y + 10, y2=y + 10)
+            text = short(remark_words(plan.scene, remark), int((plan.end - plan.begin) / 6.4))
+            labels.append(element("text", text, class_="soft halo", x=plan.begin + 8, y=y + 3))
+
+
+def _switches(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
+    """Where users were to be moved, and where they had been, as lines across; between them a band."""
+    for switch in plan.scene.switches:
+        if not plan.shows(switch.time):
+            continue
+        top, left, wide = plan.y(switch.time) + 8, plan.begin - 6, plan.right - plan.begin + 12
+        low = plan.y(switch.done) - 8 if plan.shows(switch.done) else TOP + ROW * plan.rows
+        yield element("rect", class_="moving", x=left, y=top, width=wide, height=max(low - top, 1.0))
+        for y in (top - 2, top + 2, *([low] if plan.shows(switch.done) else [])):
+            yield element("line", class_="switch", x1=left, x2=left + wide, y1=y, y2=y)
+        begins, ends = switch_words(switch)
+        labels.append(element("text", f"⇄ {short(begins, 60)}", class_="who halo", x=plan.begin + 8, y=top - 5))
+        if plan.shows(switch.done):
+            labels.append(element("text", short(ends, 60), class_="halo", x=plan.begin + 8, y=low + 13))
 
 
 def _decision(plan: _Plan, time: int, choice: str, labels: list[Markup]) -> Iterable[Markup]:
@@ -280,18 +357,23 @@ def _acts(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
             continue
         y = plan.y(act.started)
         ends = plan.y(act.returned) if plan.shows(act.returned) else bottom
-        trouble = "" if act.ending in ("ok", "pending") else f" {act.ending}"
+        ending = {"raised": "raises", "cancelled": "is cancelled"}.get(act.ending, f"returns {act.said}".rstrip())
+        if plan.scene.live:
+            ending = "complete" if act.ending == "ok" else "fails"
+        trouble = "" if act.ending in ("ok", "pending") else f" {ending}"
         if act.event >= 0:
             x = plan.calls(act.user)
             if ends > y:
                 yield element("line", class_="call", x1=x, x2=x, y1=y, y2=ends)
                 if plan.shows(act.returned):
                     yield element("line", class_="call", x1=x - 5, x2=x + 5, y1=ends, y2=ends)
-                    labels.append(_label("returns" + trouble, x + 9, ends + 4, soft=True))
+                    labels.append(_label(ending, x + 9, ends + 4, soft=True))
             yield element("circle", class_="dot", cx=x, cy=y, r=5)
             plain = act.type in ("", "probe", "partial_result")
             word = act.kind.replace("publish", "event") if plain else act.type
-            labels.append(_label(f"{word} #{act.event}" + (trouble if ends == y else ""), x + 9, y - 3))
+            word = "asks for" if plan.scene.live else word
+            called = f"{word} {numbered(plan.scene, act.event)}"
+            labels.append(_label(called + (trouble if ends == y else ""), x + 9, y - 3))
         elif act.connection in plan.column:
             x = plan.column[act.connection]
             socket = plan.scene.connections[act.connection].socket
@@ -304,7 +386,8 @@ def _acts(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
                 else f"{x - 6},{y + 5} {x + 6},{y + 5} {x},{y - 6}"
             )
             yield element("polygon", class_="dot", points=points)
-            labels.append(_label(f"{act.kind}s s{socket}{trouble}", x + 10, y + 4, soft=True))
+            verb = "is lost:" if act.kind == "lose" else f"{act.kind}s"
+            labels.append(_label(f"{verb} s{socket}{trouble}", x + 10, y + 4, soft=True))
 
 
 def _waiting(plan: _Plan, arrival: Arrival) -> Iterable[Markup]:
@@ -344,6 +427,8 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         y = plan.y(arrival.started)
         event = _event_of(arrival, plan.scene)
         text = " ".join(f"#{e}" for e in arrival.events[:4]) or ("quotes an event" if event >= 0 else "other frame")
+        if plan.scene.live:
+            text = legible(arrival.type, 40) or text
         if arrival.owner >= 0:
             text += f" of {name(plan.scene.users[arrival.owner], 14)}"
         if arrival.ending not in ("ok", "pending"):
@@ -354,10 +439,11 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         labels.append(_label(text, x + 9, y + (4 if side < 0 else 15)))
 
 
-def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tuple[list[Markup], float]:
+def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup], list[str]]:
+    """What is wrong, or differs, as it is drawn, and who was concerned in words."""
     scene, culprit = plan.scene, plan.scene.culprit
     if culprit is None or not plan.shows(culprit.time):
-        return [], 0.0
+        return [], []
     y = plan.y(culprit.time)
     drawn: list[Markup] = []
     facts: list[str] = []
@@ -366,6 +452,8 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
         event = _event_of(arrival, scene)
         x = plan.column.get(culprit.connection, plan.end - 40)
         begin = _origin(plan, arrival, event) if event >= 0 else None
+        if begin is None and plan.scene.live and arrival.owner in plan.left:
+            begin = plan.calls(arrival.owner), y - ROW / 2  # whose it is, is known, but not of which run
         side = 1 if begin is not None and begin[0] > x else -1
         drawn += _arrow(begin or (x - 60, y - 14), (x + 7 * side, y), "red", "redhead", 9.0)
         owner = arrival.owner if arrival.owner >= 0 else scene.owners[event] if 0 <= event < len(scene.owners) else -1
@@ -373,13 +461,15 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
         labels.append(
             element(
                 "text",
-                f"✕ #{event}" if event >= 0 else "✕",
+                f"{mark} {short(arrival.type, 15) if scene.live else f'#{event}' if event >= 0 else ''}".rstrip(),
                 class_="redtext halo",
                 x=x + 9,
                 y=y + (4 if side < 0 else 17),
             )
         )
-        if owner >= 0:
+        if owner >= 0 and scene.live:
+            facts.append(f"It belongs to {event_words(scene, event) if event >= 0 else name(scene.users[owner])}.")
+        elif owner >= 0:
             facts.append(f"Event #{event}: its canary says it belongs to {name(scene.users[owner])}.")
         facts.append(f"Received by {name(scene.users[receiver.user])} on {name(receiver.device)}.")
         if arrival.place is not None:
@@ -393,10 +483,12 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
             element("line", class_="red", x1=x - 7, x2=x + 7, y1=y - 7, y2=y + 7),
             element("line", class_="red", x1=x - 7, x2=x + 7, y1=y + 7, y2=y - 7),
         ]
-        labels.append(element("text", f"no #{act.event}", class_="redtext halo", x=x + 12, y=y + 4))
+        gone = f"{numbered(scene, act.event)} not whole" if scene.live else f"no #{act.event}"
+        labels.append(element("text", gone, class_="redtext halo", x=x + 12, y=y + 4))
         receiver = scene.connections[culprit.connection]
-        facts.append(f"Event #{act.event} belongs to {name(scene.users[act.user])}.")
-        facts.append(f"It is owed to {name(receiver.device)}, and is not there.")
+        called = event_words(scene, act.event)
+        facts.append(f"{called[0].upper()}{called[1:]} is owed to {name(receiver.device)}.")
+        facts.append("Not all of it has come." if scene.live else "It is not there.")
     elif culprit.kind == "act":
         act = scene.acts[culprit.number]
         x = plan.calls(act.user) if act.event >= 0 else plan.column.get(act.connection, plan.end - 40)
@@ -404,21 +496,23 @@ def _culprit(plan: _Plan, check: str, message: str, labels: list[Markup]) -> tup
         low = plan.y(act.returned) if plan.shows(act.returned) else TOP + ROW * plan.rows
         drawn.append(element("line", class_="red never", x1=x, x2=x, y1=top, y2=max(low, top + 12)))
         drawn.append(element("circle", class_="red", cx=x, cy=top, r=9))
-        facts.append(f"The {act.kind} of {name(scene.users[act.user])}.")
+        if not scene.live:
+            facts.append(f"The {act.kind} of {name(scene.users[act.user])}.")
         if act.said:
             facts.append(legible(act.said, 160))
         if act.waits_at:
             facts.append(f"At {legible(act.waits_at, 80)}.")
     else:
         drawn.append(element("line", class_="red never", x1=GAP, x2=plan.end - GAP, y1=y, y2=y))
-    beside, low = _beside(plan, check, message, facts, y)
-    return drawn + beside, low
+    return drawn, facts
 
 
-def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str], y: float) -> tuple[list[Markup], float]:
-    """The rule that was broken and who was concerned, right of the lanes."""
-    lines = [(line, "redtext") for line in textwrap.wrap(legible(message, 400), 36)[:8]]
-    lines += [(line, "") for fact in facts for line in textwrap.wrap(fact, 40)[:4]]
+def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str]) -> tuple[list[Markup], float]:
+    """The rule that was broken and who was concerned, right of the lanes; and how far down that reaches."""
+    y = plan.y(plan.scene.culprit.time) if plan.scene.culprit is not None else 0.0
+    wrap = functools.partial(textwrap.wrap, placeholder=" ...")
+    lines = [(line, "redtext") for line in wrap(legible(message, 400), 36, max_lines=8)]
+    lines += [(line, "") for fact in facts for line in wrap(fact, 40, max_lines=4)]
     lines += [(line, "soft") for line in textwrap.wrap(f"Rule broken ({check}): {rule(check)}", 40)]
     x, low = plan.end + 4, max(20.0, min(y - 20, TOP + ROW * plan.rows - 16.0 * len(lines)))
     drawn = [element("line", class_="red", x1=x - 4, x2=x - 4, y1=low - 12, y2=low + 16 * len(lines) - 10)]
@@ -429,11 +523,12 @@ def _beside(plan: _Plan, check: str, message: str, facts: Sequence[str], y: floa
 
 def _footer(plan: _Plan, height: float) -> list[Markup]:
     said = []
-    others = len(plan.scene.users) - len(plan.users)
+    others = len(concerned(plan.scene)) - len(plan.users) + plan.scene.others
     if others:
-        said.append(f"{others} other users are left out")
+        said.append(f"{others:,} other user{'s are' if others > 1 else ' is'} left out")
     if plan.devices_left_out:
-        said.append(f"{plan.devices_left_out} more devices are left out")
+        more = plan.devices_left_out
+        said.append(f"{more:,} more device{'s are' if more > 1 else ' is'} left out")
     if plan.scene.left_out:
         said.append(f"{plan.scene.left_out:,} more calls and frames are left out")
     if not said:
@@ -461,4 +556,4 @@ def _arrow(
     return drawn
 
 
-__all__ = ["STYLE", "concerned", "joined", "picture"]
+__all__ = ["STYLE", "concerned", "joined", "pair", "picture"]

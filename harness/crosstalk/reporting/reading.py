@@ -25,6 +25,8 @@ class NoVerdict(ValueError):
 def read_verdict(path: Path) -> Verdict:
     """The verdict in `path`, or in `path`/verdict.json. Raises NoVerdict."""
     if path.is_dir():
+        if not (path / "verdict.json").exists():
+            raise NoVerdict(f"{path} holds no verdict.json: let crosstalk check or smoke write it there, by --reports")
         path = path / "verdict.json"
     return decoded(contents(path), str(path))
 
@@ -42,13 +44,17 @@ def contents(path: Path) -> bytes:
 
 def decoded(text: bytes, where: str) -> Verdict:
     """Raises NoVerdict, naming `where`."""
+    if not text.strip():
+        raise NoVerdict(f"{where} is empty: let the command that made it write it again")
     try:
         loose = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NoVerdict(f"{where} is damaged or no JSON ({error}): let crosstalk check write it again") from None
+        raise NoVerdict(
+            f"{where} is damaged or no JSON ({error}): let the command that made it write it again"
+        ) from None
     schema = loose.get("schema") if isinstance(loose, dict) else None
     if not isinstance(loose, dict) or "verdict" not in loose or "checks" not in loose:
-        raise NoVerdict(f"{where} is no verdict of crosstalk: give the verdict.json of a run")
+        raise NoVerdict(f"{where} is no verdict of crosstalk: give the verdict.json of crosstalk check or smoke")
     if schema != SCHEMA:
         raise NoVerdict(
             f"{where} has schema {schema!r}; this crosstalk reads schema {SCHEMA}: use the one that wrote it"
@@ -63,7 +69,7 @@ def decoded(text: bytes, where: str) -> Verdict:
         raise NoVerdict(f"{where} contradicts itself: the figures of its live run do not fit together")
     for check in verdict.checks:
         for violation in check.violations:
-            if violation.exhibit is not None and not _whole(violation.exhibit):
+            if violation.exhibit is not None and not whole(violation.exhibit):
                 raise NoVerdict(f"{where} contradicts itself: a scene of {check.name!r} names what it does not hold")
     return verdict
 
@@ -84,13 +90,28 @@ def _measured(live: LiveFigures) -> bool:
     )
 
 
-def _whole(exhibit: Exhibit) -> bool:
-    return all(_consistent(scene) for scene in (exhibit.scene, exhibit.passing) if scene is not None)
+def whole(exhibit: Exhibit) -> bool:
+    """Whether its scenes name nothing that they do not hold."""
+    return all(consistent(scene) for scene in (exhibit.scene, exhibit.passing) if scene is not None)
 
 
-def _consistent(scene: Scene) -> bool:
+def _timed(scene: Scene) -> bool:
+    """Whether each moment of a live scene has its second, and each run its number."""
+    times = [(a.started, a.returned) for a in scene.acts] + [(a.started, a.ended) for a in scene.arrivals]
+    times += [(remark.time, -1) for remark in scene.remarks]
+    if scene.culprit is not None:
+        times.append((scene.culprit.time, -1))
+    return len(scene.runs) == len(scene.owners) and all(
+        0 <= begun < len(scene.clock) and ended < len(scene.clock) for begun, ended in times
+    )
+
+
+def consistent(scene: Scene) -> bool:
+    """Whether each number in it is of something that it holds."""
     users, connections, events = len(scene.users), len(scene.connections), len(scene.owners)
     culprit = scene.culprit
+    if scene.live and not _timed(scene):
+        return False
     if culprit is not None:
         among = {"arrival": len(scene.arrivals), "act": len(scene.acts), "missing": len(scene.acts), "end": 1 << 60}
         if culprit.kind != "end" and not 0 <= culprit.number < among[culprit.kind]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from crosstalk.model.scene import Act, Arrival, Exhibit, Remark, Scene
+from crosstalk.model.scene import Act, Arrival, Exhibit, Remark, Scene, Switch
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.rules import rule
 
@@ -18,11 +18,17 @@ _SOCKET = re.compile(r"\bsocket (\d{1,9})\b")
 
 def story(scene: Scene, check: str, message: str, most: int = MOST) -> list[str]:
     """Sentences up to the culprit, the last of them what is wrong; in the middle what is too much is counted."""
-    sentences = [text for _, text in moments(scene)]
+    sentences = [_timed(scene, time, text) for time, text in moments(scene)]
     if len(sentences) > most:
         left = len(sentences) - most
         sentences = [*sentences[: most // 2], f"... {left} more things happen ...", *sentences[-(most // 2) :]]
     return [*sentences, *conclusion(scene, check, message)]
+
+
+def _timed(scene: Scene, time: int, text: str) -> str:
+    """A live run's moments begin with their seconds."""
+    here = "HERE: " if text.startswith("HERE: ") else ""
+    return f"{here}{scene.clock[time]:.3f} s: {text.removeprefix(here)}" if scene.live else text
 
 
 def moments(scene: Scene) -> list[tuple[int, str]]:
@@ -30,14 +36,17 @@ def moments(scene: Scene) -> list[tuple[int, str]]:
     culprit = scene.culprit
     until = culprit.time if culprit is not None else 1 << 60
     told: list[tuple[int, str]] = []
-    for act in scene.acts:
-        if act.started <= until:
-            told += _act_told(scene, act, until)
     for number, arrival in enumerate(scene.arrivals):
         if arrival.started <= until:
             blamed = culprit is not None and culprit.kind == "arrival" and culprit.number == number
             told += _arrival_told(scene, arrival, until, blamed)
+    for act in scene.acts:
+        if act.started <= until:
+            told += _act_told(scene, act, until)
     told += [(r.time, _remark_told(scene, r)) for r in scene.remarks if r.time <= until]
+    for switch in scene.switches:
+        times = zip((switch.time, switch.done), switch_words(switch), strict=True)
+        told += [(time, f"{words}.") for time, words in times if 0 <= time <= until]
     return sorted(told, key=lambda entry: entry[0])
 
 
@@ -71,12 +80,50 @@ def none_passes(shown: Exhibit) -> str:
     return f"{told}; all that take at most {decisions_words(shown.within)} otherwise are among them."
 
 
+def numbered(scene: Scene, event: int) -> str:
+    """How an event, or live a run, is called for short."""
+    return f"run {scene.runs[event]}" if event < len(scene.runs) else f"#{event}"
+
+
 def event_words(scene: Scene, event: int) -> str:
     owner = name(scene.users[scene.owners[event]]) if 0 <= event < len(scene.owners) else "nobody"
-    return f"event #{event} of {owner}"
+    return f"{numbered(scene, event) if scene.live else f'event #{event}'} of {owner}"
+
+
+def arrived_words(scene: Scene, arrival: Arrival) -> str:
+    """What came, live: one event of a run, or what belongs to whoever it was found to."""
+    what = legible(arrival.type, 40) or "a frame"
+    if arrival.events:
+        return f"{what} of {event_words(scene, arrival.events[0])}"
+    return f"{what} of {name(scene.users[arrival.owner])}" if arrival.owner >= 0 else what
+
+
+def _live_told(scene: Scene, act: Act) -> list[tuple[int, str]]:
+    """A call of a live run: only what its users did and saw is known, not what the server was doing."""
+    who = name(scene.users[act.user])
+    device = name(scene.connections[act.connection].device) if act.connection >= 0 else ""
+    if act.kind == "lose":
+        return [(act.started, f"{device} loses its connection: {legible(act.said, 160)}.")]
+    if act.kind == "ask":
+        run, where = numbered(scene, act.event), f" on {device}" if device else ""
+        begun, done, failed = (
+            f"{who} asks for {run}{where}.",
+            f"{run} of {who} is complete.",
+            f"{run} of {who} is not taken: ",
+        )
+    elif act.kind == "connect":
+        begun, done, failed = f"{device} connects.", f"{device} is connected.", f"{device} can't connect: "
+    else:
+        begun, done, failed = f"{device} disconnects.", f"{device} has disconnected.", ""
+    told = [(act.started, begun)]
+    if act.ending != "pending":
+        told.append((act.returned, done if act.ending == "ok" else f"{failed}{legible(act.said, 160)}."))
+    return [(time, text[0].upper() + text[1:] if text.startswith("run ") else text) for time, text in told]
 
 
 def _act_told(scene: Scene, act: Act, until: int) -> list[tuple[int, str]]:
+    if scene.live:
+        return [(time, text) for time, text in _live_told(scene, act) if time <= until]
     who = name(scene.users[act.user])
     if act.event >= 0:
         kind = "a probe" if act.kind == "probe" else f"an event ({legible(act.type, 40)})"
@@ -100,6 +147,11 @@ def _act_told(scene: Scene, act: Act, until: int) -> list[tuple[int, str]]:
 
 def _arrival_told(scene: Scene, arrival: Arrival, until: int, blamed: bool) -> list[tuple[int, str]]:
     connection = scene.connections[arrival.connection]
+    mark = "HERE: " if blamed else ""
+    if scene.live:
+        whose = f", which is {name(scene.users[connection.user])}'s connection" if arrival.owner >= 0 else ""
+        text = f"{arrived_words(scene, arrival)} arrives on {name(connection.device)}{whose}"
+        return [(arrival.started, f"{mark}{text}.")]
     to = f"{name(connection.device)} (socket {connection.socket})"
     carried = arrival.events or arrival.quoted
     what = " and ".join(event_words(scene, e) for e in carried[:4]) or f"a frame of type {arrival.type or 'unknown'}"
@@ -109,7 +161,6 @@ def _arrival_told(scene: Scene, arrival: Arrival, until: int, blamed: bool) -> l
     if arrival.owner >= 0 and not _is_connected(scene, arrival.owner, arrival.started):
         wrong += f"; {name(scene.users[arrival.owner])} has no open connection then"
     late = " although its disconnect had returned" if 0 <= connection.left < arrival.started else ""
-    mark = "HERE: " if blamed else ""
     told = [
         (
             arrival.started,
@@ -155,9 +206,18 @@ def _remark_told(scene: Scene, remark: Remark) -> str:
     return _sentence("", legible(remark_words(scene, remark), 240))
 
 
+def switch_words(switch: Switch) -> tuple[str, str]:
+    """That users are to be moved, and what came of it."""
+    order = legible(switch.order, 80)
+    ends = {"ok": "is done", "cancelled": "is cancelled half-way"}.get(
+        switch.ending, f"raises {legible(switch.said, 160)}"
+    )
+    return f"{order[:1].upper()}{order[1:]}", f"The {order} {ends}"
+
+
 def _times(scene: Scene) -> list[int]:
     times = [a.started for a in scene.acts] + [a.started for a in scene.arrivals]
-    return times + [r.time for r in scene.remarks]
+    return times + [r.time for r in scene.remarks] + [switch.time for switch in scene.switches]
 
 
 def _while(scene: Scene, at: int, besides: Act | Arrival) -> str:
@@ -177,4 +237,4 @@ def _sentence(before: str, text: str) -> str:
     return (whole[0].upper() + whole[1:] if whole.split(" ")[0] in _WORDS else whole) + "."
 
 
-_WORDS = frozenset(("a", "an", "the", "while", "event", "that", "time", "socket", "unhandled"))
+_WORDS = frozenset(("a", "an", "the", "while", "event", "run", "device", "that", "time", "socket", "unhandled"))

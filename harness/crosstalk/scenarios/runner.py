@@ -22,6 +22,7 @@ from crosstalk.schedule.watchdog import ThreadBlocked, ticking, watchdog
 from crosstalk.targets.in_process import Adapter
 
 WALL = 3.0
+"""Seconds that code may keep the thread without awaiting."""
 
 __all__ = ["WALL", "World", "guarded", "many_runs", "run_world"]
 
@@ -48,7 +49,7 @@ def run_world(
     world = World(program, strategy, key, run_id, guarantees, settling)
     loop = world.loop
     tracks: list[Track] = []
-    with watchdog(WALL + program.steps * 0.01), tied_to(loop), guarded(world), loop.entered():
+    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:
@@ -90,19 +91,18 @@ def many_runs() -> Iterator[None]:
 def guarded(world: World) -> Iterator[None]:
     """Whatever the broadcaster does to the thread or the loop within the block is a finding of the history."""
     history = world.history
-    try:
-        with _unheard():
+    with _unheard():
+        try:
             yield
-    except ThreadBlocked as error:
-        history.crashes.append(f"while {world.phase} the broadcaster {error}")
-    except NeverQuiet as error:
-        history.crashes.append(f"never quiet while {world.phase}: {error}")
-    except SystemExit as error:
-        history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
-    except RecursionError as error:
-        history.crashes.append(f"while {world.phase}: RecursionError: {error}")
-    finally:
-        with _unheard():
+        except ThreadBlocked as error:
+            history.crashes.append(f"while {world.phase} the broadcaster {error}")
+        except NeverQuiet as error:
+            history.crashes.append(f"never quiet while {world.phase}: {error}")
+        except SystemExit as error:
+            history.crashes.append(f"while {world.phase} the broadcaster left the process: SystemExit: {error}")
+        except RecursionError as error:
+            history.crashes.append(f"while {world.phase}: RecursionError: {error}")
+        finally:
             _close(world)
     for context in world.loop.unhandled:
         failure = context.get("exception")
@@ -125,7 +125,7 @@ def _unheard() -> Iterator[None]:
 def _close(world: World) -> None:
     loop = world.loop
     world.closing = True
-    with contextlib.suppress(ThreadBlocked, SystemExit):
+    with contextlib.suppress(ThreadBlocked, SystemExit), watchdog(1.0):
         for _ in range(3):
             tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
             if not tasks:

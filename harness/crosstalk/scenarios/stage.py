@@ -175,7 +175,7 @@ def perform(
 ) -> History:
     """Play `scenario` by hand on a fresh broadcaster, close the run as any other, and return its history."""
     world = World(Program(users, (), ()), Plain(), key, 1)
-    with watchdog(WALL), tied_to(world.loop), guarded(world):
+    with tied_to(world.loop), guarded(world), watchdog(WALL, world.loop.pulse):
         world.keep_sockets = True
         world.make(factory, adapter)
         world.phase = "playing the scenario"

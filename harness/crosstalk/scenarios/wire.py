@@ -62,12 +62,11 @@ class Answer(Gate):
 class Sending(Answer):
     """A send under way: awaiting it records how it ended. `World.begin_frame` fills it in."""
 
-    __slots__ = ("episode", "marks", "row", "world")
+    __slots__ = ("marks", "row", "world")
 
     kind = "send"
 
-    episode: int
-    marks: tuple[int, ...]
+    marks: int
     row: int
     world: World
 
@@ -81,11 +80,12 @@ class Sending(Answer):
             self.world.failed(self, FAILED)
             raise
         world = self.world
-        if world.marks is not self.marks:
-            world.reached("send", self.marks, self.episode, self.wire.episode != self.episode)
-        history = world.history
-        history.send_status[self.row] = ACCEPTED
-        history.now = history.send_end[self.row] = history.now + 1
+        history, row = world.history, self.row
+        if world.marks != self.marks:
+            episode = history.send_episode[row]
+            world.reached("send", self.marks, episode, self.wire.episode != episode)
+        history.send_status[row] = ACCEPTED
+        history.now = history.send_end[row] = history.now + 1
 
     def unawaited(self) -> None:
         """Record how it ended, unless whoever awaits it does."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosstalk.model.scene import Place
 from crosstalk.scenarios.words import step_words
-from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.loop import Gate, Gates, Strategy
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
@@ -128,7 +128,7 @@ class Watched:
     def begin(self) -> None:
         self.inner.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         choice = self.inner.choose(gates, can_hold)
         self.witness.chosen(gates, can_hold, choice)
         return choice

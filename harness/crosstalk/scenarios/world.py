@@ -58,6 +58,17 @@ def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
     return mint(key, Canary(run_id, owner, run, sequence))
 
 
+CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
+"""What `World.marks` grows by with each: one number that counts all four."""
+
+
+@lru_cache(1 << 10)
+def _passed(marks: int) -> tuple[int, ...]:
+    """How many connections, disconnections, cancellations and jumps lie between two marks; few are told apart."""
+    counts = marks % DISCONNECTION, (marks >> 20) % DISCONNECTION, (marks >> 40) % DISCONNECTION, marks >> 60
+    return tuple(map(min, counts, (3, 3, 1, 2)))
+
+
 def _nothing() -> None:
     """Nobody wants to be told."""
 
@@ -79,6 +90,7 @@ class World:
         "_tamper",
         "_values",
         "adapter",
+        "blanks",
         "broadcaster",
         "busy",
         "cancelling",
@@ -140,9 +152,10 @@ class World:
         self.last: dict[int, Socket] = {}
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
-        self.pending: dict[int, tuple[asyncio.Task[Any] | None, Call]] = {}
-        self.cancelling: set[int] = set()
-        self.own: list[asyncio.Task[Any]] = []
+        self.pending: dict[asyncio.Task[Any], Call] = {}
+        self.cancelling: set[asyncio.Task[Any]] = set()
+        # the harness's own tasks, in their order, until they come to their end
+        self.own: dict[asyncio.Task[Any], None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
         self.may_stall = True
         self.over = False
@@ -156,7 +169,7 @@ class World:
         self.hoard: list[Any] = []
         self.tracks_left = 0
         self.waits: list[tuple[int, asyncio.TimerHandle, Track]] = []
-        self.marks: tuple[int, ...] = (0, 0, 0, 0)
+        self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
         # made beforehand: what is kept of an event must not take the address that one before has just given back
@@ -231,7 +244,7 @@ class World:
         except asyncio.CancelledError:
             self._give_up(gate)
             raise
-        if self.marks is not marks:
+        if self.marks != marks:
             self.reached(kind, marks, episode, wire.episode != episode)
 
     def _wait(self, gate: AnyAnswer) -> AnyAnswer:
@@ -248,26 +261,10 @@ class World:
         if gate in gate.wire.held:
             gate.wire.held.remove(gate)
 
-    def _mark(self, what: int) -> None:
-        marks = self.marks
-        self.marks = (*marks[:what], marks[what] + 1, *marks[what + 1 :])
-
-    def reached(self, kind: str, before: tuple[int, ...], episode: int, taken: bool) -> None:
+    def reached(self, kind: str, before: int, episode: int, taken: bool) -> None:
         """Note what came and went while something of `kind` was waiting: see schedule/strategies/feedback.py."""
         gone = episode >= 0 and self.history.episodes[episode].leaving != NEVER
-        now = self.marks
-        self.cells.add(
-            (
-                kind,
-                min(3, now[0] - before[0]),
-                min(3, now[1] - before[1]),
-                min(2, now[2] - before[2]),
-                min(1, now[3] - before[3]),
-                gone,
-                taken,
-                len(self.open),
-            )
-        )
+        self.cells.add((kind, _passed(self.marks - before), gone, taken, len(self.open)))
 
     @property
     def tamper(self) -> Callable[[World, int, bytes], list[tuple[int, bytes]]] | None:
@@ -333,7 +330,6 @@ class World:
             sending.world = self
             sending.row = row
             sending.marks = self.marks
-            sending.episode = wire.episode
             (wire.held if waits else loop.gates).append(sending)
             return sending
         history.now = now = now + 1
@@ -368,7 +364,9 @@ class World:
 
     async def _perform(self, call: Call, function: Callable[[str, Any], Any], given: dict[str, Any]) -> None:
         history = self.history
-        self.pending[id(call)] = (asyncio.current_task(self.loop), call)
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        self.pending[task] = call
         marks = self.marks
         history.now = call.started = history.now + 1
         history.calls.append(call)
@@ -382,7 +380,7 @@ class World:
             if not self.closing:
                 call.status = CANCELLED
                 call.error = "CancelledError"
-                call.excused = id(call) in self.cancelling
+                call.excused = task in self.cancelling
         except ThreadBlocked as error:
             history.crashes.append(f"{call.kind} of {self.program.users[call.user]!r} {error}")
             self.loop.limit = 0  # the rest of this run would only block again
@@ -404,9 +402,10 @@ class World:
         finally:
             if not self.closing:
                 history.now = call.returned = history.now + 1
-                if self.marks is not marks:
+                if self.marks != marks:
                     self.reached(call.kind, marks, call.episode, False)
-            self.pending.pop(id(call), None)
+            self.pending.pop(task, None)
+        self.own.pop(task, None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
         """Whether `error` is, wraps or follows from a dead socket of `user`."""
@@ -489,7 +488,7 @@ class World:
         self.busy.discard(device)
         if call.status == ACCEPTED and call.value is not False:
             episode.connected = call.returned
-            self._mark(0)
+            self.marks += CONNECTION
             self.open[device] = (number, socket)
             if call.value is not None:
                 self._values[number] = call.value
@@ -557,7 +556,7 @@ class World:
             episode.left = call.returned
             wire.left = self._moment()
             wire.tasks, wire.scheduled = self._not_begun()
-            self._mark(1)
+            self.marks += DISCONNECTION
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
@@ -684,7 +683,7 @@ class World:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
-        self.own.append(task)
+        self.own[task] = None
         return task
 
     def context_of(self, device: int, fresh: bool = False) -> contextvars.Context:
@@ -695,11 +694,11 @@ class World:
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """The caller gives up: the call that `task` makes is cancelled at the await where it stands."""
-        for identity, (other, call) in list(self.pending.items()):
-            if other is task:
-                self.cancelling.add(identity)
-                self._mark(3)
-                self.history.note(f"the {call.kind} is cancelled by its caller")
+        call = self.pending.get(task)
+        if call is not None:
+            self.cancelling.add(task)
+            self.marks += CANCELLATION
+            self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
     @unwatched()
@@ -718,6 +717,19 @@ class World:
         tasks = len(own) + len(self.loop.unfinished)
         self.history.census.append(Count(departed, events, objects + timers + tasks, size))
 
+    def forget_departed(self) -> None:
+        """Let go of what only the harness holds of connections that have ended: calls that are over, their contexts,
+        tasks that failed, and the frames in which errors were raised."""
+        errors = [*(wire.dead for wire in self.wires), *(context.get("exception") for context in self.loop.unhandled)]
+        for error in errors:
+            while error is not None and error.__traceback__ is not None:
+                error.__traceback__, error = None, error.__cause__ or error.__context__
+        self.loop.unhandled[:] = [{"exception": context.get("exception")} for context in self.loop.unhandled]
+        for device in self._contexts.keys() - self.open.keys() - self.busy:
+            del self._contexts[device]
+        for task in [task for task in self.own if task.done() and not task.cancelled() and not task.exception()]:
+            del self.own[task]
+
     def _cut_short(self) -> None:
         """A wait during which a timer fires over and over ends early: nothing new comes of more of the same."""
         for entry in [entry for entry in self.waits if self.loop.jumps - entry[0] > PATIENCE]:
@@ -731,7 +743,7 @@ class World:
     def _jumped(self, when: float) -> None:
         if self.waits:
             self._cut_short()
-        self._mark(2)
+        self.marks += JUMP
         slow = self.guarantees.frame_seconds
         for gate in self.loop.gates:
             if 0 <= gate.lane < ARRIVAL and when - gate.opened > slow:
@@ -764,7 +776,7 @@ class World:
         self.adapter = adapter
         self.phase = "starting"
         making = self.loop.create_task(make())
-        self.own.append(making)
+        self.own[making] = None
         self.loop.settle(SETTLE)
         if not making.done():
             raise NeverQuiet("the factory never returned")
@@ -802,11 +814,11 @@ class World:
             self.start(self.do_disconnect(device), self.context_of(device))
         loop.settle(SETTLE)
         loop.settle(SETTLE)  # afresh: the first may have been spent before the disconnects returned
-        if loop.unfinished or not all([task.done() for task in self.own]):
+        if loop.unfinished or not all(task.done() for task in self.own):
             loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
-        for task, call in self.pending.values():
-            call.where = waiting_at(task) if task is not None else ""
+        for task, call in self.pending.items():
+            call.where = waiting_at(task)
         left = loop.unfinished
         if left:
             mine = {*self.own, *self._pumps.values()}
@@ -838,10 +850,17 @@ class World:
         """
         self.broadcaster = self.tamper = None
         self.connect = self.disconnect = self.publish = _over
-        for kept in (self.open, self.last, self.ever, self.pending, self._pumps, self._values, self._contexts):
-            kept.clear()
-        for listed in (self.own, self.waits, self.hoard):
-            listed.clear()
+        self.open.clear()
+        self.last.clear()
+        self.ever.clear()
+        self.own.clear()
+        self.pending.clear()
+        self.cancelling.clear()
+        self.waits.clear()
+        self.hoard.clear()
+        self._pumps.clear()
+        self._values.clear()
+        self._contexts.clear()
         for wire in self.wires:
             wire.held.clear()
             wire.receivers.clear()
@@ -849,6 +868,7 @@ class World:
         loop = self.loop
         loop.on_jump = loop.on_time = None
         loop.gates.clear()
+        loop.gates.kept = None
 
     def _probe(self, user: int) -> asyncio.Task[Any]:
         return self.start(self.do_publish(user, 0, "probe", probe=True))

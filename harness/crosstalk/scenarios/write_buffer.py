@@ -33,7 +33,7 @@ class Protocol:
         except (ConnectionResetError, RuntimeError):
             return
         if sending is not None:
-            world.own.append(world.loop.create_task(_finish(sending)))
+            world.own[world.loop.create_task(_finish(sending))] = None
 
     send_binary = send_text
 

@@ -27,12 +27,15 @@ import threading
 import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
+from itertools import repeat
 from typing import Any, Protocol
 
 TICKS = 2_000
+HOLD = 300
+"""Moves of the clock in a row that open gates are held back for: nothing new comes of more of the same."""
 UNSEEN = -1.0
 NO_HORIZON = float("inf")
 
@@ -56,12 +59,24 @@ class Gate:
         self.callback()
 
 
+class Gates(list[Gate]):
+    """The open gates, oldest first. `kept` is what a strategy knows of them: like them, it is gone when the run is."""
+
+    __slots__ = ("kept",)
+
+    kept: Any
+
+    def __init__(self, gates: Iterable[Gate] = ()) -> None:
+        super().__init__(gates)
+        self.kept = None
+
+
 class Strategy(Protocol):
     """How a schedule is chosen: `begin` once a run, `choose` once an iteration with open gates."""
 
     def begin(self) -> None: ...
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         """Return 0 (all), 1..len(gates) (that one) or, if `can_hold`, len(gates) + 1 (none)."""
         ...
 
@@ -110,7 +125,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, strategy: Strategy, start: float = 1_000.0, limit: int = 50_000) -> None:
         super().__init__()
-        self.set_debug(self._debug)
         self._ready: deque[Any] = deque()
         self._scheduled: list[tuple[float, int, Any]] = []
         self._timers = 0
@@ -118,7 +132,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now = start
         self.horizon = NO_HORIZON
         self._depth = 0
-        self.gates: list[Gate] = []
+        self.gates = Gates()
         self.tape: list[int] = []
         self.iterations = 0
         self.jumps = 0
@@ -129,6 +143,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.on_time: Callable[[float], None] | None = None
         self.delays: set[float] = set()
         self.stopped_from_within = False
+
+    def pulse(self) -> tuple[int, int]:
+        """Another one after each iteration."""
+        return self.jumps, self.iterations
 
     def set_debug(self, enabled: bool) -> None:
         """As asyncio's. Every task and future asks for this flag: the answer is a method of the flag itself."""
@@ -272,14 +290,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         ready, scheduled, gates = self._ready, self._scheduled, self.gates
         popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
-        while most and (gates or ready or self.jumps < enough):
-            most -= 1
-            if not ready and not gates:
+        patience = HOLD
+        for _ in repeat(None, most):
+            if not gates and not ready:
+                if self.jumps >= enough:
+                    return
                 when = self._next_timer()
                 if when is None or when > self.horizon:
                     return
-            self.iterations += 1
-            if self.iterations > self.limit:
+            self.iterations = number = self.iterations + 1
+            if number > self.limit:
                 raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
             for _ in range(len(ready)):
                 handle = popleft()
@@ -295,7 +315,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             held = False
             if gates:
                 can_hold = bool(ready)
-                if not can_hold and scheduled:
+                if not can_hold and scheduled and patience and self.jumps < enough:
                     timer = self._next_timer()
                     can_hold = timer is not None and timer <= self.horizon
                 count = len(gates)
@@ -303,6 +323,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if count > 1 or can_hold:
                     choice = choose(gates, can_hold)
                     keep(choice)
+                if choice <= count:
+                    patience = HOLD
+                elif not ready:
+                    patience -= 1
                 if choice == 0:
                     answered = gates[:]
                     gates.clear()

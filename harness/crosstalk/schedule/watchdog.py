@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ _SPINNING = 0.7
 _ASLEEP = 0.02
 """A thread that had less than this share of the last second was waiting; on a busy machine it would have got more."""
 _AT_MOST = 10
-"""So many times the limit of wall time are too long, whoever used them."""
+"""So many times the limit of wall time are too long, whoever used them; of processor time, though code awaits."""
 
 _own = [0.0, 0.0]  # wall and processor time of the harness's own work, of all `unwatched` blocks that are over
 _working = 0
@@ -43,12 +43,20 @@ def unwatched() -> Iterator[None]:
 class _Watch:
     """One block that is watched."""
 
-    __slots__ = ("began", "last", "limit", "seconds", "used")
+    __slots__ = ("barked", "beat", "began", "last", "limit", "pulse", "seconds", "start", "used")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, pulse: Callable[[], object]) -> None:
         self.seconds = seconds
+        self.pulse = pulse
+        self.barked = ""
+        self.start = _elapsed()[1]
+        self.awaited()
+
+    def awaited(self) -> None:
+        """The time counts from now on."""
+        self.beat = self.pulse()
         self.last = self.began, self.used = _elapsed()
-        self.limit = _WALL() + _AT_MOST * seconds
+        self.limit = _WALL() + _AT_MOST * self.seconds
 
 
 def _elapsed() -> tuple[float, float]:
@@ -64,6 +72,13 @@ def _bark(number: int, frame: Any) -> None:
     if watch is None:
         return
     wall, processor = _elapsed()
+    if watch.pulse() != watch.beat and not watch.barked:
+        watch.awaited()
+        if processor - watch.start < _AT_MOST * watch.seconds:
+            return
+        watch.barked = f"kept the thread busy for {_AT_MOST * watch.seconds:.0f} s in all"
+    if watch.barked:
+        raise ThreadBlocked(watch.barked)
     asleep = processor - watch.last[1] < _ASLEEP * (wall - watch.last[0])
     watch.last = wall, processor
     if _WALL() < watch.limit:
@@ -72,7 +87,8 @@ def _bark(number: int, frame: Any) -> None:
             return
         if not asleep and processor - watch.used < watch.seconds * _SPINNING:
             return
-    raise ThreadBlocked(f"kept the thread for {watch.seconds:.0f} s without awaiting")
+    watch.barked = f"kept the thread for {watch.seconds:.0f} s without awaiting"
+    raise ThreadBlocked(watch.barked)
 
 
 def _can_tick() -> bool:
@@ -98,10 +114,11 @@ def ticking(first: float = 1.0) -> Iterator[None]:
 
 
 @contextmanager
-def watchdog(seconds: float) -> Iterator[None]:
+def watchdog(seconds: float, pulse: Callable[[], object] = int) -> Iterator[None]:
     """Raise ThreadBlocked inside the block after `seconds` of wall time, and each second again while it goes on.
 
-    It waits longer for a thread that is neither spinning nor asleep: a busy machine has kept it waiting.
+    `pulse` gives another value once the code has awaited, and the time begins anew. It waits longer for a thread that
+    is neither spinning nor asleep: a busy machine has kept it waiting.
 
     Without effect off the main thread and where the system has no interval timer.
     """
@@ -109,7 +126,7 @@ def watchdog(seconds: float) -> Iterator[None]:
     if not _can_tick():
         yield
         return
-    before, _watch = _watch, _Watch(seconds)
+    before, _watch = _watch, _Watch(seconds, pulse)
     try:
         if _ticking:
             yield

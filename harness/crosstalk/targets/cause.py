@@ -11,13 +11,14 @@ import importlib
 import inspect
 import json
 import re
-import urllib.request
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
+from crosstalk.auth.base import Credential
+from crosstalk.targets.connection import carried, queried, usual_tls
 from crosstalk.targets.reading import SOCKET_IO
 
 PRESETS = {
@@ -31,17 +32,21 @@ HTTP_SECONDS = 10.0
 
 
 class Asked(NamedTuple):
-    """What a user asks for: who, the canary, the ids that go with it, and what the connection carried as proof."""
+    """What a user asks for: who, the canary, the ids that go with it, and what an HTTP call carries as proof."""
 
     user: str
     canary: str
     run: str
     thread: str
-    headers: tuple[tuple[str, str], ...] = ()
+    credential: Credential = Credential("")
 
 
 class NotCaused(Exception):
-    """The system did not take the request; the message is one sentence."""
+    """The system did not take the request; the message is one sentence. `status` is that of an HTTP answer, or 0."""
+
+    def __init__(self, sentence: str, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Cause(Protocol):
@@ -85,38 +90,33 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """A POST, with the user's own headers."""
+    """A POST that carries what the user's connections carry: headers, cookies, and parameters of the query."""
 
     url: str
     body: str
+    tls: ssl.SSLContext | None = None
     on_connection: bool = False
 
     async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
-        await asyncio.to_thread(self._post, asked)
+        await self.post(filled(self.body, asked, _in_json), asked)
 
-    def _post(self, asked: Asked) -> None:
-        request = urllib.request.Request(
-            filled(self.url, asked, lambda value: quote(value, safe="")),
-            filled(self.body, asked, _in_json).encode(),
-            {**dict(asked.headers), "Content-Type": "application/json"},
-        )
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+    async def post(self, body: str, asked: Asked) -> None:
+        """Call with `body` as it is. Raises NotCaused."""
+        import httpx2
+
+        transport = httpx2.AsyncHTTPTransport(verify=self.tls or usual_tls(), trust_env=False)
         try:
-            with direct.open(request, timeout=HTTP_SECONDS):
-                pass
-        except HTTPError as error:
-            with error:
-                raise NotCaused(f"the HTTP call was answered {error.code} {error.reason}") from None
-        except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise NotCaused(f"the HTTP call failed ({type(reason).__name__})") from None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What is called is what was named."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        return None
+            async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=HTTP_SECONDS) as client:
+                answer = await client.post(
+                    queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
+                    content=body,
+                    headers=[*carried(asked.credential), ("Content-Type", "application/json")],
+                )
+        except httpx2.HTTPError as error:
+            reason = error.__cause__ if isinstance(error, httpx2.NetworkError) else None
+            raise NotCaused(f"the HTTP call failed ({type(reason or error).__name__})") from None
+        if not answer.is_success:
+            raise NotCaused(f"the HTTP call was answered {answer.status_code} {answer.reason_phrase}")
 
 
 @dataclass(frozen=True, slots=True)

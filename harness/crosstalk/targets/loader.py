@@ -109,15 +109,20 @@ def _imported(spec: str) -> ModuleType:
         raise TargetError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
 
 
-def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
-    name, _, attribute = spec.rpartition(":")
+def attribute_of(module: ModuleType, name: str, attribute: str) -> Any:
+    """What the dotted `attribute` of `module`, called `name` by the user, is. Raises TargetError with what there is."""
     thing: Any = module
     for part in attribute.split("."):
         if not hasattr(thing, part):
             own = [n for n, v in vars(module).items() if not n.startswith("_") and not isinstance(v, ModuleType)]
-            public = ", ".join(own) or "nothing"
-            raise TargetError(f"{name} has no attribute {attribute!r}; it defines {public}")
+            raise TargetError(f"{name} has no attribute {attribute!r}; it defines {', '.join(own) or 'nothing'}")
         thing = getattr(thing, part)
+    return thing
+
+
+def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
+    name, _, attribute = spec.rpartition(":")
+    thing = attribute_of(module, name, attribute)
     if inspect.isclass(thing) or inspect.isroutine(thing):
         return thing
     kind = type(thing)
@@ -126,10 +131,7 @@ def _factory(spec: str, module: ModuleType) -> Callable[[], Any]:
     except (TypeError, ValueError):
         # one object that only its module can make: the module is loaded again for each
         def again() -> Any:
-            fresh: Any = _imported(spec)
-            for part in attribute.split("."):
-                fresh = getattr(fresh, part)
-            return fresh
+            return attribute_of(_imported(spec), name, attribute)
 
         if name.endswith(".py"):
             return again
@@ -141,10 +143,7 @@ def _single(spec: str, attribute: str) -> Any:
     name = spec.rpartition(":")[0]
     module = sys.modules.pop(name)
     try:
-        fresh: Any = importlib.import_module(name)
-        for part in attribute.split("."):
-            fresh = getattr(fresh, part)
-        return fresh
+        return attribute_of(importlib.import_module(name), name, attribute)
     finally:
         sys.modules[name] = module
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -67,6 +68,25 @@ def split(data: bytes) -> list[bytes]:
         return [bytes(piece) for piece in msgspec.json.decode(data, type=list[msgspec.Raw])]
     except msgspec.MsgspecError:
         return [line for line in data.splitlines() if line.strip()]
+
+
+def named(data: str, **more: str) -> bytes:
+    """An event that has its name beside its `data`, as a frame: the object that it holds, with `more` at its front.
+
+    What stands in the object itself goes before that. Data that is no object stands under `data`, or by itself.
+    """
+    front = {key: value for key, value in more.items() if value}
+    if not front:
+        return data.encode()
+    inner = data.strip()
+    if inner.startswith("["):
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.encode({**front, "data": msgspec.json.decode(inner, type=msgspec.Raw)})
+    if not inner.startswith("{"):
+        return msgspec.json.encode({**front, "data": data})
+    rest = inner[1:].lstrip()
+    comma = b"" if rest.startswith("}") else b","
+    return msgspec.json.encode(front)[:-1] + comma + rest.encode()
 
 
 def reader(pointers: Pointers) -> Read:

@@ -17,11 +17,10 @@ import logging
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, cast
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import cast
+from urllib.parse import urlsplit, urlunsplit
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import (
@@ -41,53 +40,28 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from crosstalk.auth.base import Credential
+from crosstalk.targets.connection import (
+    USUAL,
+    Closed,
+    Ended,
+    Limits,
+    NotConnected,
+    Receive,
+    answered,
+    carried,
+    joined,
+    unreached,
+    usual_tls,
+)
 
 _TEXT_WHOLE = 0x81
 _SILENT = logging.Logger("crosstalk.websocket", logging.CRITICAL + 1)
-HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
-
-
-class NotConnected(Exception):
-    """A connection could not be opened; the message is one sentence without secrets.
-
-    `kind` is one of: dns, refused, timeout, tls, status, answer, lost. `status` is that of an HTTP answer, 0 without.
-    """
-
-    def __init__(self, kind: str, sentence: str, status: int = 0, retry_after: float = 0.0) -> None:
-        super().__init__(sentence)
-        self.kind = kind
-        self.status = status
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds and bytes that a connection may take."""
-
-    open_seconds: float = 10.0
-    close_seconds: float = 2.0
-    message_bytes: int = 1 << 20
-    compression: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """How a connection ended: `by` us, by the server's word, by the network, or broken by what the server sent.
-
-    `code` is as in RFC 6455, 1006 where none came.
-    """
-
-    by: Literal["us", "server", "network", "broken"]
-    code: int
-    why: str
-
-
-Receive = Callable[["Connection", bytes], None]
-Ended = Callable[["Connection", Closed], None]
 
 
 class Connection(asyncio.Protocol):
     """One client connection. `receive` is called with each whole message, `ended` once, when it has ended."""
+
+    last_event_id = ""
 
     def __init__(self, protocol: ClientProtocol, receive: Receive, ended: Ended, limits: Limits) -> None:
         self._protocol = protocol
@@ -281,11 +255,8 @@ class Connection(asyncio.Protocol):
         if self._protocol.handshake_exc is not None:
             return  # the server spoke first, which no WebSocket server does
         request = self._protocol.connect()
-        for name, value in credential.headers:
-            if name.lower() not in HEADERS_NOT_OURS:
-                request.headers[name] = value
-        if credential.cookies:
-            request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in credential.cookies)
+        for name, value in carried(credential):
+            request.headers[name] = value
         self._protocol.send_request(request)
         self._flush()
 
@@ -376,15 +347,7 @@ class Connection(asyncio.Protocol):
         found = self._protocol.handshake_exc
         if isinstance(found, InvalidStatus):
             answer = found.response
-            kind = answer.headers.get("Content-Type", "")
-            page = ", with an HTML page," if "html" in kind else ""
-            after = answer.headers.get("Retry-After", "")
-            return NotConnected(
-                "status",
-                f"the server answered {answer.status_code} {answer.reason_phrase}{page} instead of a WebSocket".strip(),
-                answer.status_code,
-                float(after) if after.isdigit() else 0.0,
-            )
+            return answered(answer.status_code, answer.reason_phrase, answer.headers, "a WebSocket")
         if isinstance(found, InvalidMessage | SecurityError) and not isinstance(found.__cause__, EOFError):
             return NotConnected("answer", "the server's answer to the opening handshake is no HTTP")
         if isinstance(found, InvalidHandshake) and not isinstance(found, InvalidMessage):
@@ -396,10 +359,7 @@ class Connection(asyncio.Protocol):
 def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
     """`url` as the library wants it, `query` added. Raises ValueError with one sentence that doesn't show the query."""
     uri = _parsed(url)
-    if not query:
-        return uri
-    added = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-    return replace(uri, query="&".join(part for part in (uri.query, added) if part))
+    return replace(uri, query=joined(uri.query, query)) if query else uri
 
 
 @lru_cache(64)
@@ -417,14 +377,6 @@ def _parsed(url: str) -> WebSocketURI:
         return parse_uri(urlunsplit(parts._replace(fragment="")))
     except (InvalidURI, ValueError):
         raise ValueError(f"{shown!r} is no WebSocket address") from None
-
-
-def verified_tls(authority: str = "") -> ssl.SSLContext:
-    """TLS as it must be: certificate and host name verified, also against the `authority` file where one is given."""
-    context = ssl.create_default_context()
-    if authority:
-        context.load_verify_locations(authority)
-    return context
 
 
 class _EngineIo:
@@ -465,15 +417,13 @@ async def connect(
     receive: Receive,
     ended: Ended,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     tls: ssl.SSLContext | None = None,
     origin: str = "",
     receive_buffer: int = 0,
+    last_event_id: str = "",
 ) -> Connection:
-    """An open connection of `credential`'s user. Raises NotConnected, and ValueError for what is no address.
-
-    `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon.
-    """
+    """An open WebSocket, as `Connect` says; it has no way to ask for what was missed."""
     uri = address(url, credential.query)
     headers = [name for name, _ in credential.headers if name.lower() == "origin"]
     protocol = ClientProtocol(
@@ -487,7 +437,7 @@ async def connect(
     engine_io = _EngineIo(receive) if "EIO=" in uri.query else None
     made = Connection(protocol, receive if engine_io is None else engine_io.received, ended, limits)
     loop = asyncio.get_running_loop()
-    context = (tls or verified_tls()) if uri.secure else None
+    context = (tls or usual_tls()) if uri.secure else None
     try:
         async with asyncio.timeout(limits.open_seconds):
             if receive_buffer:
@@ -505,23 +455,8 @@ async def connect(
     except TimeoutError:
         made.abort()
         raise NotConnected("timeout", f"no connection within {limits.open_seconds:g} s") from None
-    except ssl.SSLCertVerificationError as error:
-        raise NotConnected("tls", f"the certificate was not accepted: {error.verify_message}") from None
-    except ssl.SSLError as error:
-        raise NotConnected("tls", f"TLS failed: {error.reason or 'no TLS was spoken'}") from None
-    except socket.gaierror as error:
-        raise NotConnected("dns", f"the name {uri.host!r} has no address: {error.strerror}") from None
-    except ConnectionError as error:
-        kind, what = "lost", "the server went away in the opening handshake"
-        if isinstance(error, ConnectionRefusedError):
-            kind, what = "refused", "nobody listens there"
-        elif context is not None and not made.is_connected:
-            kind, what = "tls", "the server went away before TLS was agreed on; does it speak TLS?"
-        raise NotConnected(kind, f"{what} ({type(error).__name__})") from None
     except OSError as error:
-        raise NotConnected(
-            "refused", f"the server could not be reached: {error.strerror or type(error).__name__}"
-        ) from None
+        raise unreached(error, uri.host, context is not None and not made.is_connected) from None
     except BaseException:
         made.abort()
         raise

@@ -97,16 +97,24 @@ def refusals_verdict(request: pytest.FixtureRequest) -> Verdict:
 
 
 @pytest.fixture
-def promise(live_verdict: Verdict) -> Promise:
+def promise(request: pytest.FixtureRequest, live_verdict: Verdict) -> Promise:
     """Fails the test unless the check named passes."""
 
     def kept(name: str) -> None:
+        from crosstalk.plugin import allure_results
         from crosstalk.reporting.live_terminal import live_findings, live_judgement
 
         __tracebackhide__ = True
         check = next((check for check in live_verdict.checks if check.name == name), None)
         if check is None:
             pytest.skip(f"no limit for {name} is declared")
+        if allure_results(request.config) is not None:
+            from crosstalk.reporting import allure
+
+            seconds = live_verdict.explored.seconds
+            allure.describe((name,), live_verdict.target, "live", live_verdict.seed, seconds)
+            for violation in check.violations:
+                allure.attach_violation(name, violation)
         if check.verdict == "fail":
             pytest.fail("\n".join(live_findings(live_verdict, name)), pytrace=False)
         if check.verdict == "unknown":

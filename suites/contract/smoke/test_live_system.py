@@ -39,7 +39,7 @@ def test_no_event_overtakes_another(promise: Promise) -> None:
     promise("order")
 
 
-def test_what_is_sent_is_websocket(promise: Promise) -> None:
+def test_what_is_sent_keeps_to_its_protocol(promise: Promise) -> None:
     promise("protocol")
 
 

@@ -49,11 +49,11 @@ def serving(serve):
         loop.close()
 
 
-def planned(url, **changes):
+def planned(url, carrier="header", **changes):
     """A plan for users with tokens of SECRET."""
     given = {"users": 6, "duration": 3.0, "run_seconds": 5.0, **changes}
     made = plan(Profile(url=url, **given))
-    log_in = configured("jwt", environ={"CROSSTALK_JWT_SECRET": SECRET})
+    log_in = configured(f"jwt carrier={carrier}", environ={"CROSSTALK_JWT_SECRET": SECRET})
     return Plan(made.profile, made.url, made.users, log_in, made.cause, made.grammar)
 
 

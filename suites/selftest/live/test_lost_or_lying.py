@@ -55,7 +55,7 @@ def test_a_server_that_goes_deaf_fails(verdicts):
     verdict = verdicts[misbehaving.GoesDeaf]
     assert verdict.verdict == "fail"
     assert "golden_path" in failed(verdict), verdict.checks
-    assert "answered a ping afterwards" in check(verdict, "golden_path").violations[0].message
+    assert "healthy afterwards" in check(verdict, "golden_path").violations[0].message
 
 
 REFUSALS = {

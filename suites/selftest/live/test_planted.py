@@ -1,9 +1,12 @@
 """Live systems with one planted defect each are found out, by the right check; correct ones are accused of nothing."""
 
+import xml.etree.ElementTree as ET
+
 import planted
 import pytest
 from serving import SECRET, all_judged, check, failed
 
+from crosstalk.reporting.picture import picture
 from crosstalk.targets.reading import Pointers
 
 DEFECTS = {
@@ -62,6 +65,10 @@ def test_a_planted_defect_is_found(kind, verdicts):
     assert DEFECTS[kind] in failed(verdict), verdict
     found = check(verdict, DEFECTS[kind]).violations[0]
     assert found.timeline.startswith("   seconds")
+    scene = found.exhibit.scene
+    assert {*found.users} <= {*scene.users} and scene.culprit is not None
+    assert scene.culprit.kind in ("missing", "act") or scene.clock[-1] == scene.clock[scene.culprit.time]
+    assert ET.fromstring(str(picture(scene, DEFECTS[kind], found.message))).get("class") == "ctp"
     assert all(user.startswith("crosstalk-user-") for user in found.users)
 
 

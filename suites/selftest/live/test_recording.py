@@ -226,6 +226,7 @@ def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
     assert tried(round_.history)[1] == {}
 
 
+@pytest.mark.parametrize("by_http", [False, True])
 @pytest.mark.parametrize(
     ("usual", "waited", "complete_after", "broken"),
     [
@@ -235,12 +236,15 @@ def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
         (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
     ],
 )
-def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken):
+def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken, by_http):
     """Bob asks and does not read; Alice asks meanwhile."""
     round_ = Round()
     alice, bob = round_.history.runs
     bob.completed = bob.started + usual
     round_.ask(1, 2)
+    if by_http:
+        for run in round_.history.runs:
+            run.episode = -1
     held = bob.completed + 0.1
     round_.recorder.apply("excused", 2, held, "its user didn't read for a while")
     round_.recorder.apply("held", 2, held, 5.0)

@@ -42,7 +42,14 @@ def test_a_leak_fails_its_own_test_with_the_picture(tmp_path):
     (tmp_path / "smoke.toml").write_text(PROFILE)
     with serving(lambda: planted.HeldCurrentUser(SECRET, 0.01).serving()) as url:
         done = run(
-            tmp_path, "crosstalk.suites", "--broadcaster", url, "--crosstalk-profile", "smoke.toml", *WITHOUT_REFUSALS
+            tmp_path,
+            "crosstalk.suites",
+            "--broadcaster",
+            url,
+            "--crosstalk-profile",
+            "smoke.toml",
+            "--alluredir=results",
+            *WITHOUT_REFUSALS,
         )
     assert done.returncode == 1, done.stdout
     assert "FAILED" in done.stdout and "test_no_user_is_sent_what_belongs_to_another" in done.stdout
@@ -50,6 +57,13 @@ def test_a_leak_fails_its_own_test_with_the_picture(tmp_path):
     assert ">> isolation:" in done.stdout
     assert "is a live system: it is judged by the smoke suite" in done.stdout
     assert SECRET not in done.stdout
+    results = [json.loads(path.read_text()) for path in (tmp_path / "results").glob("*-result.json")]
+    (leak,) = (result for result in results if result["name"] == "test_no_user_is_sent_what_belongs_to_another")
+    assert {"name": "epic", "value": "Crosstalk"} in leak["labels"]
+    (step, *_) = leak["steps"]
+    assert step["status"] == "failed" and any("HERE: " in inner["name"] for inner in step["steps"])
+    picture = next(one["source"] for one in leak["attachments"] if one["name"] == "isolation: picture")
+    assert "asks for run 1" in (tmp_path / "results" / picture).read_text()
 
 
 def test_a_broadcaster_in_process_is_not_disturbed(tmp_path):

@@ -1,4 +1,4 @@
-"""Real systems, started on loopback for a test and ended with it: each a context manager that yields a ws:// URL.
+"""Real systems, started on loopback for a test and ended with it: each a context manager that yields its URL.
 
 What is missing on the machine (redis-server, Node, its package ws, channels_redis) skips the test and says so. Two
 processes share one address: a balancer passes each connection on to the next of them, as in production.
@@ -49,9 +49,8 @@ def node_ws(folder: Path, variant: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def node_socketio(folder: Path, variant: str) -> Iterator[str]:
-    """The URL is that of its WebSocket."""
     with _node(folder, "node_socketio.js", "socket.io", variant) as port:
-        yield f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
+        yield f"http://127.0.0.1:{port}/socket.io/"
 
 
 @contextlib.contextmanager
@@ -88,11 +87,11 @@ def django_channels(folder: Path, variant: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def socket_io(folder: Path, variant: str) -> Iterator[str]:
-    """Two processes of python-socketio with its Redis manager between them; the URL is that of its WebSocket."""
+    """Two processes of python-socketio with its Redis manager between them."""
     for module in ("socketio", "redis", "uvicorn"):
         _needs(module)
     with _two_processes(folder, "socketio_chat.py", variant) as url:
-        yield url.removesuffix("/ws") + "/socket.io/?EIO=4&transport=websocket"
+        yield url.replace("ws:", "http:").removesuffix("ws") + "socket.io/"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import json
 from collections import deque
 
 STRICT = True
+SEARCHES = ("delivery",)
 
 SIZE = 2
 

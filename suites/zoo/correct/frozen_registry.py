@@ -6,6 +6,7 @@ import json
 from types import MappingProxyType
 
 STRICT = True
+SEARCHES = ("connection",)
 
 
 class FrozenRegistry:

@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass, field
 
 STRICT = True
+SEARCHES = ("delivery", "connection")
 
 
 @dataclass(eq=False)

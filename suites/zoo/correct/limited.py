@@ -2,6 +2,8 @@
 
 import copy
 
+SEARCHES = ("delivery", "connection")
+
 
 class TooManyConnections(Exception):
     pass

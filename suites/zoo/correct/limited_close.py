@@ -2,6 +2,8 @@
 
 import copy
 
+SEARCHES = ("delivery",)
+
 
 class Limited:
     IN_ALL = 40

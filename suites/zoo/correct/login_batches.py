@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 STRICT = True
+SEARCHES = ("delivery",)
 
 GATHER = 0.05
 

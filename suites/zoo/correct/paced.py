@@ -5,6 +5,7 @@ import json
 from collections import deque
 
 STRICT = True
+SEARCHES = ("delivery",)
 
 GAP = 0.01
 

@@ -3,6 +3,8 @@ notes the epochs of its user's sessions, and one that has ended by the time its 
 
 import itertools
 
+SEARCHES = ("delivery",)
+
 
 class SessionTable:
     def __init__(self):

@@ -5,6 +5,7 @@ import asyncio
 import json
 
 STRICT = True
+SEARCHES = ("delivery",)
 
 
 class Chain:

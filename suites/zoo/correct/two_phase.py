@@ -4,6 +4,7 @@ cancelled, takes back its own reservation and no other. There are places for 500
 import asyncio
 
 STRICT = True
+SEARCHES = ("delivery",)
 
 HANDSHAKE = 10.0
 PLACES = 500

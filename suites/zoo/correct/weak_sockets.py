@@ -3,6 +3,8 @@ whether anybody was there."""
 
 import weakref
 
+SEARCHES = ("connection",)
+
 
 class WeakRegistry:
     def __init__(self):

@@ -1,11 +1,11 @@
-"""Events of a user wait in an outbox. Who publishes when nobody holds the outbox's lease of thirty seconds takes it,
-and drains the outbox: the first event is sent to each connection, then taken out. Each event sent renews the lease. The
-defect: a holder who was slow does not notice that the lease has run out and is somebody else's, and goes on draining.
+"""Events of a user wait in an outbox. Who publishes when nobody holds the outbox's lease of thirty seconds takes it for
+a task that drains the outbox: the first event is sent to each connection, then taken out. Each event sent renews the
+lease. The defect: a slow task does not notice that the lease has run out and is another's, and goes on draining.
 
 It takes all of these, in this order:
 1. an event is being sent to a slow connection;
 2. the thirty seconds are over;
-3. another event of that user is published, and its publisher takes the lease;
+3. another event of that user is published, and a second task takes the lease;
 4. the slow connection has taken the first event.
 """
 
@@ -30,6 +30,7 @@ class Outbox:
 class LeasedOutboxes:
     def __init__(self):
         self.outboxes = {}
+        self.drains = set()
 
     async def connect(self, user_id, websocket):
         await websocket.accept()
@@ -51,7 +52,9 @@ class LeasedOutboxes:
         now = asyncio.get_running_loop().time()
         if outbox.leased_until is None or outbox.leased_until < now:
             outbox.leased_until = now + LEASE
-            await self._drain(outbox)
+            task = asyncio.create_task(self._drain(outbox))
+            self.drains.add(task)
+            task.add_done_callback(self.drains.discard)
 
     async def _drain(self, outbox):
         while outbox.events:

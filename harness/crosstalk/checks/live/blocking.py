@@ -25,7 +25,7 @@ def check(history: LiveHistory) -> Result:
         until = min(reader.released, reader.left)
         if until == NEVER:
             continue  # the round ended before it read on
-        its = [run for run in history.runs if run.episode == number]
+        its = [run for run in history.runs if run.episode == number or (run.episode < 0 and run.user == reader.user)]
         usual = [run.completed - run.started for run in its if run.completed <= reader.held]
         if not usual or TIMES * len(its) * max(usual) > reader.patience:
             continue
@@ -42,7 +42,9 @@ def check(history: LiveHistory) -> Result:
                     f"a run of {names[0]!r} waited {waited:.1f} s while {names[1]!r} did not read, and was complete "
                     f"only when that connection read on or was cut off"
                 )
-                result.violations.append(Violation("blocking", message, names, -1, "held up by a reader"))
+                result.violations.append(
+                    Violation("blocking", message, names, -1, "held up by a reader", run=mine, episode=number)
+                )
                 result.opportunities += 1
             elif piled_up:
                 result.opportunities += 1

@@ -40,5 +40,7 @@ def check(history: LiveHistory) -> Result:
                     f"device {history.episodes[place].device} of {user!r} lacks {missing.total()} of {whole.total()} "
                     f"events of run {run.number} ({names}), which arrived on another device of that user"
                 )
-                result.violations.append(Violation("delivery", message, (user,), -1, "lost on a device"))
+                result.violations.append(
+                    Violation("delivery", message, (user,), -1, "lost on a device", run=number, episode=place)
+                )
     return result

@@ -7,8 +7,11 @@ under way on it. One opportunity a run and such connection.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from crosstalk.checks.live.arrived import owed, received
 from crosstalk.checks.result import Result
+from crosstalk.model.golden_path import Grammar
 from crosstalk.model.history import Violation
 from crosstalk.model.live_history import LiveHistory
 
@@ -16,7 +19,7 @@ from crosstalk.model.live_history import LiveHistory
 def check(history: LiveHistory) -> Result:
     result = Result()
     arrived = received(history)
-    last: dict[tuple[int, int], int] = {}
+    rows: dict[tuple[int, int], list[int]] = defaultdict(list)
     for number, connections in owed(history).items():
         run = history.runs[number]
         for episode in connections[:1] if run.episode >= 0 else connections:
@@ -30,11 +33,21 @@ def check(history: LiveHistory) -> Result:
             waited = history.final_quiet - run.started
             message = f"run {run.number} of {user!r} arrived as: {shown}; {departure}"
             if departure.rpartition("came ")[2].startswith("nothing"):
-                message += f", in {waited:.1f} s on a connection that answered a ping afterwards"
+                message += f", in {waited:.1f} s on a connection that was healthy afterwards"
             cause = "incomplete" if "nothing more" in departure else "grammar"
-            if not last:
-                places = zip(history.at_run, history.at_episode, strict=True)
-                last = {place: row for row, place in enumerate(places)}
-            row = last.get((number, episode), -1)
-            result.violations.append(Violation("golden_path", message, (user,), row, cause))
+            if not rows:
+                for row, place in enumerate(zip(history.at_run, history.at_episode, strict=True)):
+                    rows[place].append(row)
+            mine = rows.get((number, episode), [-1])
+            wrong = -1 if cause == "incomplete" else mine[_departs(history.grammar, got)]
+            result.violations.append(
+                Violation("golden_path", message, (user,), mine[-1], cause, wrong, run=number, episode=episode)
+            )
     return result
+
+
+def _departs(grammar: Grammar, got: list[str]) -> int:
+    """Which of the event types is the first that was not due."""
+    return next(
+        at for at in range(len(got)) if "nothing more" not in (grammar.departure(got[: at + 1]) or "nothing more")
+    )

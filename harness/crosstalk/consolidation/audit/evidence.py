@@ -2,14 +2,15 @@
 
 A name is *of connections* when it comes from a look-up by something of a user: `connections[user_id]`,
 `self.queues.get(uid)`, `self.members(room)`, a comparison of its owner with the user; and whatever is assigned or
-iterated from that. Sending to it, calling it, or handing it over to something that sends, together with something else,
-is the evidence of a real implementation. A call that passes on the user and the event, and finds no connections, is the
-evidence of an adapter.
+iterated from that. Of all connections some are picked where a condition relates one to what was given. Sending to it,
+calling it, or handing it over to something that sends, together with something else, is the evidence of a real
+implementation. A call that passes on the user and the event, and finds no connections, is the evidence of an adapter.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
@@ -19,20 +20,38 @@ from crosstalk.consolidation.audit.words import (
     is_family,
     is_strong,
     passes_on,
+    says_address,
+    says_by_key,
     says_connections,
     says_event,
+    says_links,
+    says_past,
+    says_stored,
     says_user,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too."""
+    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too.
+
+    `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
+    """
 
     callee: str
     name: str
     line: int
     event: bool
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A call that gets what the function was given: two things in two arguments (`two`), or the event as a whole."""
+
+    callee: str
+    name: str
+    two: bool
 
 
 @dataclass(slots=True)
@@ -43,6 +62,7 @@ class Evidence:
     sends_at: int = 0
     everybody_at: int = 0
     passes: list[Passed] = field(default_factory=list)
+    handed: list[Handed] = field(default_factory=list)
     calls: list[tuple[str, int]] = field(default_factory=list)
     silent: list[tuple[int, str]] = field(default_factory=list)
     makes: list[str] = field(default_factory=list)
@@ -51,8 +71,16 @@ class Evidence:
 
 _KEEPS = frozenset(["get", "pop", "remove", "discard", "update", "setdefault", "close", "cancel", "disconnect", "ping"])
 """Methods that hand nothing to anybody."""
+_TAKES_IN = re.compile(r"^_*(handle|on|receive|process|validate|parse|check)(_|$)")
+"""Methods to which a frame that came in is given."""
+_ADDS = frozenset(["append", "appendleft", "add", "extend"])
+_WRAPS = frozenset(["async_to_sync", "sync_to_async", "database_sync_to_async", "partial"])
+"""What is called with a function, and gives one that does the same."""
+_ONE_FRAME = re.compile(r"^_*(send|write)")
+_DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
-_USER, _EVENT, _LINK, _ANY = "user", "event", "link", "any"
+_USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held", "name"
+_GIVEN = "@"
 
 
 def gather(function: Function) -> Evidence:
@@ -63,7 +91,8 @@ def gather(function: Function) -> Evidence:
 
 
 class _Reader:
-    """`known` says of what each local name is: users, events, links (connections of a user), any (of everybody)."""
+    """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
+    (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -71,6 +100,8 @@ class _Reader:
         self.known: dict[str, set[str]] = {}
         self.beside: dict[str, set[str]] = {}
         self.given: set[str] = set()
+        self.means: dict[str, ast.expr] = {}
+        self.passing_over: bool | None = None
         self.family = is_family(function.short)
 
     def read(self) -> None:
@@ -82,10 +113,11 @@ class _Reader:
             self.given.add(argument.arg)
             if argument.arg in ("self", "cls"):
                 continue
+            marks.add(_GIVEN + argument.arg)
             note = ast.unparse(argument.annotation) if argument.annotation is not None else ""
             if says_connections(argument.arg) and ("Socket" in note or "Channel" in note):
                 continue
-            if says_user(argument.arg):
+            if says_user(argument.arg) or (note == "str" and says_user(argument.arg.rpartition("_")[2])):
                 marks.add(_USER)
             if says_event(argument.arg):
                 marks.add(_EVENT)
@@ -106,8 +138,14 @@ class _Reader:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
+            case ast.If(test=test, body=body):
+                self.passing_over = all(isinstance(inner, ast.Continue) for inner in body)
+                self._expression(test)
+                self.passing_over = None
             case ast.Assign(targets=targets, value=value):
                 marks = self._expression(value)
+                if isinstance(targets[0], ast.Name) and isinstance(value, ast.Attribute) and passes_on(value.attr):
+                    self.means[targets[0].id] = value
                 for target in targets:
                     self._kept(target, marks)
                     self._bind(target, marks)
@@ -143,7 +181,7 @@ class _Reader:
     def _bind(self, target: ast.expr, marks: set[str]) -> None:
         match target:
             case ast.Name(id=name):
-                if says_connections(name) and not says_user(name) and _USER in marks:
+                if says_links(name) and not says_user(name) and _USER in marks and _NAME not in marks:
                     self.evidence.looks_up = True
                     marks = marks - {_USER} | {_LINK}
                 self.known.setdefault(name, set()).update(marks)
@@ -165,6 +203,28 @@ class _Reader:
         kept = self.family and _EVENT in marks and isinstance(target, ast.Subscript | ast.Attribute)
         if kept and _LINK in self._expression(target.value):  # type: ignore[attr-defined]
             self.evidence.sends_at = self.evidence.sends_at or target.lineno
+
+    def _picked(self, sides: list[ast.expr]) -> None:
+        """A condition relates one of all connections to what was given: those that match are picked."""
+        roots = [_root(side) for side in sides]
+        if any(root in self.given and root not in ("self", "cls") for root in roots):
+            for root in roots:
+                if root not in self.given and _ANY in self.known.get(root, ()):
+                    self.known[root].add(_LINK)
+                    self.evidence.looks_up = True
+
+    def _related(self, node: ast.Compare) -> None:
+        """In a condition: `link.id == event.link_id`, `room in link.rooms`. Which link it is tells nothing of whose it
+        is, so links themselves don't count."""
+        operator = node.ops[0]
+        same = (
+            isinstance(operator, ast.NotEq | ast.NotIn) if self.passing_over else isinstance(operator, ast.Eq | ast.In)
+        )
+        if same:
+            self._picked([side for side in (node.left, *node.comparators) if not self._is_one(side)])
+
+    def _is_one(self, side: ast.expr) -> bool:
+        return isinstance(side, ast.Name) and _ANY in self.known.get(side.id, ())
 
     def _compared(self, sides: list[ast.expr]) -> None:
         """`link.user_id == user_id`: of all connections those of one user are picked."""
@@ -205,8 +265,13 @@ class _Reader:
             case ast.Name(id=name):
                 return set(self.known[name]) if name in self.known else ({_USER} if _is_user(name) else set())
             case ast.Attribute(value=value, attr=name):
-                marks = self._expression(value)
+                marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
+                if _EVENT in marks and says_user(name):
+                    return marks | {_USER, _NAME}
                 return marks | {_USER} if _is_user(name) else marks
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                self._expression(test)
+                return self._expression(body) | self._expression(orelse)
             case ast.Subscript(value=value, slice=key):
                 return self._looked_up(value, [key])
             case ast.Call():
@@ -217,7 +282,9 @@ class _Reader:
                 for generator in node.generators:
                     self._bind(generator.target, self._elements(generator.iter))
                     for condition in generator.ifs:
+                        self.passing_over = False
                         self._expression(condition)
+                        self.passing_over = None
                 if isinstance(node, ast.DictComp):
                     return self._expression(node.key) | self._expression(node.value)
                 return self._expression(node.elt)
@@ -227,6 +294,8 @@ class _Reader:
                 return marks
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
             self._compared([node.left, *node.comparators])
+        if isinstance(node, ast.Compare) and self.passing_over is not None:
+            self._related(node)
         marks = set()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
@@ -238,15 +307,46 @@ class _Reader:
         marks = self._expression(value)
         by = set().union(*(self._expression(key) for key in keys)) if keys else set()
         if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, str):
+            if _EVENT in marks and says_user(keys[0].value):
+                return marks | {_USER, _NAME}
             return marks | {_USER} if _is_user(keys[0].value) else marks
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
-        if by & {_USER, _LINK}:
-            self.evidence.looks_up = self.evidence.looks_up or _USER in by
-            return marks - {_ANY} | {_LINK}
+        held = says_connections(_last(value)) and "callback" not in _last(value)
+        given = held and len(keys) == 1 and self._is_key(keys[0], by)
+        if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
+            self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
+            return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
         return marks
 
+    def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
+        """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
+        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        name = _last(key).lower()
+        return given and (says_user(name) or name.endswith("id") or not says_connections(name))
+
+    def _called(self, node: ast.Call) -> ast.Call:
+        """The call that `node` comes to: `async_to_sync(f)(x)`, `submit(f, x)` and a name that means `f` call f."""
+        function: ast.expr = node.func
+        rest = node.args
+        if isinstance(function, ast.Call) and _last(function.func) in _WRAPS and function.args:
+            rest = [*function.args[1:], *rest]
+            function = function.args[0]
+        elif len(rest) > 1 and self._is_sender(rest[0]):
+            function, rest = rest[0], rest[1:]
+        if isinstance(function, ast.Name):
+            function = self.means.get(function.id, function)
+        if function is node.func:
+            return node
+        return ast.copy_location(ast.Call(function, rest, node.keywords), node)
+
+    def _is_sender(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in self.means
+        return isinstance(node, ast.Attribute) and (passes_on(node.attr) or is_strong(node.attr))
+
     def _call(self, node: ast.Call) -> set[str]:
+        node = self._called(node)
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         name, function = _last(node.func), node.func
         if name == "map" and len(node.args) == 2 and isinstance(node.args[0], ast.Lambda):
@@ -256,6 +356,8 @@ class _Reader:
             return self._expression(lambda_.body)
         if isinstance(function, ast.Attribute) and name in ("startswith", "endswith", "match") and given:
             self._compared([function.value, *given])
+        if self.passing_over is not None:
+            self._picked(given)
         marks = [self._expression(argument) for argument in given]
         every = set().union(*marks) if marks else set()
         receiver = self._expression(function.value) if isinstance(function, ast.Attribute) else set()
@@ -264,37 +366,85 @@ class _Reader:
         self._sending(node, name, receiver, called, marks, every)
         if isinstance(function, ast.Attribute) and name in ("get", "pop", "setdefault") and node.args:
             return self._looked_up(function.value, node.args[:1])
-        if says_connections(name) and _USER in every:
+        if says_address(name):
+            return {_USER, _NAME} | {mark for mark in every if mark.startswith(_GIVEN)}
+        if says_event(name):
+            every = every | {_EVENT}
+        if says_stored(ast.unparse(function)):
+            return receiver | every | {_NAME}  # a record, whatever it is named
+        if says_connections(name) and self._finds(name, given, every):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
             return {_LINK} | (every - {_USER})
         return receiver | every
 
+    def _finds(self, name: str, given: list[ast.expr], every: set[str]) -> bool:
+        """Whether a call named after connections finds those of somebody: a user, or a key by which they are found."""
+        return _USER in every or (says_by_key(name) and len(given) == 1 and self._is_key(given[0], every))
+
     def _sending(
         self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
+        over = hands_over(name) and name != "group_send"  # which takes the name of a group
         to_link = bool(marks) and (
             (_LINK in receiver and name in SENDS)
-            or (_LINK in receiver and _EVENT in every and self.family and name not in _KEEPS)
+            or (
+                _LINK in receiver
+                and _EVENT in every
+                and self.family
+                and name not in _KEEPS
+                and not _TAKES_IN.search(name)
+            )
+            or (
+                {_LINK, _HELD} <= receiver
+                and _EVENT in every
+                and name in _ADDS
+                and not says_stored(self.function.short)
+            )
             or (_LINK in called)
-            or (_LINK in every and hands_over(name) and len(marks) > 1 and something and _LINK not in receiver)
-            or (self.family and {_LINK, _EVENT} <= every and hands_over(name))
+            or (_LINK in every and over and len(marks) > 1 and something and _LINK not in receiver)
+            or (self.family and {_LINK, _EVENT} <= every and over)
         )
         if to_link:
             evidence.sends_at = evidence.sends_at or node.lineno
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
-        if _USER in every and not to_link and (passes_on(name) or is_family(name) or is_strong(name)):
-            passed = Passed(ast.unparse(node.func)[:120], name, node.lineno, _EVENT in every)
+        if to_link:
+            return
+        callee = ast.unparse(node.func)[:120]
+        apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
+        to_whom = (
+            _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
+        )  # `room.send(event)`
+        if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+            apart = apart or to_whom or not _ONE_FRAME.search(name)
+            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
+        sources = [{m for m in mark if m.startswith(_GIVEN)} for mark in marks]
+        addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
+        two = any(one and other - one for one in addresses for other in sources)
+        if two or (len(marks) == 1 and sources[0] and _EVENT in every):
+            handed = Handed(callee, name, two)
+            if handed not in evidence.handed:
+                evidence.handed.append(handed)
+
+
+def _notifies(node: ast.Call) -> bool:
+    """Whether the call gives a database a NOTIFY."""
+    texts = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+    return any(isinstance(text, str) and _DATABASE_NOTIFIES.search(text) for text in texts)
+
+
+_NOT_ALONE = frozenset(["to", "target", "channel", "channels", "group", "groups", "rooms", "subject"])
+"""What a parameter may be called that is a user's, and an attribute may not."""
 
 
 def _is_user(name: str) -> bool:
-    return says_user(name) and name.lower().strip("_") not in ("to", "target", "channel", "group", "subject")
+    return says_user(name) and name.lower().strip("_") not in _NOT_ALONE
 
 
 def _own_user(node: ast.expr) -> bool:
@@ -306,13 +456,15 @@ def _own_user(node: ast.expr) -> bool:
 
 
 def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes, subscripts and calls begins with."""
+    """The name that a chain of attributes, subscripts and calls begins with; of `str(x)` that of x."""
     while True:
         match node:
             case ast.Name(id=name):
                 return name
             case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
                 node = value
+            case ast.Call(func=ast.Name(), args=[argument]):
+                node = argument
             case ast.Call(func=function):
                 node = function
             case _:

@@ -147,7 +147,8 @@ def _body(module: Module, body: list[ast.stmt], prefix: str, owner: str) -> None
 
 
 def _attributes(module: Module, owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-    """`self.x = Class(...)`, also as the last part of an `or`."""
+    """`self.x = Class(...)`, also as the last part of an `or`, and `self.x = x` with x annotated by a class."""
+    notes = {a.arg: ast.unparse(a.annotation).strip("'") for a in node.args.args if a.annotation is not None}
     for inner in ast.walk(node):
         match inner:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)], value=value):
@@ -155,3 +156,5 @@ def _attributes(module: Module, owner: str, node: ast.FunctionDef | ast.AsyncFun
                     value = value.values[-1]
                 if isinstance(value, ast.Call):
                     module.attributes[owner, attribute] = ast.unparse(value.func)
+                elif isinstance(value, ast.Name) and value.id in notes:
+                    module.attributes[owner, attribute] = notes[value.id]

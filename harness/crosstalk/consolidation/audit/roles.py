@@ -113,25 +113,47 @@ class _Known:
                 self.role[id_] = "real"
         changed = True
         while changed:
-            changed = False
-            for id_, evidence in self.evidence.items():
-                if id_ not in self.role and self._passes_on(id_, evidence):
-                    self.role[id_] = "adapter"
-                    changed = True
+            more = {id_ for id_ in self.evidence if id_ not in self.role and self._passes_on(id_)}
+            self.role |= dict.fromkeys(more, "adapter")
+            changed = bool(more)
+        changed = True
+        while changed:  # whose callees turned out to send to nobody is no adapter; a circle stays, and is remarked on
+            fewer = {
+                id_ for id_, role in self.role.items() if role == "adapter" and not self._passes_on(id_, sure=True)
+            }
+            self.role = {id_: role for id_, role in self.role.items() if id_ not in fewer}
+            changed = bool(fewer)
 
-    def _passes_on(self, id_: str, evidence: Evidence) -> bool:
-        if evidence.abstract or not (evidence.takes_user or evidence.takes_event):
+    def _passes_on(self, id_: str, sure: bool = False) -> bool:
+        """Whether it passes a user and an event on. With `sure` a callee found in the tree must have a role itself."""
+        evidence, function = self.evidence[id_], self.function[id_]
+        if evidence.abstract:
             return False
-        function = self.function[id_]
+        for handed in evidence.handed:
+            for target in self._targets(function, handed.callee, handed.name, sure=True):
+                if target in self.role and (handed.two or not self.evidence[target].takes_user):
+                    return True
+        if not (evidence.takes_user or evidence.takes_event):
+            return False
         for passed in evidence.passes:
-            known = any(
-                target in self.role for target in self._targets(function, passed.callee, passed.name, sure=True)
-            )
-            if is_strong(passed.name) or known:
+            targets = self._targets(function, passed.callee, passed.name, sure=True)
+            targets = [target for target in targets if not self.evidence[target].abstract]
+            if any(target in self.role for target in targets):
                 return True
-            if passed.event and evidence.takes_user and is_family(function.short):
+            if sure and any(is_family(self.function[target].short) for target in targets):
+                continue
+            if is_strong(passed.name) or (passed.event and passed.apart and self._all(id_, passed.name)):
+                return True
+            if passed.event and passed.apart and evidence.takes_user and is_family(function.short):
                 return True
         return False
+
+    def _all(self, id_: str, name: str) -> bool:
+        """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""
+        others = [
+            o for o in self.by_name[name] if o != id_ and self.function[o].owner and not self.evidence[o].abstract
+        ]
+        return bool(others) and all(other in self.role for other in others)
 
     def delegates(self, id_: str) -> set[str]:
         """Those in a role that an adapter (or a real one) passes on to."""

@@ -19,14 +19,19 @@ USERS = frozenset(
         "subject",
         "principal",
         "room",
+        "rooms",
         "group",
+        "groups",
         "topic",
         "topics",
         "channel",
+        "channels",
         "destination",
         "username",
     ]
 )
+_ADDRESSES = re.compile(r"(^|_)(conn|connection|client|session|peer|run|thread|conversation|chat)_?ids?$")
+"""Ids by which code finds who is to be told, though the word alone means something else."""
 EVENTS = frozenset(
     [
         "event",
@@ -114,13 +119,17 @@ _STRONG = re.compile(
 _PASSING = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
 )
-_HANDING = re.compile(r"send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch")
+_HANDING = re.compile(r"(^|_)(send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)")
+_PAST = re.compile(r"histor|backlog|recent|archive|cache|replay|(^|_)logs?(_|$)")
+_STORED = re.compile(r"(^|[_.])(storage|stores?|repo|repository|database|db|objects|crud|save|persist|record)([_.]|$)")
+_BY_KEY = re.compile(r"_(by|for|of|in)(_|$)")
+_NAMING = re.compile(r"(channel|group|room|topic|queue)s?_?(name|key|id)s?(_|$)")
 _ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
 
 
 def _plain(name: str) -> str:
     name = name.lower().strip("_")
-    for ending in ("_id", "_ids", "_key", "_name", "_context", "id"):
+    for ending in ("_id", "_ids", "_key", "_pk", "_name", "_names", "_context", "id"):
         if name.endswith(ending) and len(name) > len(ending) + 1:
             return name[: -len(ending)].rstrip("_")
     return name
@@ -129,16 +138,46 @@ def _plain(name: str) -> str:
 def says_user(name: str) -> bool:
     """Whether `name` is a user's, or of what stands for users: a room, a topic, an account."""
     plain = _plain(name)
-    return plain in USERS or plain.rpartition("_")[2] in USERS - {"to", "channel", "target"}
+    return (
+        plain in USERS
+        or plain.rpartition("_")[2] in USERS - {"to", "channel", "channels", "target"}
+        or bool(_ADDRESSES.search(name.lower().strip("_")))
+    )
 
 
 def says_event(name: str) -> bool:
-    plain = name.lower().strip("_")
-    return plain in EVENTS or plain.rpartition("_")[2] in EVENTS
+    first, _, last = name.lower().strip("_").rpartition("_")
+    return last in EVENTS or (first in EVENTS and last in ("name", "type", "kind"))
 
 
 def says_connections(name: str) -> bool:
     return any(part in CONNECTIONS for part in name.lower().strip("_").split("_"))
+
+
+def says_past(name: str) -> bool:
+    """Whether something of this name keeps what has been, rather than who is there."""
+    return bool(_PAST.search(name.lower()))
+
+
+def says_links(name: str) -> bool:
+    """Whether `name` means connections themselves: `user_sockets`, `sockets_of_user`; no `session_texts`."""
+    head = re.split(r"_(?:by|for|of|in)_", name.lower().strip("_"))[0]
+    return says_connections(head.rpartition("_")[2])
+
+
+def says_stored(name: str) -> bool:
+    """Whether this is about a store, or puts something in one: what is found there is a record and no connection."""
+    return bool(_STORED.search(name.lower()))
+
+
+def says_by_key(name: str) -> bool:
+    """Whether a function of this name finds several, or by something: `get_callbacks_by_key`, `members_of`."""
+    return bool(_BY_KEY.search(name.lower()))
+
+
+def says_address(name: str) -> bool:
+    """Whether a function of this name tells where somebody is reached, rather than who is there: `get_group_name`."""
+    return bool(_NAMING.search(name.lower()))
 
 
 def is_family(name: str) -> bool:

@@ -36,7 +36,8 @@ from crosstalk.scenarios.live.program import (
 )
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.targets.cause import Asked, Cause, NotCaused
-from crosstalk.targets.websocket import Closed, Connection, Limits, NotConnected, connect
+from crosstalk.targets.connection import Closed, Connect, Connection, Limits, NotConnected
+from crosstalk.targets.websocket import connect
 
 ATTEMPTS, PATIENCE_OF_BARRIERS, SMALL_BUFFER = 3, 10.0, 4096
 FRESH = 5.0
@@ -61,6 +62,7 @@ class Means:
     ping_seconds: float = 5.0
     tls: ssl.SSLContext | None = None
     origin: str = ""
+    connect: Connect = connect
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
     reconnected: Callable[[float], None] = lambda seconds: None
@@ -79,7 +81,7 @@ class Playing:
         self.recorder = recorder
         self.history = recorder.history
         self.devices: dict[tuple[int, int], Connection] = {}
-        self.known_devices: set[tuple[int, int]] = set()
+        self.latest: dict[tuple[int, int], Connection] = {}
         self.all: set[Connection] = set()
         self.waiting: dict[int, asyncio.Future[None]] = {}
         self.runs_of: dict[int, list[int]] = defaultdict(list)
@@ -193,13 +195,13 @@ class Playing:
             await self.means.connections.permit()
             began = self.means.clock()
             try:
-                self.devices[place] = await self._connect(user, step)
-                if place in self.known_devices:
+                made = await self._connect(user, step)
+                if place in self.latest:
                     self.means.reconnected(seconds + self.means.clock() - began)
-                self.known_devices.add(place)
+                self.devices[place] = self.latest[place] = made
                 break
             except NotConnected as failed:
-                if failed.status in HOPELESS or failed.kind in ("dns", "tls") or attempt == ATTEMPTS - 1:
+                if failed.status in HOPELESS or failed.kind in ("dns", "tls", "denied") or attempt == ATTEMPTS - 1:
                     break
                 await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
                 seconds += self.means.clock() - began
@@ -212,6 +214,7 @@ class Playing:
         recorder, means = self.recorder, self.means
         began = means.clock()
         episode = len(self.history.episodes)
+        before = self.latest.get((user, step.device))
         recorder.apply("connecting", user, step.device, began)
         clock, receive = means.clock, recorder.receive
 
@@ -221,11 +224,13 @@ class Playing:
                 means.up -= 1
                 recorder.apply("left", episode, clock(), how.by, "" if how.by == "us" else how.why)
                 self._release(episode)
+                if how.by != "us":
+                    self._dropped(user, step.device)
 
         try:
             credential = await self._credential(user)
-            connection = await connect(
-                means.url,
+            connection = await means.connect(
+                self._url(user),
                 credential,
                 lambda connection, data: receive(episode, clock(), data),
                 ended,
@@ -233,6 +238,7 @@ class Playing:
                 tls=means.tls,
                 origin=means.origin,
                 receive_buffer=SMALL_BUFFER if step.narrow else 0,
+                last_event_id=before.last_event_id if before is not None else "",
             )
         except (NotConnected, AuthenticationFailed) as failed:
             recorder.apply("failed", episode, clock(), str(failed))
@@ -249,6 +255,13 @@ class Playing:
         if connection.closed is not None:  # as fast as that
             ended(connection, connection.closed)
         return connection
+
+    def _url(self, user: int) -> str:
+        """Where the user connects to."""
+        return self.means.url
+
+    def _dropped(self, user: int, device: int) -> None:
+        """The other side, or the network, has ended a connection of the user's; here nobody comes back for that."""
 
     async def _credential(self, user: int) -> Credential:
         means = self.means
@@ -279,7 +292,7 @@ class Playing:
             canary,
             known.run_id(canary, user, self.history.number, run),
             known.thread_id(user, step.thread),
-            means.credentials[user].headers if not means.cause.on_connection else (),
+            means.credentials[user],
         )
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)

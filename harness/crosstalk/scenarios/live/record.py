@@ -29,7 +29,7 @@ from crosstalk.scenarios.live.known import Known
 from crosstalk.targets.reading import Read, Reading, canaries, split
 
 NOTHING = Reading(None, None, None, None, None)
-HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1"})
+HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
 EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
@@ -237,6 +237,10 @@ class Recorder:
             self._unclear(run.user)
         for row in self._blamed.pop(run_id, ()):
             self.apply("withdrawn", row)
+
+    def has_begun(self, run: int, episode: int) -> bool:
+        """Whether anything of `run` has arrived on `episode`."""
+        return (run, episode) in self._complete
 
     def has_completed(self, run: int, episode: int) -> bool:
         """Whether the last event of `run` has arrived on `episode`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from crosstalk.schedule.loop import Gate, Strategy
+from crosstalk.schedule.loop import Gates, Strategy
 from crosstalk.schedule.strategies.pct import PCT
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 
@@ -78,7 +78,7 @@ class Feedback:
         self.way = self.source.choice(self.ways)
         self.way.begin()
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         if self.position < len(self.prefix):
             choice = self.prefix[self.position]
             self.position += 1

@@ -14,13 +14,16 @@ from __future__ import annotations
 import random
 from heapq import heappop, heappush
 
-from crosstalk.schedule.loop import UNSEEN, Gate
+from crosstalk.schedule.loop import UNSEEN, Gates
 
 TIME = -2
 
 
 class PCT:
-    """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over."""
+    """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over.
+
+    Priorities are kept with the opposite sign, so that the heap's first is the highest.
+    """
 
     def __init__(self, source: random.Random, depth: int, length: int = 60, slow: bool = False) -> None:
         self.source = source
@@ -30,39 +33,42 @@ class PCT:
 
     def begin(self) -> None:
         # time seldom leads, for then every timer fires before anybody is answered
-        self.priorities: dict[int, float] = {TIME: self.source.random() - 0.5}
+        self.priorities: dict[int, float] = {TIME: 0.5 - self.source.random()}
         self.changes = {self.source.randrange(self.length) for _ in range(self.depth - 1)}
         self.step = 0
-        self.heap: list[tuple[float, int, Gate]] = []
         self.entries = 0
 
-    def _enter(self, gate: Gate, priority: float) -> None:
-        gate.priority = priority
-        self.entries += 1
-        heappush(self.heap, (-priority, self.entries, gate))
-
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
-        priorities, heap = self.priorities, self.heap
+    def choose(self, gates: Gates, can_hold: bool) -> int:
+        priorities, heap = self.priorities, gates.kept
+        if heap is None:
+            heap = gates.kept = []
         for gate in reversed(gates):  # new ones are the last
             if gate.priority != UNSEEN:
                 break
             priority = priorities.get(gate.lane)
             if priority is None:
                 behind = self.slow and gate.kind != "arrival"
-                priority = priorities[gate.lane] = self.source.random() - behind
-            self._enter(gate, priority)
-        while heap[0][2].priority != -heap[0][0]:
+                priority = priorities[gate.lane] = behind - self.source.random()
+            gate.priority = priority
+            self.entries += 1
+            heappush(heap, (priority, self.entries, gate))
+        priority, _, best = heap[0]
+        while best.priority != priority:
             heappop(heap)
-        best = heap[0][2]
-        lane = best.lane
-        if can_hold and priorities[TIME] > best.priority:
-            lane, choice = TIME, len(gates) + 1
+            priority, _, best = heap[0]
+        hold = can_hold and priorities[TIME] < priority
+        if hold:
+            choice = len(gates) + 1
         else:
             choice = gates.index(best) + 1
+            heappop(heap)
         if self.step in self.changes:
-            lowest = priorities[lane] = -float(self.step) - 2.0
+            lane = TIME if hold else best.lane
+            lowest = priorities[lane] = self.step + 2.0
             for gate in gates:
                 if gate.lane == lane and gate is not best:
-                    self._enter(gate, lowest)
+                    gate.priority = lowest
+                    self.entries += 1
+                    heappush(heap, (lowest, self.entries, gate))
         self.step += 1
         return choice

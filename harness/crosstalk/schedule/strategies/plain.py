@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates
 
 
 class Plain:
     def begin(self) -> None:
         pass
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         return 0

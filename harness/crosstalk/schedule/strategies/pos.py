@@ -9,11 +9,16 @@ from __future__ import annotations
 import random
 from heapq import heappop, heappush
 
-from crosstalk.schedule.loop import UNSEEN, Gate
+from crosstalk.schedule.loop import UNSEEN, Gate, Gates
+
+Entry = tuple[float, int, Gate]
 
 
 class POS:
-    """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over."""
+    """The open gates are a heap by priority; an entry whose gate has another priority by now is passed over.
+
+    Priorities are kept with the opposite sign, so that the heap's first is the highest.
+    """
 
     def __init__(self, source: random.Random) -> None:
         self.source = source
@@ -21,28 +26,32 @@ class POS:
 
     def begin(self) -> None:
         self.haste = self.source.choice((0.0, 0.5, 0.9))
-        self.heap: list[tuple[float, int, Gate]] = []
-        self.lanes: dict[int, list[Gate]] = {}
         self.entries = 0
 
-    def _enter(self, gate: Gate) -> None:
-        gate.priority = priority = self.source.random()
+    def _enter(self, gate: Gate, heap: list[Entry]) -> None:
+        gate.priority = priority = -self.source.random()
         self.entries += 1
-        heappush(self.heap, (-priority, self.entries, gate))
+        heappush(heap, (priority, self.entries, gate))
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
-        heap, lanes = self.heap, self.lanes
+    def choose(self, gates: Gates, can_hold: bool) -> int:
+        if gates.kept is None:
+            gates.kept = [], {}
+        heap: list[Entry]
+        lanes: dict[int, list[Gate]]
+        heap, lanes = gates.kept
         for gate in reversed(gates):  # new ones are the last
             if gate.priority != UNSEEN:
                 break
-            self._enter(gate)
+            self._enter(gate, heap)
             lanes.setdefault(gate.lane, []).append(gate)
-        while heap[0][2].priority != -heap[0][0]:
+        priority, _, best = heap[0]
+        while best.priority != priority:
             heappop(heap)
-        best = heap[0][2]
-        if can_hold and self.source.random() * self.haste > best.priority:
+            priority, _, best = heap[0]
+        if can_hold and self.source.random() * self.haste > -priority:
             return len(gates) + 1
+        heappop(heap)
         racing = lanes[best.lane] = [g for g in lanes[best.lane] if g is not best and g.priority != UNSEEN]
         for gate in racing:
-            self._enter(gate)
+            self._enter(gate, heap)
         return gates.index(best) + 1

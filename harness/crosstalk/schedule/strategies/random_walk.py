@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates
 
 
 class RandomWalk:
@@ -15,7 +15,7 @@ class RandomWalk:
     def begin(self) -> None:
         self.patience = self.source.choice((0.0, 0.1, 0.5))
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         draw = self.source.random
         if can_hold and draw() < self.patience:
             return len(gates) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates
 
 
 class Replay:
@@ -15,7 +15,7 @@ class Replay:
     def begin(self) -> None:
         self.position = 0
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         if self.position >= len(self.tape):
             return 0
         choice = self.tape[self.position]

@@ -12,7 +12,7 @@ import asyncio
 import random
 from typing import Any
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates
 
 ARRIVAL = 1 << 20
 PATIENCE = 60
@@ -28,7 +28,7 @@ class Settled:
         self.waited = 0
         self.turns: dict[int, int] = {}
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         self.waited += 1
         if self.waited <= PATIENCE:
             answers = [index for index, gate in enumerate(gates) if gate.lane < ARRIVAL]

@@ -5,7 +5,7 @@ Played with every decision of a run in turn, it reaches every point at which tha
 
 from __future__ import annotations
 
-from crosstalk.schedule.loop import Gate
+from crosstalk.schedule.loop import Gates
 
 
 class SwitchAt:
@@ -24,7 +24,7 @@ class SwitchAt:
         self.seen = 0
         self.due = {self.lane: self.first, **{lane: self.first + later for lane, later in self.others.items()}}
 
-    def choose(self, gates: list[Gate], can_hold: bool) -> int:
+    def choose(self, gates: Gates, can_hold: bool) -> int:
         self.seen += 1
         others = -1
         for index, gate in enumerate(gates):

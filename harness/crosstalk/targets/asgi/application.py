@@ -10,7 +10,6 @@ import contextlib
 import functools
 import inspect
 import logging
-import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from crosstalk.targets.asgi.modules import Project, forget_process_state, place
 from crosstalk.targets.asgi.options import Options
 from crosstalk.targets.asgi.server import Server
 from crosstalk.targets.asgi.threads import threads_inline
-from crosstalk.targets.loader import StartAgain, TargetError
+from crosstalk.targets.loader import StartAgain, TargetError, attribute_of
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
@@ -39,14 +38,14 @@ class Application:
             self._authenticator = authenticator(options.auth)
         except ValueError as error:
             raise TargetError(f"asgi:{spec}: {error}") from None
-        self._attribute = attribute
         self._place = place(name)
         self._load()
 
     def _load(self) -> None:
         project = Project(self._place)
         with project.installed():
-            thing = _attribute(project.main, self._attribute)
+            name, _, attribute = self.spec.rpartition(":")
+            thing = attribute_of(project.main, name, attribute)
             self._make = _maker(thing, f"asgi:{self.spec}")
             self._token = _callable(project, self.options.token, "--token")
             self._function = None
@@ -124,22 +123,12 @@ def _namespaces(project: Project) -> tuple[Any, ...]:
     return tuple(spaces)
 
 
-def _attribute(module: types.ModuleType, attribute: str) -> Any:
-    thing: Any = module
-    for part in attribute.split("."):
-        if not hasattr(thing, part):
-            public = ", ".join(name for name in vars(module) if not name.startswith("_")) or "nothing"
-            raise TargetError(f"{module.__name__} has no attribute {attribute!r}; it defines {public}")
-        thing = getattr(thing, part)
-    return thing
-
-
 def _callable(project: Project, named: str, option: str) -> Callable[..., Any] | None:
     if not named:
         return None
     name, _, attribute = named.rpartition(":")
     try:
-        thing = _attribute(project.module(name), attribute)
+        thing = attribute_of(project.module(name), name, attribute)
     except TargetError as error:
         raise TargetError(f"{option} {named}: {error}") from error
     if not callable(thing):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
-from crosstalk.targets.asgi.connection import Connection, Refused
+from crosstalk.targets.asgi.connection import Connection
 from crosstalk.targets.asgi.lifespan import Lifespan
 from crosstalk.targets.asgi.log_in import both, log_in
 from crosstalk.targets.asgi.options import (
@@ -110,7 +110,7 @@ class Server:
             await connection.opened()
         except BaseException as error:
             del self._connections[websocket._serial]
-            if isinstance(error, Refused) and not _usual(user_id):
+            if isinstance(error, Exception) and not _usual(user_id):
                 return False
             raise
         return None
@@ -122,12 +122,21 @@ class Server:
 
     async def publish(self, user_id: str, event: dict[str, Any]) -> Any:
         if self._function is not None:
-            given = {"app": self.application} if self._gives_application else {}
-            value = self._function(user_id, event, **given)
-            return await value if inspect.isawaitable(value) else value
+            return await self._call(self._function, user_id, event)
         if self._options.request is not None:
             return await self._request(user_id, event, *self._options.request)
         return await self._say(user_id, event)
+
+    async def _call(self, function: Callable[..., Any], user_id: str, event: Mapping[str, Any]) -> Any:
+        given = {"app": self.application} if self._gives_application else {}
+        began = self._now()
+        try:
+            value = function(user_id, event, **given)
+            return await value if inspect.isawaitable(value) else value
+        except Exception:
+            if not _usual(user_id) and not self._present(user_id, began):
+                self._give_up(user_id)
+            raise
 
     async def _request(self, user_id: str, event: Mapping[str, Any], method: str, path: str) -> None:
         values = await self._values(user_id, "")
@@ -151,12 +160,13 @@ class Server:
             "client": ("127.0.0.1", 39_999),
             "extensions": {},
         }
-        began = self._world.history.now if self._world is not None else 0
+        began = self._now()
         exchange = Exchange(self.application, scope, body)
         await exchange.answer()
         if 200 <= exchange.status < 300:
             return
-        if 400 <= exchange.status < 500 and not (_usual(user_id) and self._present(user_id, began)):
+        usual, present = _usual(user_id), self._present(user_id, began)
+        if not (usual and present if 400 <= exchange.status < 500 else usual or present):
             # it does not take such an id, or rightly knows of no such user at the moment when it looked
             self._give_up(user_id)
         if exchange.failure is not None:
@@ -165,6 +175,9 @@ class Server:
         said = exchange.body[:120].decode("utf-8", "replace").strip()
         error = Answered(f"{method} {path} was {answer}{said and f': {said}'}")
         raise error from (self._dead(user_id) if exchange.status >= 500 else None)
+
+    def _now(self) -> int:
+        return self._world.history.now if self._world is not None else 0
 
     def _present(self, user_id: str, since: int) -> bool:
         """Whether a connection of that user's has been open all the time since then."""
@@ -180,9 +193,9 @@ class Server:
         """End the call as one that its caller has given up: nothing is owed for it."""
         if self._world is None:  # nobody has ever connected, so this is the error of a publish for an absent user
             raise Answered(f"no client could send a request for {user_id!r}")
-        for identity, (task, _) in self._world.pending.items():
-            if task is asyncio.current_task():
-                self._world.cancelling.add(identity)
+        task = asyncio.current_task()
+        assert task is not None
+        self._world.cancelling.add(task)
         raise asyncio.CancelledError
 
     def _dead(self, user_id: str) -> Exception | None:
@@ -273,7 +286,8 @@ class Server:
 
 
 def _usual(user_id: str) -> bool:
-    return user_id.isascii() and user_id.isalnum()
+    """Whether every application may be expected to take such an id."""
+    return user_id.isascii() and user_id.isalnum() and len(user_id) <= 64
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:

@@ -1,0 +1,80 @@
+"""The options that describe a live system and its users, shared by the commands that take its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from crosstalk.profile import ProfileError, seconds_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PARTS = ("type", "owner", "run", "thread", "sequence")
+
+
+def seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A time as typed, in seconds."""
+    try:
+        return None if value is None else seconds_of(value)
+    except ProfileError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for item in value:
+        part, equals, pointer = item.partition("=")
+        if not equals or part not in _PARTS:
+            raise click.BadParameter(f"{item!r}: give PART=POINTER with one of {', '.join(_PARTS)}")
+        found[part] = (*found.get(part, ()), pointer)
+    return found
+
+
+PROFILE = click.option(
+    "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
+)
+OPTIONS = {
+    "users": click.option("--users", type=int, default=None, help="How many simulated users (default 20)."),
+    "auth": click.option(
+        "--auth",
+        default=None,
+        metavar="HOW",
+        help="How users log in: none, token:FILE, jwt (default with CROSSTALK_JWT_SECRET), oauth:..., ...",
+    ),
+    "rate": click.option("--rate", type=float, default=None, help="Messages a second, at most (default 100)."),
+    "connect_rate": click.option(
+        "--connect-rate", type=float, default=None, help="New connections a second, at most (default 50)."
+    ),
+    "cause": click.option(
+        "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
+    ),
+    "read": click.option(
+        "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."
+    ),
+    "grammar": click.option(
+        "--grammar", default=None, metavar="EXPR", help="The event types of a run in order, such as 'a b+ (c|d)?'."
+    ),
+    "run_seconds": click.option(
+        "--run-seconds", type=float, default=None, help="How long a run may take (default 30)."
+    ),
+    "allow_host": click.option(
+        "--allow-host", multiple=True, metavar="HOST", help="May be tested, beside loopback and the profile's."
+    ),
+    "origin": click.option("--origin", default=None, help="The Origin header of every connection."),
+    "ca_file": click.option(
+        "--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's."
+    ),
+}
+
+
+def describing(*without: str) -> Callable[[F], F]:
+    """Adds `--profile`, as `named`, and all of OPTIONS but `without`."""
+
+    def decorate(command: F) -> F:
+        for name, option in reversed(OPTIONS.items()):
+            if name not in without:
+                command = option(command)
+        return PROFILE(command)
+
+    return decorate

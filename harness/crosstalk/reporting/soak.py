@@ -1,0 +1,45 @@
+"""A soak in words, for the terminal and for the page."""
+
+from __future__ import annotations
+
+from crosstalk.model.soak import Curve, Growth, Pool, Soak
+
+
+def growth_words(growth: Growth) -> str:
+    kept = growth.bytes
+    return (
+        f"after {growth.units:,}, for each {growth.unit}: {kept.value:.1f} bytes ({kept.low:.1f} to {kept.high:.1f}), "
+        f"{growth.objects.value:.2f} objects, {growth.tasks.value:.2f} tasks, "
+        f"{growth.connections.value:.2f} connections of departed users"
+    )
+
+
+def cost_words(curve: Curve) -> str:
+    fitted = curve.exponent
+    return (
+        f"a {curve.unit} with {curve.counts[0]:,} {curve.of} {cost(curve, 0)}, with {curve.counts[-1]:,} "
+        f"{cost(curve, -1)}: exponent {_two(fitted.value)} ({_two(fitted.low)} to {_two(fitted.high)})"
+    )
+
+
+def cost(curve: Curve, point: int) -> str:
+    """What a unit costs at that point of the curve."""
+    return f"{curve.lines[point]:,.0f} lines ({curve.seconds[point] * 1e6:,.0f} us)"
+
+
+def _two(value: float) -> str:
+    """With two decimals, and never a minus zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def pool_words(pool: Pool) -> str:
+    return (
+        f"pool of {pool.made:,} connections, {pool.ended:,} ended and {pool.open:,} open"
+        + (f"; {pool.registry}" if pool.registry else "")
+        + ": each open one is sent an event once, no other is, counts are true" * (not pool.violations)
+    )
+
+
+def soaked_words(result: Soak) -> str:
+    allowed = f", {' and '.join(result.allowed)} allowed" if result.allowed else ""
+    return f"{result.verdict}{allowed} for {result.target} in {result.seconds:g} s"

@@ -1,0 +1,136 @@
+"""What moves the users of a live system from OLD to NEW, and back: a command, an HTTP call, or a Python callable.
+
+Each is told which share of all users, and which users (the cohort) apart from that, NEW is to serve from now on: 0 and
+nobody is the roll-back. In commands and addresses `{percent}`, `{share}` and `{users}` are filled in; an HTTP call
+has the same as JSON, and a callable gets `(share, cohort)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import shlex
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+
+SECONDS = 30.0
+METHODS = ("POST", "PUT", "PATCH", "GET")
+Move = Callable[[float, frozenset[str]], Awaitable[None]]
+
+
+class SwitchFailed(Exception):
+    """The switch did not do what it was asked for; the message is one sentence."""
+
+
+def switch(spec: str) -> tuple[Move, str]:
+    """The switch that `spec` names, and the address that it calls, if it calls one. Raises ValueError."""
+    method, _, url = spec.partition(" ")
+    if method in METHODS and url.startswith(("http://", "https://")):
+        return _by_http(method, url.strip()), url.strip()
+    module, colon, attribute = spec.partition(":")
+    if colon and all(part.isidentifier() for part in (*module.split("."), attribute)):
+        return _by_call(_imported(spec, module, attribute)), ""
+    words = shlex.split(spec)
+    if len(words) < 2 or not any(place in spec for place in ("{percent}", "{share}", "{users}")):
+        raise ValueError(
+            f"{spec!r} is no switch: give module:callable, POST and an address, or a command with {{percent}}, "
+            "{share} or {users} in it"
+        )
+    return _by_command(words), ""
+
+
+def _filled(text: str, share: float, cohort: frozenset[str]) -> str:
+    values = {"{percent}": f"{share * 100:g}", "{share}": f"{share:g}", "{users}": ",".join(sorted(cohort))}
+    for place, value in values.items():
+        text = text.replace(place, value)
+    return text
+
+
+def _imported(spec: str, module: str, attribute: str) -> Callable[..., Any]:
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{spec} could not be imported: {error}") from None
+    if not callable(function):
+        raise ValueError(f"{spec} is not callable")
+    return function  # type: ignore[no-any-return]
+
+
+def _by_call(function: Callable[..., Any]) -> Move:
+    async def move(share: float, cohort: frozenset[str]) -> None:
+        try:
+            async with asyncio.timeout(SECONDS):
+                if inspect.iscoroutinefunction(function):
+                    await function(share, cohort)
+                else:
+                    await asyncio.to_thread(function, share, cohort)
+        except TimeoutError:
+            raise SwitchFailed(f"the switch did not return within {SECONDS:g} s") from None
+        except Exception as error:
+            raise SwitchFailed(f"the switch raised {type(error).__name__}: {str(error)[:200]}") from None
+
+    return move
+
+
+def _by_command(words: list[str]) -> Move:
+    async def move(share: float, cohort: frozenset[str]) -> None:
+        filled = [_filled(word, share, cohort) for word in words]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *filled,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        except OSError as error:
+            raise SwitchFailed(f"{words[0]} could not be started: {error.strerror or error}") from None
+        try:
+            async with asyncio.timeout(SECONDS):
+                said, _ = await process.communicate()
+        except BaseException as error:
+            process.kill()
+            await process.wait()
+            if isinstance(error, TimeoutError):
+                raise SwitchFailed(f"{words[0]} did not end within {SECONDS:g} s") from None
+            raise
+        if process.returncode:
+            text = " ".join(said.decode(errors="replace").split())[-200:]
+            raise SwitchFailed(f"{words[0]} ended with {process.returncode}: {text}")
+
+    return move
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is called is what was named."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        return None
+
+
+def _by_http(method: str, url: str) -> Move:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+    def call(share: float, cohort: frozenset[str]) -> None:
+        value = {"share": share, "percent": share * 100, "users": sorted(cohort)}
+        address = _filled(url, share, frozenset(quote(user, safe="") for user in cohort))
+        body = None if method == "GET" else json.dumps(value).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
+        try:
+            with direct.open(request, timeout=SECONDS):
+                pass
+        except HTTPError as error:
+            with error:
+                raise SwitchFailed(f"the switch was answered {error.code} {error.reason}") from None
+        except (URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise SwitchFailed(f"the switch could not be called ({type(reason).__name__})") from None
+
+    async def move(share: float, cohort: frozenset[str]) -> None:
+        await asyncio.to_thread(call, share, cohort)
+
+    return move

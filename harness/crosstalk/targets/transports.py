@@ -1,0 +1,45 @@
+"""Which transport an address is spoken to by: one row each."""
+
+from __future__ import annotations
+
+from crosstalk.targets.connection import Connect
+
+
+def transport(url: str, on_connection: bool) -> Connect:
+    """What opens connections to `url`, which is checked; `on_connection` says whether users say something on them.
+
+    Raises ValueError with one sentence where nothing does.
+    """
+    extra = "live"
+    try:
+        if _is_socket_io(url):
+            extra = "socketio"
+            from crosstalk.targets import socket_io
+
+            socket_io.address(url)
+            return socket_io.connect
+        if is_http(url):
+            from crosstalk.targets import exchange, sse
+
+            sse.address(url)
+            return exchange.connect if on_connection else sse.connect
+        from crosstalk.targets import websocket
+
+        websocket.address(url)
+        return websocket.connect
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{url.partition('?')[0]} needs {error.name}, which is not installed: "
+            f"pip install 'pytest-crosstalk[{extra}]'"
+        ) from None
+
+
+def is_http(url: str) -> bool:
+    """Whether it is spoken to by HTTP alone."""
+    return url.lower().startswith(("http:", "https:")) and not _is_socket_io(url)
+
+
+def _is_socket_io(url: str) -> bool:
+    """Whether it is a Socket.IO server's, and not given as it goes over the wire (with `EIO=` in its query)."""
+    path, _, query = url.partition("#")[0].partition("?")
+    return path.rstrip("/").endswith("/socket.io") and "EIO=" not in query

@@ -1,0 +1,254 @@
+"""Two running servers, users who stay, and a switch: what is lost, leaked or stuck is found, what is right passes."""
+
+import asyncio
+import json
+import re
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import planted
+import pytest
+import switching
+from click.testing import CliRunner
+from serving import SECRET, planned, serving
+
+from crosstalk.checks.live import carried, down_time
+from crosstalk.cli import cli
+from crosstalk.live_cutover import Wanted, rehearse
+from crosstalk.model.golden_path import Grammar
+from crosstalk.model.live_records import histories
+from crosstalk.targets.live_switch import SwitchFailed, switch
+
+PACE = 0.01
+
+
+async def moved(proxy, old=planted.Chat, **changes):
+    """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
+    given = {"users": 6, "duration": 3.0, "run_seconds": 1.5, **changes}
+    async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
+        if proxy is None:
+            return await rehearse(planned(first, **given), Wanted(first, second, limit=1.0))
+        stands = proxy(first, second)
+        async with stands.serving() as front:
+            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=1.0)
+            return await rehearse(planned(front, **given), wanted)
+
+
+CASES = {
+    "by themselves": (None,),
+    "drained": (switching.Draining,),
+    "cut": (switching.Cutting,),
+    "leaked": (switching.Leaking,),
+    "forgotten": (switching.Forgetting,),
+    "swallowed": (switching.Swallowing,),
+    "OLD leaks": (switching.Draining, planted.HeldCurrentUser),
+}
+
+
+@pytest.fixture(scope="module")
+def rehearsals():
+    """All at the same time, for most of it is waiting."""
+
+    async def every():
+        return await asyncio.gather(*(moved(*case) for case in CASES.values()))
+
+    return dict(zip(CASES, asyncio.run(every()), strict=True))
+
+
+@pytest.mark.parametrize("name", ["by themselves", "drained"])
+def test_a_migration_without_loss_passes(name, rehearsals):
+    result = rehearsals[name]
+    assert result.verdict == "pass", (result.losses, result.notes)
+    assert result.live and result.moves >= 6 and result.opportunities["carried"] >= 12
+    assert {control.check for control in result.controls} >= {"isolation", "carried", "down_time"}
+    assert all(control.caught for control in result.controls)
+    assert len(result.down_time) == 6
+
+
+def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
+    assert set(rehearsals["by themselves"].down_time.values()) == {0.0}
+    down = rehearsals["drained"].down_time.values()
+    assert 0 < max(down) < 1.0 and rehearsals["drained"].worst_point
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "words"),
+    [
+        ("cut", "carried", "arrived as: agent_started"),
+        ("leaked", "isolation", "which belongs to"),
+        ("forgotten", "down_time", "to the end"),
+        ("swallowed", "carried", "arrived as: nothing"),
+    ],
+)
+def test_what_is_planted_is_found(name, check, words, rehearsals):
+    result = rehearsals[name]
+    assert result.verdict == "fail"
+    loss = next(loss for loss in result.losses if loss.check == check)
+    assert loss.whose == "migration" and "after moving" in loss.point
+    assert words in loss.found.message
+    assert "-- move:" in loss.found.timeline
+
+
+def test_what_old_does_alone_is_not_held_against_the_migration(rehearsals):
+    result = rehearsals["OLD leaks"]
+    assert all(loss.whose == "OLD" for loss in result.losses if loss.check == "isolation")
+    assert any(note.startswith("OLD alone breaks isolation") for note in result.notes)
+
+
+# -- what runs are judged by, and how long users are down ------------------------------------------------------------
+
+GRAMMAR = Grammar.parse("start think+ end")
+
+
+def played(*records, users=("ann", "bob")):
+    """A round, of records as the journal has them; everybody is there at the end."""
+    (history,) = histories([("round", 0, users, GRAMMAR.expression), *records])
+    return history
+
+
+def stays(episode, connected, lost=None):
+    """A connection of user 0, open from `connected` to the end, or to when it was lost."""
+    opened = [("connecting", 0, 0, connected), ("connected", episode, connected)]
+    return [*opened, ("left", episode, lost, "network", "gone") if lost else ("answered", episode)]
+
+
+def came(episode, time, *kinds):
+    types = {"start": 1, "think": 2, "end": 3}
+    return [("d", time, episode, 0, 0, 0, 4, types[kind], -1 << 62) for kind in kinds]
+
+
+TYPES = [("type", "start"), ("type", "think"), ("type", "end")]
+ASKED = [("run", 0, 1, 0, 1.0), ("asked", 0, 1.0, 1, "")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cause"),
+    [
+        (("start", "think"), ("think", "end"), None),  # whether the thought was shown twice or there were two
+        (("start", "think"), ("end",), None),
+        (("start", "think"), ("start", "think", "end"), None),  # shown again from the beginning
+        (("start", "think"), ("think",), "incomplete"),
+        (("start",), ("end",), "grammar"),
+        ((), ("start", "think", "end"), None),  # lost before anything came: given up, and asked again
+    ],
+)
+def test_a_run_is_judged_over_all_connections_of_its_user(first, second, cause):
+    records = [*TYPES, *stays(0, 0.5, 2.0), *ASKED, *came(0, 1.5, *first), *stays(1, 2.5), *came(1, 3.0, *second)]
+    result = carried.check(played(*records, ("quiet", 5.0)))
+    assert [violation.cause for violation in result.violations] == ([cause] if cause else [])
+    assert result.opportunities == (1 if first else 0)
+
+
+def test_down_time_is_from_a_loss_to_the_next_connection_and_not_what_users_do_themselves():
+    lost = [*stays(0, 0.5, 2.0), *stays(1, 2.75, 4.0), *stays(2, 4.25)]
+    assert down_time.spans(played(*lost, ("quiet", 5.0))) == {0: [(2.0, 2.75), (4.0, 4.25)]}
+    left = [*stays(0, 0.5), ("leaving", 0, 2.0), ("left", 0, 2.0, "us", ""), *stays(1, 2.75)]
+    assert down_time.spans(played(*left, ("quiet", 5.0))) == {0: []}
+    overlapping = [*stays(0, 0.5, 2.0), *stays(1, 1.75)]
+    assert down_time.spans(played(*overlapping, ("quiet", 5.0))) == {0: []}
+
+
+def test_down_time_is_also_from_a_message_that_was_lost_to_the_one_that_could_be_sent():
+    again = [("run", 0, 2, 1, 2.5), ("asked", 1, 2.5, 1, "")]
+    history = played(*TYPES, *stays(0, 0.5, 2.0), *ASKED, *stays(1, 2.25), *again, ("quiet", 5.0))
+    assert down_time.spans(history) == {0: [(2.0, 2.25), (1.0, 2.5)]}
+
+
+def test_who_does_not_come_back_is_stuck_whatever_the_limit():
+    history = played(*stays(0, 0.5, 4.5), ("quiet", 5.0))
+    (stuck,) = down_time.check(history, 60.0).violations
+    assert stuck.cause == "stuck" and "to the end" in stuck.message
+
+
+# -- the command, and switches ----------------------------------------------------------------------------------------
+
+
+def typed(*arguments):
+    return CliRunner().invoke(cli, ["cutover", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--switch", "m:f"), "give both, or neither"),
+        (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--through", "ws://127.0.0.1:1/c"), "give both, or neither"),
+        (("ws://127.0.0.1:1/a", "ws://staging.example/b"), "staging.example is not among the hosts"),
+        (("ws://127.0.0.1:1/a", "hub.py:Hub"), "hub.py:Hub"),
+        (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--strict"), "are of broadcasters, not of addresses"),
+        (("a.py:A", "b.py:B", "--through", "ws://127.0.0.1:1/c"), "are of ws:// and wss:// addresses"),
+        (
+            ("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--through", "ws://127.0.0.1:1/c", "--switch", "flip it"),
+            "is no switch",
+        ),
+        (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--auth", "none"), "could not connect"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_a_sentence(arguments, words):
+    done = typed(*arguments)
+    assert done.exit_code == 2 and words in done.stderr, done.output
+    assert done.stderr.startswith("crosstalk: ") and done.stderr.count("\n") == 1
+
+
+def test_the_command_tells_what_it_came_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSTALK_JWT_SECRET", SECRET)
+    chat = planted.Chat(SECRET, PACE)
+    with serving(chat.serving) as old, serving(planted.Chat(SECRET, PACE).serving) as new:
+        done = typed(old, new, "--users", "4", "--budget", "1", "--run-seconds", "3", "--reports", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert "down-time: crosstalk-user-0001 0 s, " in done.stdout
+    assert re.search(r"rehearsed: 6 switch points, 3 rounds, [1-6] moves", done.stdout)
+    assert f"verdict: pass for moving {old} to {new} by drain" in done.stdout
+    assert json.loads((tmp_path / "cutover.json").read_text())["live"] is True
+    assert "crosstalk-user-0001" in (tmp_path / "index.html").read_text()
+    assert not chat.devices, "every connection was closed"
+
+
+def told(spec, share=0.5, cohort=frozenset({"ann"})):
+    move, _ = switch(spec)
+    asyncio.run(move(share, cohort))
+
+
+def test_a_switch_may_be_a_command(tmp_path):
+    path = tmp_path / "said"
+    told(f"{sys.executable} -c \"import sys; open('{path}', 'w').write(sys.argv[1])\" {{percent}}:{{users}}")
+    assert path.read_text() == "50:ann"
+    with pytest.raises(SwitchFailed, match="ended with 3: no such flag"):
+        told(f"{sys.executable} -c \"print('no such flag'); raise SystemExit(3)\" {{share}}")
+
+
+def test_a_switch_may_be_an_address(httpserver):
+    told(f"POST {httpserver.url}/flag?percent={{percent}}")
+    assert httpserver.got == [("/flag?percent=50", {"share": 0.5, "percent": 50.0, "users": ["ann"]})]
+    httpserver.status = 503
+    with pytest.raises(SwitchFailed, match="answered 503"):
+        told(f"POST {httpserver.url}/flag")
+
+
+def test_a_switch_may_be_a_callable(tmp_path, monkeypatch):
+    (tmp_path / "flags.py").write_text("def move(share, cohort):\n    raise KeyError('flag')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SwitchFailed, match="raised KeyError: 'flag'"):
+        told("flags:move")
+
+
+@pytest.fixture
+def httpserver():
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            server.got.append((self.path, json.loads(self.rfile.read(length))))
+            self.send_response(server.status)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.got, server.status = [], 200
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
