@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import tried
+from crosstalk.checks.live.success import put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
 from crosstalk.model.bound import upper_bound
@@ -112,6 +112,7 @@ class Tally:
     faults: int = 0
     unclear: int = 0
     foreign: int = 0
+    put_off: int = 0
     fans_out: bool = False
     interrupted: bool = False
     crashed: dict[str, str] = field(default_factory=dict)
@@ -147,6 +148,7 @@ class Tally:
                 self.unattributed[history.types[type_] or "(no type)"] += 1
         if history.late:
             self.late.append(history.late)
+        self.put_off += put_off(history)
         attempts, failures = tried(history)
         self.attempts += attempts
         self.failures.update({self.redact(why): count for why, count in failures.items()})
@@ -300,6 +302,8 @@ class Tally:
         said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
         if self.demands.devices > 1 and "the server closed it with 4" in said:
             said += " (if it allows a user one connection only: --devices 1)"
+        if "answered 429" in said:
+            said += " (to connect more slowly: --connect-rate)"
         if self._too_many(failed, self.attempts):
             share = f"{1 - failed / self.attempts:.1%} of {self.attempts:,} succeeded, {self.demands.success:.1%} must"
             seen = Found(
@@ -364,7 +368,15 @@ class Tally:
         if self.bases and "canary" not in self.bases:
             notes.append("this system does not send back what its users write: judged by ids and envelopes alone")
         if self.unclear:
-            notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
+            notes.append(
+                f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged "
+                "(--read run=POINTER says where events name theirs)"
+            )
+        if self.put_off:
+            notes.append(
+                f"{self.put_off:,} times the server said that a user asks too much at a time: "
+                "--user-rate keeps to what it allows"
+            )
         if self.foreign:
             notes.append(f"{self.foreign:,} canaries are of another run of Crosstalk, and can't be traced to a user")
         if self.late:

@@ -12,6 +12,7 @@ then forgotten (the journal on disk keeps it), so that memory doesn't grow with 
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from dataclasses import dataclass, field
 
@@ -23,6 +24,10 @@ BASES = ("nothing", "envelope", "thread id", "run id", "canary")
 STARTING, STARTED, NOT_STARTED = range(3)
 NO_SEQUENCE = -1 << 62
 UNANSWERED = "left a ping unanswered"
+PATIENCE = re.compile(
+    r"rate.?limit\w*|too many \w+|too (?:fast|often)|slow down|throttled|quota|try again", re.IGNORECASE
+)
+"""Words by which a server says that its users ask too much at a time."""
 READY = 1.0
 """Seconds after which a server should have noted a connection whose opening handshake it has completed."""
 

@@ -8,6 +8,7 @@ import json
 import socket
 import time
 import uuid
+from http import HTTPStatus
 
 from websockets.exceptions import ConnectionClosed
 
@@ -228,6 +229,18 @@ class OneSession(Chat):
         for old in self.devices.pop(device.user, ()):
             self.closing = asyncio.ensure_future(old.connection.close(4001, "replaced"))
         super().enter(device)
+
+
+class AsksToComeLater(Chat):
+    """Correct; every third upgrade is answered 429."""
+
+    upgrades = 0
+
+    def admit(self, connection, request):
+        self.upgrades += 1
+        if self.upgrades % 3 == 0:
+            return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "later\n")
+        return super().admit(connection, request)
 
 
 class Remembers(Chat):
