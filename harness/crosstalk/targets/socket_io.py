@@ -155,7 +155,7 @@ class Connection:
             transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._silent:
+        if self._silent or self.closed is not None:
             return
         held, self._held = self._held or (), None
         for frame in held:
