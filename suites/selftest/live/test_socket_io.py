@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import sys
 
@@ -16,6 +17,7 @@ from serving import SECRET, check, judged, serving
 import crosstalk.targets
 from crosstalk.auth.base import Credential
 from crosstalk.demo.chat import Chat
+from crosstalk.live_examination import Unreachable
 from crosstalk.targets.connection import Limits, NotConnected
 from crosstalk.targets.socket_io import connect, emitted
 from crosstalk.targets.transports import transport
@@ -326,6 +328,12 @@ class Room(Chat):
     def publish(self, user, event):
         data = {key: value for key, value in event.items() if key != "type"}
         self.sending = asyncio.ensure_future(self.server.sio.emit(event["type"], data, to=user, namespace="/support"))
+
+
+def test_who_is_not_admitted_is_asked_how_its_users_log_in():
+    words = "did not accept the log-in: log in first; does --auth say how its users log in?"
+    with serving(Room(SECRET).server.serving) as url, pytest.raises(Unreachable, match=re.escape(words)):
+        judged(url + "/#/support")
 
 
 def test_a_chat_in_a_namespace_is_judged_over_long_polling():
