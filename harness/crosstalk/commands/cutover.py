@@ -163,6 +163,11 @@ def _live(
             allowed(side, made.allow_hosts)
         if len({transport(side, planned.cause.on_connection) for side in (old, new, planned.url)}) > 1:
             refuse("OLD, NEW and what stands before them must be spoken to in the same way")
+        if not through and not planned.cause.on_connection:
+            refuse(
+                "users who go over themselves ask on their own connection, and this --cause asks elsewhere: give --through "
+                "and --switch"
+            )
         wanted = Wanted(old, new, limit=down_time)
         if through:
             move, called = found(switch)
