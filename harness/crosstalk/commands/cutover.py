@@ -165,8 +165,8 @@ def _live(
             refuse("OLD, NEW and what stands before them must be spoken to in the same way")
         if not through and not planned.cause.on_connection:
             refuse(
-                "users who go over themselves ask on their own connection, and this --cause asks elsewhere: give --through "
-                "and --switch"
+                "users who go over themselves ask on their own connection, and this --cause asks elsewhere: give "
+                "--through and --switch"
             )
         wanted = Wanted(old, new, limit=down_time)
         if through:
