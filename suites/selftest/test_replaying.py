@@ -16,7 +16,8 @@ from verdicts import ZOO, examined, made, violation
 from crosstalk.cli import cli
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule
-from crosstalk.scenarios.token import read, write
+from crosstalk.scenarios.program import Connect, Program
+from crosstalk.scenarios.token import Counterexample, read, write
 
 
 def crosstalk(*arguments, cwd):
@@ -122,6 +123,41 @@ def test_a_changed_broadcaster_is_recognised(tmp_path):
         mended = crosstalk(command, here, cwd=tmp_path)
         assert mended.returncode == 3
         assert "has changed since" in mended.stderr and "the violation did not occur" in mended.stdout
+
+
+MOODY = """
+import itertools
+
+serial = itertools.count()
+
+class Hub:
+    def __init__(self):
+        self.fails = next(serial) % EACH == EACH - 1
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets[user_id] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets.pop(user_id, None)
+
+    async def publish(self, user_id, event):
+        if user_id in self.sockets and not self.fails:
+            await self.sockets[user_id].send_json(event)
+"""
+
+
+def test_what_shows_only_now_and_then_is_played_more_than_once(tmp_path):
+    """As a broadcaster does whose sets are ordered by addresses."""
+    program = Program(("alice",), (0,), ((Connect(0),),))
+    here = write(Counterexample("hub.py:Hub", "delivery", "lost", "plain", program, ()))
+    (tmp_path / "hub.py").write_text(MOODY.replace("EACH", "5"))
+    done = crosstalk("replay", here, cwd=tmp_path)
+    assert done.returncode == 1 and ">> delivery" in done.stdout
+    assert "not in those before: the broadcaster depends on addresses" in done.stderr
+    (tmp_path / "hub.py").write_text(MOODY.replace("EACH", "10**6"))
+    done = crosstalk("replay", here, cwd=tmp_path)
+    assert done.returncode == 3 and "did not occur in 40 plays" in done.stdout
 
 
 def packed(value):

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import CodeType, FrameType
 from typing import Any
 
@@ -29,6 +30,7 @@ from crosstalk.model.soak import Curve
 from crosstalk.scenarios.program import AnyStep, Census, Connect, Disconnect, Program, Publish, Wait
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.strategies.plain import Plain
+from crosstalk.schedule.watchdog import unwatched
 
 USERS = 1_024
 DEVICES = 32
@@ -162,7 +164,8 @@ class _Meter:
         before, collecting = sys.gettrace(), gc.isenabled()
         gc.disable()  # what goes with the garbage of another run is no cost of this one
         try:
-            history = self._examination.world(self._program, Plain(), sabotage=self._attach).history
+            with unwatched() if self._traced else nullcontext():  # counting takes far longer than what is counted
+                history = self._examination.world(self._program, Plain(), sabotage=self._attach).history
         finally:
             sys.settrace(before)
             if collecting:

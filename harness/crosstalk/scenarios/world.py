@@ -58,6 +58,11 @@ def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
     return mint(key, Canary(run_id, owner, run, sequence))
 
 
+@lru_cache(1 << 10)
+def _ids(run: int) -> tuple[str, str]:
+    return f"run-{run}", f"thread-{run}"
+
+
 CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
 """What `World.marks` grows by with each: one number that counts all four."""
 
@@ -102,7 +107,6 @@ class World:
         "ever",
         "frames",
         "guarantees",
-        "healed",
         "history",
         "hoard",
         "key",
@@ -158,7 +162,7 @@ class World:
         # the harness's own tasks, in their order, until they come to their end
         self.own: dict[asyncio.Task[Any], None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
-        self.healed = False
+        self.may_stall = True
         self.over = False
         self.closing = False
         self.phase = "starting"
@@ -601,7 +605,7 @@ class World:
             self._hang_up(wire)
 
     def do_stall(self, device: int) -> None:
-        if device in self.open and not self.healed:
+        if device in self.open and self.may_stall:
             wire = self.wires[self.open[device][1]._serial]
             if wire.dead is None and not wire.stalled:
                 self._excuse(wire)
@@ -612,7 +616,6 @@ class World:
                     wire.held.append(gate)
 
     def heal(self) -> None:
-        self.healed = True
         for wire in self.wires:
             if wire.stalled:
                 wire.stalled = False
@@ -622,13 +625,14 @@ class World:
         """A new content for `users`."""
         content = len(self.history.contents)
         token = _token(self.key, self.run_id, users[0], run, content)
+        run_id, thread_id = _ids(run)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
         payload["text"] = f"for {content}"
         event["type"] = type_
-        event["run_id"] = f"run-{run}"
-        event["thread_id"] = f"thread-{run}"
+        event["run_id"] = run_id
+        event["thread_id"] = thread_id
         event["payload"] = payload
         if len(users) == 1:
             event["user_id"] = self.program.users[users[0]]
@@ -787,6 +791,7 @@ class World:
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
         loop, history = self.loop, self.history
+        self.may_stall = False  # steps may still come, of a program that was cut short
         history.note("quiet, stalls held")
         # whoever had the socket before may be waiting for it too
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
