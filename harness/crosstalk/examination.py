@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -273,7 +274,17 @@ def calibrated(examination: Examination) -> Examination:
         second, _ = patient.run(control_program(guarantees), Plain())
         if _missing(second) < _missing(history):
             examination, history = patient, second
+    asked = sorted(name for name in history.lacking if _SENDING.search(name))
+    if asked and not any(frame.carried for frame in history.frames):
+        raise TargetError(
+            f"{examination.target} sends by {asked[0]}, which the simulated connection does not have; it has what "
+            "connections of Starlette, websockets, aiohttp and Tornado have, and is a callback too. Wrap the "
+            "broadcaster in a small class whose connect(user_id, websocket) gives it a connection with that method"
+        )
     return replace(examination, unread=_unread(history), blocked=history.blocked)
+
+
+_SENDING = re.compile("send|write|emit|push|put|publish|deliver|post|message|notify")
 
 
 def _missing(history: History) -> int:
@@ -641,7 +652,16 @@ class _Explorer:
         growing: list[Callable[[tuple[int, ...]], Program]] = []
         if "cleanup" in self.checks and self.examination.guarantees.growth:
             growing = [programs for programs in (departures, _vanished, passing_events) if self._grew(programs, COUNTS)]
-        return growing
+        return [] if growing and self._tasks_remain() else growing
+
+    def _tasks_remain(self) -> bool:
+        """Whether tasks remain of users who have gone: that is what grows then, with all that they hold."""
+        program = departures((4,))
+        history, tape = self._afresh().run(program, Plain())
+        self._count(history, tape)
+        for violation in CHECKS["cleanup"](history).violations:
+            self._seen("cleanup", violation.cause, "plain", program, tape)
+        return any(check == "cleanup" for check, _ in self.defects)
 
     def _grew(self, programs: Callable[[tuple[int, ...]], Program], counts: tuple[int, ...]) -> str:
         history, tape = self._afresh().run(programs(counts), Plain())

@@ -21,7 +21,8 @@ MOMENTS = 36
 
 def live_exhibit(history: LiveHistory, violation: Violation, redact: Callable[[str], str]) -> Exhibit | None:
     """The exhibit of what `violation` says of a round; None where no single moment shows it."""
-    users = [history.users.index(user) for user in violation.users if user in history.users]
+    numbers = {user: number for number, user in enumerate(history.users)}
+    users = [numbers[user] for user in violation.users if user in numbers]
     until = _until(history, violation)
     if not users or until is None:
         return None
@@ -96,11 +97,15 @@ class _Cut:
             tuple(Remark(self._at(time), text) for time, text in remarks),
             self._culprit(ordered, rows, run, place),
             len(began) - len(rows) - len(asked) - len(coming),
-            tuple(self.users.index(history.runs[number].user) for number in self.runs),
+            tuple(self._user(history.runs[number].user) for number in self.runs),
             tuple(round(time, 3) for time in self.times),
             tuple(history.runs[number].number for number in self.runs),
             len(history.users) - len(self.users),
         )
+
+    def _user(self, number: int) -> int:
+        """The number of a user of the round in the scene."""
+        return {user: at for at, user in enumerate(self.users)}[number]
 
     # -- time --------------------------------------------------------------------------------------------------
 
@@ -131,7 +136,7 @@ class _Cut:
     def _connection(self, number: int) -> Connection:
         episode = self.history.episodes[number]
         times = (episode.connecting, episode.connected, episode.leaving, episode.left, episode.excused)
-        return Connection(self.users.index(episode.user), self._device(episode), number, *map(self._at, times))
+        return Connection(self._user(episode.user), self._device(episode), number, *map(self._at, times))
 
     def _act(self, number: int) -> Act:
         run = self.history.runs[number]
@@ -139,12 +144,12 @@ class _Cut:
         returned = self._at(run.returned if failed else run.completed)
         ending: Ending = "pending" if returned < 0 else "raised" if failed else "ok"
         place, said = self.episodes.get(run.episode, -1), self.redact(run.why)
-        user = self.users.index(run.user)
+        user = self._user(run.user)
         return Act("ask", user, self._at(run.started), returned, ending, place, self.runs[number], said=said)
 
     def _coming_and_going(self, number: int, start: float, wanted: bool) -> list[Act]:
         episode, place = self.history.episodes[number], self.episodes[number]
-        user = self.users.index(episode.user)
+        user = self._user(episode.user)
         acts = []
         if episode.connecting >= start or wanted:
             failed = episode.connected == NEVER and bool(episode.failed)
@@ -187,7 +192,7 @@ class _Cut:
         user, owner, run = history.episodes[number].user, history.at_owner[row], history.at_run[row]
         at, place = self._at(history.at_time[row]), self.episodes[number]
         events = (self.runs[run],) if run >= 0 else ()
-        foreign = self.users.index(owner) if owner not in (user, -1) else -1
+        foreign = self._user(owner) if owner not in (user, -1) else -1
         type_, excerpt = self.redact(history.types[history.at_type[row]]), history.excerpts.get(row, "")
         return Arrival(place, at, at, "ok", events, (), foreign, type_, excerpt)
 
@@ -206,9 +211,9 @@ class _Cut:
     def _culprit(self, acts: tuple[Act, ...], rows: list[int], run: int, place: int) -> Culprit:
         at, here = self._at(self.until), self.episodes.get(place, -1)
         if self.violation.send >= 0:
-            return Culprit("arrival", at, rows.index(self.violation.send), here)
+            return Culprit("arrival", at, {row: n for n, row in enumerate(rows)}[self.violation.send], here)
         if run >= 0:
-            ask = next(n for n, act in enumerate(acts) if act.kind == "ask" and act.event == self.runs[run])
+            ask = {act.event: n for n, act in enumerate(acts) if act.kind == "ask"}[self.runs[run]]
             return Culprit("act", at, ask) if self.violation.check == "blocking" else Culprit("missing", at, ask, here)
         lost = next((n for n, act in enumerate(acts) if act.kind == "lose" and act.connection == here), -1)
         return Culprit("act", at, lost) if lost >= 0 else Culprit("end", at)

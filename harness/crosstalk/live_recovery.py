@@ -28,7 +28,7 @@ def recovered(path: Path) -> Verdict:
             if history.deliveries:
                 seconds = history.at_time[-1]
             tally.interrupted = history.final_quiet == NEVER
-    except (KeyError, IndexError, TypeError) as error:
+    except (LookupError, ArithmeticError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its records do not fit together ({type(error).__name__})") from None
     tally.notes.append("judged from the journal: without controls, which need the frames themselves, nothing can pass")
     return tally.verdict()

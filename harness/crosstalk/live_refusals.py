@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace as changed
 
+from crosstalk.auth.called import Called
 from crosstalk.auth.carried import Carried
 from crosstalk.auth.examination import examine_refusals
 from crosstalk.auth.ground import Site
@@ -37,7 +38,7 @@ def examine(
     """The verdict on the system that is planned for. Raises ValueError, and Unexaminable where nobody gets in."""
     profile = planned.profile
     authenticator = planned.log_in.authenticator
-    carrier = authenticator.carrier.kind if isinstance(authenticator, Carried) else ""
+    carrier = authenticator.carrier.kind if isinstance(authenticator, Carried | Called) else ""
     if isinstance(authenticator, CookieLogin):
         carrier = "cookie"
     demands = demanded(profile.refusals, profile.must, carrier=carrier)

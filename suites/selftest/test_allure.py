@@ -106,6 +106,8 @@ def test_steps_are_those_of_the_minimal_run_and_the_wrong_one_failed(results):
     failed = [step["name"] for step in steps if step["status"] == "failed"]
     assert [name for name in failed if name.startswith("HERE: ")] == failed[1:]
     assert re.match(r"isolation: '\w+' was sent an event that belongs to '\w+'", failed[0])
+    passed = [step["name"].rstrip(".") for step in steps if step["status"] == "passed"]
+    assert not any(name in failed[0] for name in passed), "what is wrong is no step that passed"
     assert read(results / "first")[0]["test_order"].get("steps", []) == []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -39,6 +40,25 @@ def test_jwt_by_default_is_hs256_in_the_authorization_header():
     claims = pyjwt.decode(bearer(login(found)), SECRET, algorithms=["HS256"])
     assert claims["sub"] == "alice"
     assert found.secrets == (SECRET,) and found.users == () and found.rate.per_second == 0
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{"auth":"{token}"}',
+        '{"type": "auth", "payload": {"token": "{token}", "who": "it\'s {user}"}}',
+        '40{"token":"{token}"}',
+    ],
+)
+def test_a_first_message_is_written_as_it_is_sent(template):
+    """A shell's quotes around all of it are gone by then: those within are the message's own."""
+    sent = template.replace("{token}", "a-token").replace("{user}", "alice")
+    for line in (
+        f"token carrier=message:{template} rate=5",
+        f"token rate=5 {shlex.quote('carrier=message:' + template)}",
+    ):
+        found = configured(line, environ={"CROSSTALK_TOKEN": "a-token"})
+        assert login(found).first_message == sent and found.rate.per_second == 5
 
 
 def test_jwt_in_one_line_with_everything(tmp_path):

@@ -33,13 +33,18 @@ def raw(url):
     return url.replace("http:", "ws:") + "?EIO=4&transport=websocket"
 
 
-def planned(url):
+def planned(url, lifetime=3600, **changes):
     from crosstalk.live import Plan, plan
     from crosstalk.profile import Profile
 
-    given = dict(RAW) if "EIO=" in url else {"auth": "jwt carrier=message" if "socket.io" in url else "jwt"}
-    log_in = configured(given.pop("auth"), environ=LOG_IN)
-    made = plan(Profile(url=url, users=8, duration=3.0, run_seconds=4.0, patience=0.6, **given))
+    given = (
+        dict(RAW)
+        if "EIO=" in url
+        else {"auth": {"kind": "jwt", "carrier": "message" if "socket.io" in url else "header"}}
+    )
+    log_in = configured({**given.pop("auth"), "lifetime": lifetime}, environ=LOG_IN)
+    chosen = {"users": 8, "duration": 3.0, "run_seconds": 4.0, "patience": 0.6, **given, **changes}
+    made = plan(Profile(url=url, **chosen))
     return Plan(made.profile, made.url, made.users, log_in, made.cause, made.grammar)
 
 

@@ -153,6 +153,22 @@ def test_it_prints_with_everything_open(browser, opened, tmp_path):
             assert words in text, words
         assert "alice/0 connects" in text  # inside what was folded
         assert "Show all" not in text
+        assert "connect socket 0" not in text  # the timeline as text, beside a picture of the same
+
+
+def test_on_a_telephone_the_picture_keeps_its_size_and_the_page_does_not_hang_out(browser, opened):
+    try:
+        metrics = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        opened(made(3), Beside((comparison(), equivalence(), cutover())))
+        assert script(browser, "document.documentElement.scrollWidth <= innerWidth")
+        shown = "[...document.querySelectorAll('svg.ctp')].filter(svg => svg.getBoundingClientRect().width > 0)"
+        assert script(browser, f"{shown}.length") > 3
+        assert script(browser, f"{shown}.every(svg => svg.getBoundingClientRect().width == svg.getAttribute('width'))")
+        links = script(browser, "[...document.querySelectorAll('.list a')].map(link => link.hash)")
+        assert links == ["#f1", "#f2", "#f3"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -74,7 +74,7 @@ def test_a_soak_is_on_the_page(tmp_path):
     leave_beside(soaked(), tmp_path / "soak.json")
     text = (tmp_path / "index.html").read_text()
     words = Reader(text).words
-    assert "✕ fail Many users who come and go: new.py:Hub" in words
+    assert "Crosstalk: a soak" in words and "✕ fail Many users who come and go: new.py:Hub" in words
     assert "Fail, scale allowed for new.py:Hub in 7.5 s." in words
     assert "after 336, for each departed user: 63.4 bytes (60.8 to 66.0)" in words
     assert "Hub.kept: a list of 336 (str); ws.py:13 (63 bytes each)" in words

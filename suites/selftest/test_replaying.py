@@ -16,7 +16,8 @@ from verdicts import ZOO, examined, made, violation
 from crosstalk.cli import cli
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule
-from crosstalk.scenarios.token import read, write
+from crosstalk.scenarios.program import Connect, Program
+from crosstalk.scenarios.token import Counterexample, read, write
 
 
 def crosstalk(*arguments, cwd):
@@ -124,6 +125,41 @@ def test_a_changed_broadcaster_is_recognised(tmp_path):
         assert "has changed since" in mended.stderr and "the violation did not occur" in mended.stdout
 
 
+MOODY = """
+import itertools
+
+serial = itertools.count()
+
+class Hub:
+    def __init__(self):
+        self.fails = next(serial) % EACH == EACH - 1
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets[user_id] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets.pop(user_id, None)
+
+    async def publish(self, user_id, event):
+        if user_id in self.sockets and not self.fails:
+            await self.sockets[user_id].send_json(event)
+"""
+
+
+def test_what_shows_only_now_and_then_is_played_more_than_once(tmp_path):
+    """As a broadcaster does whose sets are ordered by addresses."""
+    program = Program(("alice",), (0,), ((Connect(0),),))
+    here = write(Counterexample("hub.py:Hub", "delivery", "lost", "plain", program, ()))
+    (tmp_path / "hub.py").write_text(MOODY.replace("EACH", "5"))
+    done = crosstalk("replay", here, cwd=tmp_path)
+    assert done.returncode == 1 and ">> delivery" in done.stdout
+    assert "not in those before: the broadcaster depends on addresses" in done.stderr
+    (tmp_path / "hub.py").write_text(MOODY.replace("EACH", "10**6"))
+    done = crosstalk("replay", here, cwd=tmp_path)
+    assert done.returncode == 3 and "did not occur in 40 plays" in done.stdout
+
+
 def packed(value):
     return "ct1-" + urlsafe_b64encode(zlib.compress(msgspec.msgpack.encode(value))).decode().rstrip("=")
 
@@ -182,3 +218,18 @@ def test_what_was_seen_live_has_no_exact_replay_and_says_what_there_is(tmp_path)
     assert (told.returncode, told.stderr) == (1, "")
     assert told.stdout.startswith("m.\n") and "It was seen once, first after 1.0 s in round 0." in told.stdout
     assert told.stdout.endswith("The same programs again: crosstalk smoke ws://127.0.0.1:9/ws --seed 7\n")
+
+
+@pytest.mark.parametrize("command", ["replay", "explain"])
+def test_a_token_of_two_broadcasters_names_the_command_that_plays_it(tmp_path, command):
+    example = read(token(*LEAK))
+    for target, words in (
+        (
+            "a.py:A -> b.py:B by drain",
+            "this token is of cutover: crosstalk cutover a.py:A b.py:B --switch drain --replay",
+        ),
+        ("a.py:A\nb.py:B", "this token is of equivalent: crosstalk equivalent a.py:A b.py:B --replay"),
+    ):
+        given = write(msgspec.structs.replace(example, target=target))
+        done = crosstalk(command, given, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (2, f"crosstalk: {words} {given} plays it\n")

@@ -15,6 +15,7 @@ from verdicts import examined, made
 from crosstalk.cli import cli
 from crosstalk.consolidation.audit import formats
 from crosstalk.consolidation.audit.roles import audit
+from crosstalk.model.live_figures import LiveFigures, Sighting
 from crosstalk.model.scene import Place
 from crosstalk.model.verdict import CheckVerdict
 from crosstalk.reporting import github
@@ -150,6 +151,25 @@ def test_no_text_of_the_target_can_forge_a_command_or_markup():
     assert "<b>" not in re.sub(r"```.*?```|``.*?``", "", text, flags=re.S).replace("&lt;b&gt;", "")
     assert "\n## h" not in text and "\n::error" not in text
     assert "[l](" not in text.replace("`` ", "").split("Rule")[0].split("\n", 1)[1]
+
+
+def test_the_summary_says_who_received_whose_event_and_how_it_came_about():
+    text = github.markdown(made(1))
+    assert "- the event: event \\#0 of alice\n" in text
+    assert "- received by: bob, on device bob/1\n" in text and "- sent at: ws.py:12 in Hub.send\n" in text
+    assert re.search(r"^\d+\. HERE: .* is sent to bob/1 .*, which is bob's connection", text, re.M)
+    assert "Explored: 500 schedules, 10,000 deliveries" in text and "```text\ncrosstalk replay ct1-abc\n```" in text
+
+
+def test_the_summary_of_a_live_run_counts_users_and_has_no_empty_command():
+    found = made(1).checks[0].violations[0]
+    live = replaced(made(1), live=LiveFigures(50, 9, 100, 200, 3_000))
+    seen = replaced(found, replay="", sighting=Sighting(1.0, 0))
+    live = replaced(live, checks=(replaced(live.checks[0], violations=(seen,)),))
+    text = github.markdown(live)
+    assert "Played: 50 users, 200 runs, 10,000 deliveries" in text and "schedules" not in text
+    assert "- first seen: after 1.0 s, in round 0; 1 in all\n" in text
+    assert "```text\n\n```" not in text and "crosstalk replay" not in text
 
 
 def test_the_summary_is_appended_in_github_actions_and_nowhere_else(tmp_path):

@@ -113,14 +113,22 @@ def test_members_of_the_zoo_do_what_they_say(name):
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path):
-    full = "if sum(map(len, self.links.values())) > 100: raise RuntimeError('full')"
+    full = "if sum(map(len, self.links.values())) > 40: raise RuntimeError('full')"
     found, notes = drawn(hub(tmp_path, connecting=full))
-    assert notes == ("no curve over users: of 119 connections 100 could be made",)
-    assert {of for _, of in found} == {"devices"}
+    assert notes[0] == "no curve over users: of 49 connections 40 could be made"
+    assert ("delivery", "users") not in found
     newest = "self.links[user_id] = [websocket]"
     leaving = hub(tmp_path, connecting=newest)
     _, notes = drawn(leaving)
     assert any(note.startswith("no curve over devices: ") for note in notes)
+
+
+def test_a_broadcaster_that_lets_in_no_more_is_measured_with_those(tmp_path):
+    full = "if sum(map(len, self.links.values())) > 100: raise RuntimeError('full')"
+    found, notes = drawn(hub(tmp_path, SCAN, connecting=full))
+    assert not notes
+    assert found["delivery", "users"].counts == (12, 17, 23, 30, 41, 55, 74, 100)
+    assert ("delivery", "users") in superlinear(found)
 
 
 def test_time_that_grows_alone_is_noted():

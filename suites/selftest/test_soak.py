@@ -12,6 +12,7 @@ from crosstalk.cli import cli
 from crosstalk.consolidation.fit import slope
 from crosstalk.consolidation.growth import growths
 from crosstalk.consolidation.scale import curves
+from crosstalk.consolidation.soak import STAGES
 from crosstalk.examination import open_target
 
 pytestmark = pytest.mark.usefixtures("heap_set_aside")
@@ -156,6 +157,18 @@ def test_the_command(tmp_path, in_tmp_path):
     assert left["verdict"] == "fail" and left["pool"]["open"] == 300
     page = (tmp_path / "reports" / "index.html").read_text()
     assert "Many users who come and go: ws.py:Hub" in page and "Hub.kept: a list of 336 (str)" in page
+
+
+def test_progress_is_told(tmp_path, in_tmp_path, monkeypatch):
+    hub(tmp_path)
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setattr("crosstalk.reporting.progress.EVERY", 0.0)
+    told = CliRunner().invoke(cli, ["soak", "ws.py:Hub", "--users", "320"]).stderr.splitlines()
+    assert told[0] == "crosstalk: the pool of connections"
+    assert told[1:4] == [
+        f"crosstalk: what stays behind for each {unit}" for unit in ("departed user", "vanished user", "event")
+    ]
+    assert len(told) == STAGES and told[-1] == "crosstalk: what 16 devices cost"
 
 
 def test_growth_and_scale_that_are_meant(tmp_path, in_tmp_path):

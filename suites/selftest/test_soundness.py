@@ -13,8 +13,10 @@ import pytest
 from crosstalk.checks import CHECKS
 from crosstalk.examination import examine, explore, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish
+from crosstalk.model.history import ACCEPTED, FAILED
+from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.scenarios.stage import perform
+from crosstalk.targets.loader import TargetError
 
 
 class Hub:
@@ -337,6 +339,27 @@ def test_heartbeats_that_wait_behind_a_held_send_are_worked_off():
     assert not causes(open_target(Queueing), seed=0, runs=50)
 
 
+class Withholding:
+    """Socket 1 is answered last of all, while the others' heartbeats go on."""
+
+    def begin(self):
+        pass
+
+    def choose(self, gates, can_hold):
+        others = [number for number, gate in enumerate(gates, 1) if gate.lane != 1]
+        return others[0] if others else len(gates) + 1 if can_hold else 0
+
+
+def test_no_connection_stalls_once_the_program_counts_as_over():
+    waiting = (Connect(0), Wait(12_000.0))
+    steps = (Connect(1), Publish(1), Connect(2), Stall(2), Publish(2))
+    program = Program(("alice", "bob", "carol"), (0, 1, 2), (waiting, steps))
+    history = open_target(Heartbeats).play(program, Withholding())
+    texts = [text.partition(":")[0] for _, text in history.notes]
+    assert "socket 2 stalls" not in texts[texts.index("quiet, stalls held") :]
+    assert {check for check, judge in CHECKS.items() if judge(history).violations} == set()
+
+
 # -- readers -------------------------------------------------------------------------------------------------------
 
 
@@ -656,6 +679,64 @@ def test_each_librarys_name_for_sending(method):
     assert history.frames[history.send_frame[0]].content == 0
 
 
+@pytest.mark.parametrize("method", ["__call__", "write_message", "put_nowait"])
+def test_what_is_handed_over_without_waiting(method):
+    """A callback, Tornado's way of sending, and a queue that the caller made."""
+
+    class Sender(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(ConnectionError, RuntimeError):
+                    getattr(websocket, method)(event)
+
+    assert causes(open_target(Sender), runs=100) == set()
+    program = Program(("alice", "bob"), (0, 1), ((Connect(0), Publish(0), Drop(0)),))
+    history = open_target(Sender).play(program)
+    assert [*history.send_status] == [ACCEPTED, FAILED]  # the publish, and the probe
+
+
+class Callbacks:
+    """Calls what it was given, awaits it where it can be, and else makes a task of it."""
+
+    def __init__(self):
+        self.callbacks = {}
+
+    def subscribe(self, user_id, callback):
+        self.callbacks.setdefault(user_id, []).append(callback)
+
+    def unsubscribe(self, user_id, callback):
+        self.callbacks[user_id].remove(callback)
+
+    async def publish(self, user_id, event):
+        for callback in list(self.callbacks.get(user_id, ())):
+            if callback in self.callbacks.get(user_id, ()):
+                with contextlib.suppress(ConnectionError, RuntimeError):
+                    await asyncio.create_task(callback(user_id, event))
+
+
+class Everybody(Callbacks):
+    async def publish(self, user_id, event):
+        for callback in [each for callbacks in self.callbacks.values() for each in callbacks]:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await callback(user_id, event)
+
+
+def test_callbacks_are_connections():
+    assert causes(open_target(Callbacks), runs=200) == set()
+    assert ("isolation", "leak") in causes(open_target(Everybody), runs=20)
+
+
+def test_a_way_of_sending_that_no_connection_has_is_no_defect():
+    class Sender(Hub):
+        async def broadcast_to_user(self, user_id, event):
+            for websocket in self.sockets.get(user_id, ()):
+                with contextlib.suppress(Exception):
+                    await websocket.push_frame(event)
+
+    with pytest.raises(TargetError, match="sends by push_frame, which the simulated connection does not have"):
+        open_target(Sender)
+
+
 LOGGING = """
 import logging
 
@@ -896,4 +977,4 @@ def test_memory_is_looked_for_in_classes_closures_and_caches(tmp_path, keep, siz
     text = KEEPER.replace("KEEP", keep).replace("SIZE", str(size)).replace("DECORATOR", decorator)
     (tmp_path / "keeper.py").write_text(text)
     target = open_target(f"{tmp_path / 'keeper.py'}:Hub")
-    assert examine(target, seconds=10, schedules=1, checks=("cleanup",)).verdict == verdict
+    assert examine(target, seconds=3, schedules=1, checks=("cleanup",)).verdict == verdict

@@ -1,8 +1,8 @@
 """One user's slow connection holds up nobody else.
 
 Judged at quiet with stalls held, for users without a stalled socket: fails when a call of theirs is pending, or a
-delivery owed to them (see `owed`) is missing there but has arrived when all is healed and at rest. One opportunity
-each.
+delivery owed to them (see `owed`) is missing there, and that is over when all is healed and at rest. What is not over
+then waits for something else, which crash and delivery tell. One opportunity each.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ def check(history: History) -> Result:
         return result
     for number in history.blocked_calls:
         call = history.calls[number]
+        if call.returned > history.rest:
+            continue
         user = history.users[call.user]
         message = f"a {call.kind} of {user!r} waits for another user's stalled connection"
         result.violations.append(Violation("blocking", message, (user,), call.started, f"{call.kind} waits"))

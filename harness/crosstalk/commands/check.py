@@ -95,7 +95,7 @@ def check(
         keep(verdict, folder, saved, drop=failures is None)
         outcome = verdict.verdict
         if soak and not verdict.interrupted:
-            outcome = worst((outcome, soaked(examination, USERS, reports).verdict))
+            outcome = worst((outcome, soaked(examination, USERS, reports, quiet).verdict))
     except OSError as error:
         click.echo(f"crosstalk: the verdict could not be written: {error}", err=True)
         raise SystemExit(2) from None

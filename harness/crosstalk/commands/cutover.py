@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from crosstalk.commands.describing import OPTIONS, describing, seconds
+from crosstalk.commands.describing import OPTIONS, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import method_names, promises, sides
 from crosstalk.consolidation.cutover import cut_over, play, rehearsal
@@ -93,10 +93,10 @@ def cutover(
     """
     if any(side.startswith(("ws://", "wss://")) for side in (old, new)):
         if guarantee or strict or old_names or new_names or token:
-            _refuse("--guarantee, --strict, --old-name, --new-name and --replay are of broadcasters, not of addresses")
+            refuse("--guarantee, --strict, --old-name, --new-name and --replay are of broadcasters, not of addresses")
         _leave(_live(old, new, through, switch, down_time, named, options, budget, seed, grammar), reports)
     if through or named or any(options[name] for name in OPTIONS if name in options):
-        _refuse("--through, --profile and what describes a live system are of ws:// and wss:// addresses")
+        refuse("--through, --profile and what describes a live system are of ws:// and wss:// addresses")
     try:
         guarantees = Guarantees.parse(guarantee, strict, grammar)
         first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
@@ -114,11 +114,6 @@ def cutover(
     _leave(cut_over(target, seed=seed, seconds=budget), reports)
 
 
-def _refuse(sentence: str) -> NoReturn:
-    click.echo(f"crosstalk: {printable(sentence)}", err=True)
-    raise SystemExit(2) from None
-
-
 def _leave(result: Cutover, reports: Path) -> NoReturn:
     """Show the result, leave it in `reports`, and end."""
     click.echo(report(result))
@@ -126,7 +121,7 @@ def _leave(result: Cutover, reports: Path) -> NoReturn:
         shown = leave_beside(result, reports / "cutover.json")
         click.echo(f"report: {printable(str(shown))}")
     except OSError as error:
-        _refuse(f"the result could not be written: {error}")
+        refuse(f"the result could not be written: {error}")
     raise SystemExit(EXIT[result.verdict])
 
 
@@ -147,21 +142,19 @@ def _live(
         from crosstalk.live import plan
         from crosstalk.live_cutover import Wanted, cut_over_live
         from crosstalk.live_examination import Unreachable
-        from crosstalk.profile import allowed, load, profile
+        from crosstalk.profile import allowed
         from crosstalk.targets.live_switch import switch as found
         from crosstalk.targets.websocket import address
     except ModuleNotFoundError as error:
-        _refuse(f"a live rehearsal needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
+        refuse(f"a live rehearsal needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
     try:
         if bool(through) == (switch == "drain"):
-            _refuse(
+            refuse(
                 "users of two addresses go over themselves; a --switch of yours moves those who connect --through URL: "
                 "give both, or neither"
             )
-        given = {name: value for name, value in options.items() if name != "allow_host"}
-        table = load(named) if named else {}
         changes = {"url": through or old, "duration": budget, "seed": seed, "devices": 1, "grammar": grammar or None}
-        made = profile(table, {**given, **changes, "allow_hosts": options["allow_host"]}, f"profile {named}")
+        made = described(named, options, **changes)
         for side in (old, new):
             address(side)
             allowed(side, made.allow_hosts)
@@ -173,6 +166,6 @@ def _live(
             wanted = Wanted(old, new, through, move, switch, down_time)
         return cut_over_live(plan(made), wanted)
     except (ValueError, Unreachable) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
+        refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
 
 import click
 
-from crosstalk.profile import ProfileError, seconds_of
+from crosstalk.profile import Profile, ProfileError, load, profile, seconds_of
+from crosstalk.reporting.timeline import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PARTS = ("type", "owner", "run", "thread", "sequence")
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Say why not in one sentence, and end with 2."""
+    click.echo(f"crosstalk: {printable(sentence)}", err=True)
+    raise SystemExit(2) from None
+
+
+def described(named: str, options: Mapping[str, Any], **changes: Any) -> Profile:
+    """The profile `named`, with what was typed, as `describing` gives it, going before it. Raises ValueError."""
+    given = {name: value for name, value in options.items() if name != "allow_host"}
+    table = load(named) if named else {}
+    return profile(table, {**given, **changes, "allow_hosts": options["allow_host"]}, f"profile {named}")
 
 
 def seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:

@@ -6,15 +6,13 @@ from typing import NoReturn
 
 import click
 
-from crosstalk.commands.counterexample import found_live, opened
+from crosstalk.commands.counterexample import did_not_occur, found_live, occurring, opened
 from crosstalk.exhibit import exhibit
-from crosstalk.exhibit import first as find
 from crosstalk.model.verdict import FoundViolation
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.live_terminal import seen
 from crosstalk.reporting.sentences import decisions_words, none_passes, story
-from crosstalk.schedule.strategies.replay import Replay
 
 
 @click.command()
@@ -26,11 +24,10 @@ def explain(token: str, number: int) -> None:
     if live is not None:
         _explain_live(*live)
     example, examination = opened(token, number)
-    history, _ = examination.run(example.program, Replay(example.tape))
-    violation = find(history, example.check, example.cause)
+    _, violation = occurring(example, examination)
     shown = exhibit(examination, example.check, example.cause, example.program, example.tape)
     if violation is None or shown is None:
-        click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
+        click.echo(did_not_occur(example))
         raise SystemExit(3)
     click.echo("What the users do:")
     for line in shown.program:

@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from crosstalk.commands.counterexample import interactive, opened
+from crosstalk.commands.counterexample import did_not_occur, interactive, occurring, opened
 from crosstalk.examination import Examination, find
 from crosstalk.exhibit import scene_of, witnessed
 from crosstalk.model.history import History, Violation
@@ -21,7 +21,6 @@ from crosstalk.reporting.state import states
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.token import Counterexample
 from crosstalk.scenarios.witness import Witness
-from crosstalk.schedule.strategies.replay import Replay
 
 
 @click.command()
@@ -32,8 +31,7 @@ from crosstalk.schedule.strategies.replay import Replay
 def replay(token: str, steps: bool, debug: bool, number: int) -> None:
     """Play the counterexample TOKEN (or one of a verdict.json or saved failure) again, and print its timeline."""
     example, examination = opened(token, number)
-    history, _ = examination.run(example.program, Replay(example.tape))
-    violation = find(history, example.check, example.cause)
+    history, violation = occurring(example, examination)
     if debug and violation is not None:
         _debug(examination, example, history, violation)
     if steps and violation is not None:
@@ -41,7 +39,7 @@ def replay(token: str, steps: bool, debug: bool, number: int) -> None:
     else:
         click.echo(timeline(history, violation))
     if violation is None:
-        click.echo("crosstalk: the violation did not occur: the broadcaster is not the one the token was made from")
+        click.echo(did_not_occur(example))
         raise SystemExit(3)
     raise SystemExit(1)
 

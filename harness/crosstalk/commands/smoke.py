@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from crosstalk.commands.describing import describing, seconds
+from crosstalk.commands.describing import described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
-from crosstalk.profile import Profile, load, profile
+from crosstalk.profile import Profile
 from crosstalk.reporting.timeline import printable
 
 
@@ -19,6 +19,7 @@ from crosstalk.reporting.timeline import printable
 @describing()
 @click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
 @click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
 @click.option(
@@ -51,7 +52,7 @@ def smoke(
         from crosstalk.live_examination import Unreachable
         from crosstalk.live_refusals import added, again_with
     except ModuleNotFoundError as error:
-        _refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
+        refuse(f"a live examination needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
     from crosstalk.reporting import github
     from crosstalk.reporting.folder import leave
     from crosstalk.reporting.live_terminal import live_summary
@@ -61,10 +62,8 @@ def smoke(
         _judge_journal(from_journal)
     reached = True
     try:
-        table = load(named) if named else {}
-        given = {**options, "url": url or None, "faults": False if options.pop("no_faults") else None}
-        given = {name: value for name, value in given.items() if name not in ("allow_host", "no_faults")}
-        made = profile(table, {**given, "allow_hosts": options["allow_host"]}, f"profile {named}")
+        faults = False if options.pop("no_faults") else None
+        made = described(named, options, url=url or None, faults=faults)
         demo = not made.url
         if dry_run:
             click.echo(_would(made, demo))
@@ -89,15 +88,15 @@ def smoke(
                 reached = False
                 verdict = unreachable(target, made.seed, error)
     except ValueError as error:
-        _refuse(printable(str(error)))
+        refuse(printable(str(error)))
     except OSError as error:
-        _refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
+        refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
     try:
         shown = leave(verdict, reports)
     except OSError as error:
-        _refuse(f"the verdict could not be written: {error}")
+        refuse(f"the verdict could not be written: {error}")
     if not reached:
-        _refuse(printable(verdict.notes[0]))
+        refuse(printable(verdict.notes[0]))
     click.echo(live_summary(verdict))
     if github.is_there():
         click.echo("\n".join(github.workflow_commands(verdict)))
@@ -113,16 +112,11 @@ def _judge_journal(path: Path) -> None:
     try:
         verdict = recovered(path)
     except ValueError as error:
-        _refuse(printable(str(error)))
+        refuse(printable(str(error)))
     except OSError as error:
-        _refuse(f"{path} could not be read: {error.strerror or error}")
+        refuse(f"{path} could not be read: {error.strerror or error}")
     click.echo(live_summary(verdict))
     raise SystemExit(EXIT[verdict.verdict])
-
-
-def _refuse(sentence: str) -> Any:
-    click.echo(f"crosstalk: {sentence}", err=True)
-    raise SystemExit(2) from None
 
 
 def _prepare(reports: Path) -> None:
@@ -173,7 +167,8 @@ def _would(made: Profile, demo: bool) -> str:
         f"log-in: {planned.log_in.said}",
         f"runs: started {how}",
         f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
-        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
+        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second"
+        + (f", {made.user_rate:g} messages of one user" if made.user_rate else ""),
         f"refusals: {not_tried(planned) or f'tried at the end ({made.refusals})'}",
         f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
         *(f"note: {note}" for note in planned.notes),

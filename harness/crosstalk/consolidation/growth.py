@@ -49,14 +49,16 @@ def _vanished(counts: tuple[int, ...]) -> Program:
     return departures(counts, gone=True)
 
 
-_PROGRAMS: tuple[tuple[str, Callable[[tuple[int, ...]], Program]], ...] = (
+PROGRAMS: tuple[tuple[str, Callable[[tuple[int, ...]], Program]], ...] = (
     ("departed user", departures),
     ("vanished user", _vanished),
     ("event", passing_events),
 )
 
 
-def growths(examination: Examination, users: int) -> tuple[tuple[Growth, ...], tuple[str, ...]]:
+def growths(
+    examination: Examination, users: int, begins: Callable[[str], None] = lambda _: None
+) -> tuple[tuple[Growth, ...], tuple[str, ...]]:
     """What so many users, and events, leave behind; and a note for each program that could not be played.
 
     Raises ValueError for fewer than FEWEST.
@@ -64,7 +66,8 @@ def growths(examination: Examination, users: int) -> tuple[tuple[Growth, ...], t
     if users < FEWEST:
         raise ValueError(f"a soak of {users} users shows nothing: give at least {FEWEST}")
     found, notes = [], []
-    for unit, programs in _PROGRAMS:
+    for unit, programs in PROGRAMS:
+        begins(f"what stays behind for each {unit}")
         watch = _Watch(users)
         history = examination.world(programs(_points(users)), Plain(), sabotage=watch.attach).history
         if history.crashes or len(history.census) < _CENSUSES:

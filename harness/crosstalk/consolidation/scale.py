@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import CodeType, FrameType
 from typing import Any
 
@@ -29,10 +30,13 @@ from crosstalk.model.soak import Curve
 from crosstalk.scenarios.program import AnyStep, Census, Connect, Disconnect, Program, Publish, Wait
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.strategies.plain import Plain
+from crosstalk.schedule.watchdog import unwatched
 
 USERS = 1_024
 DEVICES = 32
 """The largest numbers of users, and of devices of one user."""
+ENOUGH = 64
+"""So many users show something, where no more are let in."""
 LEAST = {"users": 0.25, "devices": 0.5}
 """Exponents up to here are no finding. Nobody has many devices: their list may be made anew when one leaves."""
 MUCH = 0.3
@@ -48,21 +52,36 @@ _OWN = ("connecting", "leaving")
 
 
 def curves(
-    examination: Examination, *, users: int = USERS, devices: int = DEVICES
+    examination: Examination,
+    *,
+    users: int = USERS,
+    devices: int = DEVICES,
+    begins: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
-    """The curves, and a note for each that can't be drawn."""
+    """The curves, and a note for each that can't be drawn; `begins` is told what is played next."""
+
+    def measured(of: str, counts: tuple[int, ...], programs: list[Program], lines: bool) -> list[_Meter]:
+        meters = []
+        for count, program in zip(counts, programs, strict=True):
+            begins(f"what {count:,} {of} cost")
+            meters.append(_Meter(examination, program, lines).play())
+        return meters
+
     found: list[Curve] = []
     notes: list[str] = []
     _Meter(examination, _crowd(2, 2), lines=True).play()  # what happens only once in a process has happened
     for of, most in (("users", users), ("devices", devices)):
-        counts = tuple(round(most * 8 ** (point / (POINTS - 1) - 1)) for point in range(POINTS))
-        programs = [_crowd(count, 1) if of == "users" else _crowd(FEW, count) for count in counts]
-        counted = [_Meter(examination, program, lines=True).play() for program in programs]
+        counts, programs = _crowds(of, most)
+        counted = measured(of, counts, programs, lines=True)
+        full = max(meter.there for meter in counted)
+        if of == "users" and ENOUGH <= full < most:  # it lets in no more
+            counts, programs = _crowds(of, full)
+            counted = measured(of, counts, programs, lines=True)
         stopped = next((meter.stopped for meter in counted if meter.stopped), "")
         if stopped:
             notes.append(f"no curve over {of}: {stopped}")
             continue
-        timed = [_Meter(examination, program, lines=False).play() for program in programs]
+        timed = measured(of, counts, programs, lines=False)
         drawn = [
             _curve("delivery", of, counts, ("sending",), counted, timed),
             _curve("connection", of, counts, _OWN, counted, timed),
@@ -81,6 +100,12 @@ def slower(curve: Curve) -> str:
         f"a {curve.unit} takes longer the more {curve.of} there are ({few}, {many}), though hardly more lines run: "
         "C code may go through all of them, or what is sent may grow; no verdict rests on time"
     )
+
+
+def _crowds(of: str, most: int) -> tuple[tuple[int, ...], list[Program]]:
+    """POINTS numbers up to `most`, and a program with so many."""
+    counts = tuple(round(most * 8 ** (point / (POINTS - 1) - 1)) for point in range(POINTS))
+    return counts, [_crowd(count, 1) if of == "users" else _crowd(FEW, count) for count in counts]
 
 
 def _crowd(users: int, each: int) -> Program:
@@ -116,13 +141,17 @@ def _curve(
 
 
 class _Meter:
-    """One run, and what each of its phases cost: lines by place, or seconds of processor time; and frames sent."""
+    """One run, and what each of its phases cost: lines by place, or seconds of processor time; and frames sent.
+
+    `stopped` says why it can't be measured; `there` is how many connections could be made.
+    """
 
     def __init__(self, examination: Examination, program: Program, lines: bool) -> None:
         self.lines: dict[str, Counter[tuple[CodeType, int]]] = {phase: Counter() for phase in PHASES}
         self.seconds: dict[str, float] = {}
         self.frames: dict[str, int] = {}
         self.stopped = ""
+        self.there = 0
         self._examination, self._program, self._traced = examination, program, lines
         self._marks = 0
         self._began = 0.0
@@ -135,7 +164,8 @@ class _Meter:
         before, collecting = sys.gettrace(), gc.isenabled()
         gc.disable()  # what goes with the garbage of another run is no cost of this one
         try:
-            history = self._examination.world(self._program, Plain(), sabotage=self._attach).history
+            with unwatched() if self._traced else nullcontext():  # counting takes far longer than what is counted
+                history = self._examination.world(self._program, Plain(), sabotage=self._attach).history
         finally:
             sys.settrace(before)
             if collecting:
@@ -169,6 +199,7 @@ class _Meter:
     def _look(self, world: World, phase: str) -> None:
         """A curve needs that all who should have are there, and were sent something."""
         wanted, there = len(self._program.devices), len(world.open)
+        self.there = max(self.there, there)
         if phase == "connecting" and there < wanted:
             self.stopped = f"of {wanted:,} connections {there:,} could be made"
         elif phase == "sending" and self.frames[phase] < wanted and not self.stopped:

@@ -132,6 +132,8 @@ class History:
     # rows of sends that had been scheduled when their connection's disconnect returned
     under_way: set[int] = field(default_factory=set)
     crashes: list[str] = field(default_factory=list)
+    # what the broadcaster asked a connection for that it has not
+    lacking: set[str] = field(default_factory=set)
     complete: bool = False
     census: list[Count] = field(default_factory=list)
     guarantees: Guarantees = LENIENT

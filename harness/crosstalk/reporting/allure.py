@@ -31,7 +31,7 @@ from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
 from crosstalk.reporting.sarif import is_inside
 from crosstalk.reporting.sarif_log import own_version
-from crosstalk.reporting.sentences import story
+from crosstalk.reporting.sentences import conclusion, story
 
 HISTORY_BYTES = 200_000
 _ORDER = ("blocker", "critical", "normal", "minor")
@@ -145,8 +145,11 @@ def _failing_step(title: str) -> Iterator[None]:
 def _steps(scene: Scene, check: str, message: str) -> None:
     import allure
 
-    for sentence in story(scene, check, message):
-        step = _failing_step if sentence.startswith("HERE: ") else allure.step
+    told, said = story(scene, check, message), conclusion(scene, check, message)
+    blamed = any(sentence.startswith("HERE: ") for sentence in told)
+    failing = "HERE: " if blamed else said[0]  # where no frame is to blame, it is what did not happen
+    for sentence in (*told[: -len(said)], *said[blamed:]):  # the step around these says it already
+        step = _failing_step if sentence.startswith(failing) else allure.step
         with step(sentence):
             pass
 

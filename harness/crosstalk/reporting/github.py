@@ -10,12 +10,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from crosstalk.model.verdict import Verdict
+from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import legible, printable
-from crosstalk.reporting.page import lead
+from crosstalk.reporting.page import facts, lead
 from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sarif import is_inside
+from crosstalk.reporting.sentences import story
 
 ANNOTATIONS = 10
 """GitHub shows ten errors of a step, and no more."""
@@ -51,32 +52,36 @@ def markdown(verdict: Verdict) -> str:
     lines += [_text(sentence) for sentence in lead(verdict)] + [""]
     for check in verdict.checks:
         for violation in check.violations:
-            lines += [
-                f"### {_text(check.name)}: {_text(violation.message)}",
-                "",
-                f"{_text(rule(check.name))}",
-                "",
-                "<details><summary>timeline</summary>",
-                "",
-                _fenced(legible(violation.timeline, 8_000, lines=True)),
-                "",
-                "</details>",
-                "",
-                _fenced(printable(again(violation))),
-                "",
-            ]
+            lines += _finding(check.name, violation)
     lines += ["| check | verdict | opportunities | |", "| --- | --- | ---: | --- |"]
     lines += [f"| {_text(c.name)} | {c.verdict} | {c.opportunities:,} | {_text(c.reason)} |" for c in verdict.checks]
     caught = sum(control.caught for control in verdict.controls)
     explored = verdict.explored
     lines += [
         "",
-        f"{caught} of {len(verdict.controls)} sabotages were caught on this target. Explored: {explored.schedules:,} "
-        f"schedules, {explored.deliveries:,} deliveries in {explored.seconds:g} s, seed {verdict.seed}.",
+        f"{caught} of {len(verdict.controls)} sabotages were caught on this target. "
+        + f"{_played(verdict)}, {explored.deliveries:,} deliveries in {explored.seconds:g} s, seed {verdict.seed}.",
         *(f"\nNote: {_text(note)}" for note in verdict.notes[:20]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _played(verdict: Verdict) -> str:
+    if verdict.live is None:
+        return f"Explored: {verdict.explored.schedules:,} schedules"
+    return f"Played: {verdict.live.users:,} users, {verdict.live.runs:,} runs"
+
+
+def _finding(check: str, violation: FoundViolation) -> list[str]:
+    lines = [f"### {_text(check)}: {_text(violation.message)}", ""]
+    lines += [f"- {_text(what)}: {_text(said)}" for what, said in facts(check, violation)]
+    lines += ["", "<details><summary>what happened</summary>", ""]
+    if violation.exhibit is not None and not violation.cause.startswith("growth"):
+        told = story(violation.exhibit.scene, check, violation.message)
+        lines += [f"{number}. {_text(sentence)}" for number, sentence in enumerate(told, 1)] + [""]
+    lines += [_fenced(legible(violation.timeline, 8_000, lines=True)), "", "</details>", ""]
+    return lines + ([_fenced(printable(again(violation))), ""] if again(violation) else [])
 
 
 def append_summary(verdict: Verdict, environment: Mapping[str, str] = os.environ) -> None:

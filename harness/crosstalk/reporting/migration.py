@@ -309,7 +309,9 @@ def _soaked(result: Soak) -> Block:
     return Block(
         f"Many users who come and go: {legible(result.target, 200)}",
         result.verdict,
-        legible(f"{words[0].upper()}{words[1:]}.", 1_000),
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000)
+        + " The bars are lines of Python that run for each delivery, and each connection, with so many users."
+        * bool(lines),
         bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
         ("What was measured", "It is", "Where"),
         _legible(rows[:MOST]),

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.scene import Exhibit, Scene
+from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
@@ -51,6 +52,7 @@ def page(verdict: Verdict | None, others: Beside = NOTHING_BESIDE) -> str:
         **told,
         verdict=verdict,
         blocks=[block(result) for result in others.results],
+        heading="a soak" if {type(result) for result in others.results} == {Soak} else "OLD and NEW",
         marks=MARKS,
         notes=[legible(note, 1_000) for note in notes],
         style=Markup(style),
@@ -130,6 +132,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "timeline": legible(violation.timeline, 6_000, lines=True) if rich or shown is None else "",
         "exact": bool(violation.replay),
         "open": open_,
+        "growing": violation.cause.startswith("growth"),
         "undrawn": not drawn and shown is not None,
         "none_passes": none_passes(shown) if shown is not None else "",
         "picture": None,
@@ -144,8 +147,7 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
     }
     if shown is None:
         return card
-    growing = violation.cause.startswith("growth")  # thousands of like steps say nothing; the census does
-    if drawn and not growing:
+    if drawn and not card["growing"]:  # thousands of like steps say nothing; the census does
         card["picture"] = picture(shown.scene, check, violation.message, shown.failing * rich, standalone=False)
         told = (
             story(shown.scene, check, violation.message)

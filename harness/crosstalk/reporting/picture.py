@@ -233,7 +233,7 @@ def _planned(scene: Scene, decisions: Sequence[int], alone: bool) -> _Plan:
         names = list(dict.fromkeys(c.device for c in scene.connections if c.user == user))
         plan.devices_left_out += max(0, len(names) - DEVICES)
         plan.names[user] = names = names[:DEVICES]
-        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + plan.device * len(names)))
+        plan.left[user], plan.width[user] = x, max(190.0, float(CALLS + plan.device * len(names) + GAP))
         for number, connection in enumerate(scene.connections):
             if connection.user == user and connection.device in names:
                 plan.column[number] = x + CALLS + 12 + plan.device * names.index(connection.device)
@@ -432,7 +432,7 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
         if arrival.owner >= 0:
             text += f" of {name(plan.scene.users[arrival.owner], 14)}"
         if arrival.ending not in ("ok", "pending"):
-            text += f" {arrival.ending}"
+            text += " fails" if arrival.ending == "raised" else f" {arrival.ending}"
         begin = _origin(plan, arrival, event) if event >= 0 else None
         side = 1 if begin is not None and begin[0] > x else -1
         yield from _arrow(begin or (x - 34, y), (x + 6 * side, y), "sent", "head")

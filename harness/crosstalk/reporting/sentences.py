@@ -187,7 +187,9 @@ def _is_connected(scene: Scene, user: int, at: int) -> bool:
 
 
 def remark_words(scene: Scene, remark: Remark) -> str:
-    """The remark, with whose a socket is."""
+    """The remark, with whose a socket is, for somebody who does not know how a run ends."""
+    if remark.text in _PHASES:
+        return _PHASES[remark.text]
     found = _SOCKET.search(remark.text)
     if found is None:
         return remark.text
@@ -199,10 +201,6 @@ def remark_words(scene: Scene, remark: Remark) -> str:
 
 
 def _remark_told(scene: Scene, remark: Remark) -> str:
-    if remark.text == "quiet, stalls held":
-        return "Everything that can go on has; now the harness probes."
-    if remark.text == "healed":
-        return "All stalled connections go on."
     return _sentence("", legible(remark_words(scene, remark), 240))
 
 
@@ -237,4 +235,8 @@ def _sentence(before: str, text: str) -> str:
     return (whole[0].upper() + whole[1:] if whole.split(" ")[0] in _WORDS else whole) + "."
 
 
-_WORDS = frozenset(("a", "an", "the", "while", "event", "run", "device", "that", "time", "socket", "unhandled"))
+_PHASES = {
+    "quiet, stalls held": "all that can go on has: now the harness probes",
+    "healed": "all stalled connections go on",
+}
+_WORDS = frozenset(("a", "an", "all", "the", "while", "event", "run", "device", "that", "time", "socket", "unhandled"))

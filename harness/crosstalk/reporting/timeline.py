@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED, NEVER, History, Violation
 from crosstalk.reporting.legible import printable
 
@@ -76,4 +78,10 @@ def _lines(history: History, violation: Violation | None) -> list[tuple[int, int
         lines.append((start, episode.user, text, violation is not None and violation.send == row))
     lines += [(time, -1, note, False) for time, note in history.notes]
     lines.sort(key=lambda line: line[0])
-    return lines
+    return [line for _, alike in groupby(lines, lambda line: line[1:3]) for line in _told_once([*alike])]
+
+
+def _told_once(lines: list[tuple[int, int, str, bool]]) -> list[tuple[int, int, str, bool]]:
+    """Of the same note several times running, one line."""
+    time, user, text, mark = lines[0]
+    return lines if user >= 0 or len(lines) == 1 else [(time, user, f"{text}, {len(lines)} times", mark)]

@@ -1,9 +1,10 @@
-"""The simulated end of a connection: what a broadcaster is given, with three surfaces in one object.
+"""The simulated end of a connection: what a broadcaster is given, with four surfaces in one object.
 
 * Starlette's `WebSocket`: accept, send_json / send_text / send_bytes, receive_*, iter_*, close, both states, headers.
 * ASGI below it: `receive` and `send` with messages, so that `WebSocket(socket.scope, socket.receive, socket.send)` is
   a real Starlette object on a simulated connection.
 * The `websockets` connection: send, recv, iteration, close, wait_closed, ping, id, state, and `websockets.broadcast`.
+* What else events are handed to: a callback, a queue's put, Tornado's write_message.
 
 Every send is a gate of the schedule. The socket records through `World`, and never interprets what it is sent.
 
@@ -14,13 +15,14 @@ states are that library's members where it is loaded; this package imports neith
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 import types
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
@@ -30,7 +32,7 @@ from crosstalk.scenarios.library_types import ended, starlette_state, uses_webso
 from crosstalk.scenarios.write_buffer import Protocol
 
 if TYPE_CHECKING:
-    from crosstalk.scenarios.wire import Wire
+    from crosstalk.scenarios.wire import Sending, Wire
     from crosstalk.scenarios.world import World
 
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
@@ -105,6 +107,10 @@ class Socket:
 
     def __repr__(self) -> str:
         return f"<socket {self._serial}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self._world.history.lacking.add(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -- what it is ------------------------------------------------------------------------------------------
 
@@ -292,6 +298,32 @@ class Socket:
             self._fail(error)
             raise
 
+    def __call__(self, *given: Any, **named: Any) -> Underway:
+        """The connection as a callback, or as a function that sends: it is given the event, after whatever else.
+
+        The send begins at once, as one that writes into a buffer; whoever likes may await that it is through.
+        """
+        values = [*given, *named.values()]
+        event = next((value for value in values if isinstance(value, dict)), values[-1])
+        try:
+            sending = self._world.begin(self._wire, _bytes(event))
+        except (ConnectionResetError, RuntimeError) as error:
+            self._fail(error)
+            raise
+        return Underway(sending)
+
+    def write_message(self, message: Any, binary: bool = False) -> Underway:
+        """As Tornado calls it."""
+        return self(message)
+
+    def put_nowait(self, item: Any) -> None:
+        """As of a queue whose reader sends what comes; the queue knows nothing of a reader who has gone."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self(item)
+
+    async def put(self, item: Any) -> None:
+        self.put_nowait(item)
+
     async def close(self, code: int = 1000, reason: str | None = None, message: bytes = b"") -> None:
         if not self._closed:
             self._closed = True
@@ -411,6 +443,32 @@ class Socket:
     def write_frame_sync(self, fin: bool, opcode: int, data: bytes) -> None:
         """What the older `websockets.broadcast` calls."""
         Protocol(self).send_text(data)
+
+
+class Underway(Coroutine[Any, None, None]):
+    """A send that has begun, and is recorded also where nobody awaits it; a coroutine to whoever makes a task of it."""
+
+    def __init__(self, sending: Sending | None) -> None:
+        self._steps = _awaiting(sending)
+        if sending is not None:
+            sending.future.add_done_callback(lambda _: sending.unawaited())
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._steps
+
+    def send(self, value: None) -> Any:
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._steps.throw(*error)
+
+    def close(self) -> None:
+        self._steps.close()
+
+
+def _awaiting(sending: Sending | None) -> Generator[Any, None, None]:
+    if sending is not None:
+        yield from sending.__await__()
 
 
 class _OwnState:

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED, PENDING
 from crosstalk.schedule.loop import UNSEEN, Gate
 
 if TYPE_CHECKING:
@@ -86,6 +86,17 @@ class Sending(Answer):
             world.reached("send", self.marks, episode, self.wire.episode != episode)
         history.send_status[row] = ACCEPTED
         history.now = history.send_end[row] = history.now + 1
+
+    def unawaited(self) -> None:
+        """Record how it ended, unless whoever awaits it does."""
+        if self.future.cancelled() or self.world.history.send_status[self.row] != PENDING:
+            return
+        if self.future.exception() is not None:
+            self.world.failed(self, FAILED)
+        else:
+            history = self.world.history
+            history.send_status[self.row] = ACCEPTED
+            history.now = history.send_end[self.row] = history.now + 1
 
 
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)

@@ -107,7 +107,6 @@ class World:
         "ever",
         "frames",
         "guarantees",
-        "healed",
         "history",
         "hoard",
         "key",
@@ -163,7 +162,7 @@ class World:
         # the harness's own tasks, in their order, until they come to their end
         self.own: dict[asyncio.Task[Any], None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
-        self.healed = False
+        self.may_stall = True
         self.over = False
         self.closing = False
         self.phase = "starting"
@@ -606,7 +605,7 @@ class World:
             self._hang_up(wire)
 
     def do_stall(self, device: int) -> None:
-        if device in self.open and not self.healed:
+        if device in self.open and self.may_stall:
             wire = self.wires[self.open[device][1]._serial]
             if wire.dead is None and not wire.stalled:
                 self._excuse(wire)
@@ -617,7 +616,6 @@ class World:
                     wire.held.append(gate)
 
     def heal(self) -> None:
-        self.healed = True
         for wire in self.wires:
             if wire.stalled:
                 wire.stalled = False
@@ -793,6 +791,7 @@ class World:
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
         loop, history = self.loop, self.history
+        self.may_stall = False  # steps may still come, of a program that was cut short
         history.note("quiet, stalls held")
         # whoever had the socket before may be waiting for it too
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}

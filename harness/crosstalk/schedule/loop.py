@@ -284,7 +284,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._iterate(1, self.jumps + 1)
 
     def _iterate(self, most: int, enough: int) -> None:
-        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open.
+        """At most so many iterations; until quiet, or until `jumps` reaches `enough` with no gate open, nothing ready.
 
         All in one piece, since this is where a run spends its time.
         """
@@ -292,13 +292,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         popleft, choose, keep = ready.popleft, self.strategy.choose, self.tape.append
         patience = HOLD
         for _ in repeat(None, most):
-            if not gates:
+            if not gates and not ready:
                 if self.jumps >= enough:
                     return
-                if not ready:
-                    when = self._next_timer()
-                    if when is None or when > self.horizon:
-                        return
+                when = self._next_timer()
+                if when is None or when > self.horizon:
+                    return
             self.iterations = number = self.iterations + 1
             if number > self.limit:
                 raise NeverQuiet(f"still busy after {self.limit} loop iterations in which time stood still")
@@ -341,7 +340,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 else:
                     held = True
             if scheduled:
-                if not ready and (held or not gates):
+                if not ready and (held or not gates) and self.jumps < enough:
                     self._jump()
                 while scheduled and scheduled[0][0] <= self.now:
                     due = heapq.heappop(scheduled)[2]

@@ -112,8 +112,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def directly() -> urllib.request.OpenerDirector:
+    """Calls what was named: by no proxy of the environment, and no redirect."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+
 def _by_http(method: str, url: str) -> Move:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+    direct = directly()
 
     def call(share: float, cohort: frozenset[str]) -> None:
         value = {"share": share, "percent": share * 100, "users": sorted(cohort)}

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.cli import cli
 from crosstalk.live_exhibit import MOMENTS, live_exhibit
+from crosstalk.live_recovery import recovered
 from crosstalk.live_tally import Demands, Tally
 from crosstalk.model.live_history import LiveHistory
 from crosstalk.model.live_records import apply
@@ -219,3 +220,42 @@ def test_a_live_scene_that_contradicts_itself_is_refused(change):
         violation["exhibit"]["scene"] |= change
     with pytest.raises(NoVerdict, match="contradicts itself"):
         decoded(msgspec.json.encode(loose), "verdict.json")
+
+
+JOURNAL = (
+    ("crosstalk-live", 1, "t"),
+    ("round", 0, ("alice", "bob"), "agent_started agent_completed"),
+    ("connecting", 0, 0, 0.5),
+    ("connected", 0, 0.75),
+    ("connecting", 1, 0, 0.75),
+    ("connected", 1, 1.0),
+    ("type", "agent_started"),
+    ("run", 1, 1, 1, 1.5),
+    ("d", 2.0, 0, -1, 1, -1, CANARY, 1, 0),
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "record"),
+    [
+        (8, ("d", 2.0, 0, -1, 7, -1, CANARY, 1, 0)),  # there is no user 7
+        (8, ("d", 2.0, 9, -1, 1, -1, CANARY, 1, 0)),
+        (8, ("d", 2.0, 0, -1, 1, -1, CANARY, -1, 0)),
+        (7, ("run", 5, 1, 9, 1.5)),
+        (4, ("connecting", 9, 0, 0.75)),
+    ],
+)
+def test_a_journal_whose_leak_cannot_be_drawn_is_damaged_and_says_so(tmp_path, place, record):
+    path = tmp_path / "live.jsonl"
+
+    def written(records):
+        path.write_text("".join(f"{msgspec.json.encode(one).decode()}\n" for one in records))
+
+    written(JOURNAL)
+    (found,) = recovered(path).checks[0].violations
+    assert found.exhibit.scene.culprit.kind == "arrival" and found.users == ("bob", "alice")
+    written((*JOURNAL[:place], record, *JOURNAL[place + 1 :]))
+    try:
+        assert recovered(path).verdict != "pass"
+    except ValueError as error:
+        assert "is damaged: its records do not fit together" in str(error)

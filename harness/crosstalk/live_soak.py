@@ -1,0 +1,144 @@
+"""A soak of a running system: thousands of users connect, have a run and leave; what of the server grows with them?
+
+Users come in READINGS groups, each when the one before has gone; half of them leave in good order, the others vanish.
+When a group has gone and all is quiet the server's size is read, where it can be: of its process, or of its metrics.
+Growth for each departed user is fitted over the second half, as for a broadcaster in virtual time
+(`consolidation.fit`), where a cache of up to half as many entries is full. What allocators take now and then, in one
+piece, is no growth: the whole of it must exceed ROUNDING, and most groups must have their part in it. Each group is
+judged as a round of `crosstalk smoke` too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+
+from crosstalk.auth.redaction import Redactor
+from crosstalk.consolidation.fit import POINTS, slope
+from crosstalk.live import Plan, loop_factory, settings
+from crosstalk.live_examination import Examining, LiveSettings
+from crosstalk.model.soak import Slope
+from crosstalk.model.verdict import Outcome, Verdict, worst
+from crosstalk.scenarios.live.journal import Journal
+from crosstalk.scenarios.live.program import AnyStep, Ask, Await, LiveProgram, Open, Reset
+from crosstalk.targets.probe import MEMORY, Probe, ProbeFailed
+
+READINGS = 2 * POINTS
+LEAST, ROUNDING = 200.0, 1 << 19
+"""Bytes for each departed user, and bytes in all, below which growth of memory is no finding."""
+FEW = 0.02
+"""The same for whatever else is counted: one for fifty users."""
+VAGUE = 10.0
+"""An interval that reaches to so many times that is too wide to say that nothing grows."""
+LINGER_SECONDS = 0.05
+UNSEEN = "whether the server grows can't be seen from outside: give --pid, or --metrics"
+
+
+class Grown(msgspec.Struct, frozen=True):
+    """How much a quantity grows for each departed user, over `units` of them; fail means that it does.
+
+    `readings` are the number of departed users and what was read, from the first on.
+    """
+
+    quantity: str
+    units: int
+    each: Slope
+    outcome: Outcome
+    readings: tuple[tuple[float, float], ...]
+
+
+class LiveSoak(msgspec.Struct, frozen=True):
+    verdict: Outcome
+    target: str
+    users: int
+    grown: tuple[Grown, ...]
+    judged: Verdict
+    seconds: float
+    notes: tuple[str, ...] = ()
+    schema: int = 1
+
+
+def soak_live(planned: Plan, probes: Sequence[Probe], target: str = "") -> LiveSoak:
+    """Send the plan's users through. Raises Unreachable, and ValueError for fewer than 320 users."""
+    if len(planned.users) < 20 * READINGS:
+        raise ValueError(f"a soak of {len(planned.users)} users shows nothing: give at least {20 * READINGS}")
+    chosen = replace(settings(planned, target=target), devices=1, faults=False)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_Soaking(chosen, Redactor(planned.log_in.secrets), probes).result())
+
+
+class _Soaking(Examining):
+    def __init__(self, settings: LiveSettings, redactor: Redactor, probes: Sequence[Probe]) -> None:
+        super().__init__(settings, redactor, None)
+        self.probes = probes
+        self.means.linger_seconds = LINGER_SECONDS
+        self.units: list[float] = []
+        self.sizes: dict[str, list[float]] = {}
+        self.notes: list[str] = [] if probes else [UNSEEN]
+
+    async def result(self) -> LiveSoak:
+        began = time.monotonic()
+        await self.examine()
+        judged = self.tally.verdict()
+        grown = grew(self.units, self.sizes)
+        outcomes: list[Outcome] = [judged.verdict, *(one.outcome for one in grown)]
+        if not grown or self.notes:
+            outcomes.append("unknown")
+        vague = ", ".join(one.quantity for one in grown if one.outcome == "unknown")
+        if vague:
+            self.notes.append(f"whether it grows by {vague} can't be told of so few: give more --users")
+        target = self.tally.demands.target
+        seconds = round(time.monotonic() - began, 3)
+        return LiveSoak(worst(outcomes), target, len(self.settings.users), grown, judged, seconds, tuple(self.notes))
+
+    async def rounds(self, journal: Journal | None) -> None:
+        users = len(self.settings.users)
+        until = [users * (point + 1) // READINGS for point in range(READINGS)]
+        for number, (since, to) in enumerate(zip([0, *until], until, strict=False)):
+            tracks = tuple(_through(user) if since <= user < to else () for user in range(users))
+            await self._round(number, LiveProgram(tracks), journal)
+            self._read(to)
+            if self._lost():
+                self.notes.append(f"nobody of a group stayed connected, after {to:,} users")
+                break
+
+    def _read(self, departed: int) -> None:
+        try:
+            sizes = {name: size for probe in self.probes for name, size in probe().items()}
+        except ProbeFailed as failed:
+            self.notes.append(self.redactor.text(f"{failed}, after {departed:,} users"))
+            self.probes = ()
+            return
+        self.units.append(departed)
+        for name, size in sizes.items():
+            self.sizes.setdefault(name, []).append(size)
+
+
+def _through(user: int) -> tuple[AnyStep, ...]:
+    """Come, have a run, and vanish, or leave when the group's round ends."""
+    return (Open(0), Ask(0), Await(), *((Reset(0),) if user % 2 else ()))
+
+
+def grew(units: Sequence[float], sizes: Mapping[str, Sequence[float]]) -> tuple[Grown, ...]:
+    """Which quantities grow with the users that have gone, by the second half of all READINGS; none before."""
+    half = POINTS
+    if len(units) < READINGS:
+        return ()
+    found = []
+    over = int(units[-1] - units[half - 1])
+    for name, values in sizes.items():
+        each = slope(units[half:], values[half:])
+        least = max(LEAST, ROUNDING / over) if name == MEMORY else FEW
+        after = values[half - 1 :]
+        step = statistics.median(later - before for before, later in pairwise(after)) * half / over
+        outcome: Outcome = "unknown" if each.high > VAGUE * least else "pass"
+        if each.low > least and step > least:
+            outcome = "fail"
+        found.append(Grown(name, over, each, outcome, tuple(zip(units, values, strict=True))))
+    return tuple(found)
