@@ -244,7 +244,8 @@ class Examining:
             )
         except NotConnected as failed:
             name = self.settings.users[user]
-            hint = "; does --auth say how its users log in?" if failed.status in (401, 403) else ""
+            denied = failed.status in (401, 403) or failed.kind == "denied"
+            hint = "; does --auth say how its users log in?" * denied
             where = url.partition("?")[0] or self.tally.demands.target
             raise Unreachable(f"{name!r} could not connect to {where}: {failed}{hint}") from None
         await connection.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -142,6 +143,12 @@ def verified_tls(authority: str = "") -> ssl.SSLContext:
 def usual_tls() -> ssl.SSLContext:
     """The same for everybody where no other is given: it takes longer to make than a connection."""
     return verified_tls()
+
+
+def reset_when_closed(raw: Any) -> None:
+    """Have the kernel end this socket by a TCP reset; None is taken for one that has gone."""
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 QUIET_SECONDS = 0.2

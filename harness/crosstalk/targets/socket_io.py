@@ -16,7 +16,6 @@ import logging
 import re
 import socket
 import ssl
-import struct
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +37,7 @@ from crosstalk.targets.connection import (
     carried,
     queried,
     quiet,
+    reset_when_closed,
     underlying,
     unreached,
     usual_tls,
@@ -138,9 +138,8 @@ class Connection:
 
     def reset(self) -> None:
         transport = self._transport()
-        raw = transport.get_extra_info("socket") if transport is not None else None
-        if transport is not None and raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if transport is not None:
+            reset_when_closed(transport.get_extra_info("socket"))
             transport.abort()
         self._leave("it was reset by its user")
 
@@ -156,7 +155,7 @@ class Connection:
             transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._silent:
+        if self._silent or self.closed is not None:
             return
         held, self._held = self._held or (), None
         for frame in held:
@@ -231,8 +230,7 @@ class Connection:
         websocket = self._client.eio.ws
         if not isinstance(websocket, aiohttp.ClientWebSocketResponse) or websocket._response.connection is None:
             return None
-        transport = websocket._response.connection.transport
-        return transport if isinstance(transport, asyncio.Transport) else None
+        return websocket._response.connection.transport
 
     def _leave(self, why: str) -> None:
         self._end(Closed("us", 1000, why))

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import struct
 from urllib.parse import urlsplit
 
 import httpx2
@@ -29,6 +28,7 @@ from crosstalk.targets.connection import (
     carried,
     queried,
     quiet,
+    reset_when_closed,
     underlying,
     unreached,
     usual_tls,
@@ -86,9 +86,7 @@ class Connection:
 
     def reset(self) -> None:
         if self._response is not None:
-            raw = self._response.extensions["network_stream"].get_extra_info("socket")
-            if raw is not None:
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(self._response.extensions["network_stream"].get_extra_info("socket"))
         self._leave("it was reset by its user")
 
     def fall_silent(self) -> None:

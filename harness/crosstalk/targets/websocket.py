@@ -16,7 +16,6 @@ import contextlib
 import logging
 import socket
 import ssl
-import struct
 from dataclasses import replace
 from functools import lru_cache
 from typing import cast
@@ -50,6 +49,7 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     joined,
+    reset_when_closed,
     unreached,
     usual_tls,
 )
@@ -229,9 +229,7 @@ class Connection(asyncio.Protocol):
         """Make the kernel send a TCP reset, as a crashed or impatient client does."""
         self._reset = True
         if self._transport is not None:
-            raw = self._transport.get_extra_info("socket")
-            if raw is not None:
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(self._transport.get_extra_info("socket"))
         self.abort()
 
     def fall_silent(self) -> None:

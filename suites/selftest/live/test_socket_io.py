@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import sys
 
 import pytest
 import socketio
+import uvloop
 from engineio.base_client import connected_clients
 from event_streams import served
 from serving import SECRET, check, judged, serving
@@ -15,6 +17,7 @@ from serving import SECRET, check, judged, serving
 import crosstalk.targets
 from crosstalk.auth.base import Credential
 from crosstalk.demo.chat import Chat
+from crosstalk.live_examination import Unreachable
 from crosstalk.targets.connection import Limits, NotConnected
 from crosstalk.targets.socket_io import connect, emitted
 from crosstalk.targets.transports import transport
@@ -171,7 +174,8 @@ def test_how_it_ends_is_told(address):
     assert not connected_clients, "the library holds none of them"
 
 
-def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything():
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(loop):
     sent = 0
 
     async def flood(sio, sid, namespace):
@@ -188,6 +192,7 @@ def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(
             made.pause_reading()
             await until(lambda: sent == 300)
             assert len(made.received) < 300
+            assert not made._transport().is_reading(), "TCP holds up the server"
             held = len(made.received)
             await asyncio.sleep(0.1)
             assert len(made.received) == held
@@ -198,7 +203,8 @@ def test_who_does_not_read_receives_nothing_and_who_reads_again_gets_everything(
             made.resume_reading()
             assert made.is_open
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
 
 
 def test_a_log_in_that_is_not_accepted_is_told_in_the_servers_words():
@@ -322,6 +328,12 @@ class Room(Chat):
     def publish(self, user, event):
         data = {key: value for key, value in event.items() if key != "type"}
         self.sending = asyncio.ensure_future(self.server.sio.emit(event["type"], data, to=user, namespace="/support"))
+
+
+def test_who_is_not_admitted_is_asked_how_its_users_log_in():
+    words = "did not accept the log-in: log in first; does --auth say how its users log in?"
+    with serving(Room(SECRET).server.serving) as url, pytest.raises(Unreachable, match=re.escape(words)):
+        judged(url + "/#/support")
 
 
 def test_a_chat_in_a_namespace_is_judged_over_long_polling():

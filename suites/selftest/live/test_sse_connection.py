@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+import uvloop
 
 import crosstalk.targets
 from crosstalk.auth.base import Credential
@@ -172,6 +173,37 @@ def test_a_ping_waits_until_nothing_more_comes():
             return made.received
 
     assert asyncio.run(main()) == [b"%d" % number for number in range(6)]
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_reset_is_seen_as_such_by_the_server_and_a_close_is_not(loop):
+    seen = []
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD + b"data: x\n\n")
+        try:
+            await reader.read()
+            seen.append("closed")
+        except ConnectionResetError:
+            seen.append("reset")
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def main():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as running:
+            url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}/events"
+            for end in ("reset", "close"):
+                async with connected(url) as made:
+                    await until(lambda made=made: made.received)
+                    if end == "reset":
+                        made.reset()
+                await until(lambda end=end: len(seen) == ("reset", "close").index(end) + 1)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
+    assert seen == ["reset", "closed"]
 
 
 ENDINGS = {
