@@ -126,6 +126,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         profile.reconnect_limit,
         profile.connect_rate,
         profile.rate,
+        profile.user_rate,
         planned.log_in.rate,
         profile.fan_out,
         profile.faults,

@@ -12,9 +12,10 @@ import secrets
 import signal
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crosstalk.auth.base import Authenticator, Credential
@@ -22,7 +23,7 @@ from crosstalk.auth.rate import Rate, login_all
 from crosstalk.auth.redaction import SHORTEST, Redactor
 from crosstalk.live_tally import Demands, Found, Tally
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
-from crosstalk.model.live_history import LiveHistory
+from crosstalk.model.live_history import NEVER, LiveHistory
 from crosstalk.model.verdict import Verdict
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.known import Known
@@ -42,6 +43,12 @@ TRIES, SHRINKING = 2, 16
 """How often a smaller program is played before it is given up, and how many such rounds there are in all."""
 LAG_SECONDS = 0.05
 FLUSH_SECONDS = 0.2
+
+
+ONE_CONNECTION = (
+    "this system ends a user's connection when the same user opens another: users had one each (--devices 1)"
+)
+SUPERSEDED_SECONDS = 2.0
 
 
 class Unreachable(Exception):
@@ -67,6 +74,7 @@ class LiveSettings:
     reconnect_limit: float = 0.0
     connect_rate: float = 50.0
     message_rate: float = 100.0
+    user_rate: float = 0.0
     log_in_rate: Rate = field(default_factory=Rate)
     fan_out: str = "auto"
     faults: bool = True
@@ -104,6 +112,29 @@ async def examine_live(
     return examining.tally.verdict()
 
 
+def superseding(history: LiveHistory) -> dict[int, float]:
+    """The connections that the server closed when their user had opened another, and since when that was open.
+
+    Empty unless it is so for every user who had several, on all but one of them.
+    """
+    mine: dict[int, list[int]] = defaultdict(list)
+    for number, episode in enumerate(history.episodes):
+        if episode.connected != NEVER:
+            mine[episode.user].append(number)
+    found: dict[int, float] = {}
+    for several in (numbers for numbers in mine.values() if len(numbers) > 1):
+        before = len(found)
+        for number in several:
+            episode = history.episodes[number]
+            later = [history.episodes[other].connecting for other in several if other != number]
+            since = max((t for t in later if 0 <= episode.left - t <= SUPERSEDED_SECONDS), default=NEVER)
+            if episode.lost_by == "server" and since != NEVER:
+                found[number] = since
+        if len(found) - before != len(several) - 1:
+            return {}
+    return found
+
+
 class Examining:
     """The state of one live examination; what `rounds` are played is what differs from one kind to another."""
 
@@ -111,7 +142,8 @@ class Examining:
         self.settings = settings
         self.redactor = redactor
         self.progress = progress
-        self.clock_began = time.monotonic()
+        self.clock_began = self.due = time.monotonic()
+        self.late = 0.0
         self.known = Known(secrets.token_bytes(16), settings.users)
         self.means = Means(
             settings.url,
@@ -122,6 +154,7 @@ class Examining:
             self.clock,
             Rate(settings.connect_rate, max(1, int(settings.connect_rate))),
             Rate(settings.message_rate, max(1, int(settings.message_rate))),
+            [Rate(settings.user_rate) for _ in settings.users],
             settings.run_seconds,
             tls=settings.tls,
             origin=settings.origin,
@@ -143,6 +176,7 @@ class Examining:
         )
         self.tally = Tally(demands, redactor.text, self.clock, settings.users, journal=str(settings.journal or ""))
         self.tally.notes += settings.notes
+        self.devices = settings.devices
         self.recorder: Recorder | None = None
         self.means.opened = self.tally.connecting.record
         self.means.reconnected = self.tally.reconnecting.record
@@ -219,10 +253,11 @@ class Examining:
         """Several times a second: the journal to the disk, the progress, and how late this very loop is."""
         shown = flushed = 0.0
         while True:
-            before = time.monotonic()
+            self.due = time.monotonic() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             now = time.monotonic()
-            self.tally.lag.record(now - before - LAG_SECONDS)
+            self.late = max(self.late, now - self.due)
+            self.tally.lag.record(now - self.due)
             if journal is not None and now - flushed > FLUSH_SECONDS:
                 flushed = now
                 journal.flush()
@@ -253,7 +288,7 @@ class Examining:
         longest = 0.0
         try:
             while True:
-                program = draw(settings.seed, number, len(settings.users), settings.devices, settings.faults)
+                program = draw(settings.seed, number, len(settings.users), self.devices, settings.faults)
                 began = self.clock()
                 await self._round(number, program, journal)
                 longest = max(longest, self.clock() - began)
@@ -330,8 +365,24 @@ class Examining:
         self.known.forget(number)
         self.tally.steps += program.steps
         self.tally.faults += program.faults
+        self.late = 0.0
         await Playing(self.means, program, recorder).play()
+        late = max(self.late, time.monotonic() - self.due)
+        if late > min(self.settings.run_seconds, self.settings.limits.open_seconds):
+            recorder.apply("late", round(late, 3))
+        if number == 0:
+            self._one_connection_each(recorder)
         self._judge(recorder)
+
+    def _one_connection_each(self, recorder: Recorder) -> None:
+        """Where nobody can have two connections, that is how the system is meant, and users have one from then on."""
+        superseded = superseding(recorder.history)
+        if superseded:
+            for episode, since in superseded.items():
+                recorder.apply("excused", episode, since, "a new connection of its user took its place")
+            self.devices = 1
+            self.tally.demands = replace(self.tally.demands, devices=1)
+            self.tally.notes.append(ONE_CONNECTION)
 
     def _judge(self, recorder: Recorder) -> None:
         """Take the round into the totals, and let go of it."""

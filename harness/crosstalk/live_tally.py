@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import tried
+from crosstalk.checks.live.success import put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
 from crosstalk.model.bound import upper_bound
@@ -37,6 +37,8 @@ from crosstalk.model.waits import Heat
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.record import Recorder, again
 
+MISSING = {"golden_path": "incomplete", "delivery": "lost on a device", "blocking": "held up by a reader"}
+"""The causes that say that something has not come in time: the client itself must have been in time to say so."""
 CHECK_NAMES = (*LIVE_CHECKS, "success", "latency", "reconnect")
 MEASURED = {
     "latency": "from asking for a run to its first event on a connection",
@@ -110,6 +112,7 @@ class Tally:
     faults: int = 0
     unclear: int = 0
     foreign: int = 0
+    put_off: int = 0
     fans_out: bool = False
     interrupted: bool = False
     crashed: dict[str, str] = field(default_factory=dict)
@@ -118,6 +121,7 @@ class Tally:
     connecting: Times = field(default_factory=Times)
     reconnecting: Times = field(default_factory=Times)
     lag: Times = field(default_factory=Times)
+    late: list[float] = field(default_factory=list)
     heat: Heat = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +146,9 @@ class Tally:
                 self.bases[BASES[basis]] += 1
             else:
                 self.unattributed[history.types[type_] or "(no type)"] += 1
+        if history.late:
+            self.late.append(history.late)
+        self.put_off += put_off(history)
         attempts, failures = tried(history)
         self.attempts += attempts
         self.failures.update({self.redact(why): count for why, count in failures.items()})
@@ -151,9 +158,11 @@ class Tally:
             except Exception:
                 self.crashed[check] = traceback.format_exc(limit=-3).strip()
                 continue
-            self.opportunities[check] += result.opportunities
+            if not history.late or check not in MISSING:
+                self.opportunities[check] += result.opportunities
             for violation in result.violations:
-                self._take(history, violation)
+                if not history.late or violation.cause != MISSING.get(check):
+                    self._take(history, violation)
 
     def _take(self, history: LiveHistory, violation: Violation) -> None:
         known = self.found.get((violation.check, violation.cause))
@@ -282,7 +291,7 @@ class Tally:
             return "each user has one device"
         if name == "delivery" and self.demands.fan_out != "all" and not self.fans_out and self.runs:
             return "events went only to the connection that asked for them"
-        if name == "blocking" and not self.interrupted:
+        if name == "blocking" and not self.interrupted and not self.late:
             return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
             return "no pointer to sequence numbers is declared"
@@ -293,6 +302,8 @@ class Tally:
         said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
         if self.demands.devices > 1 and "the server closed it with 4" in said:
             said += " (if it allows a user one connection only: --devices 1)"
+        if "answered 429" in said:
+            said += " (to connect more slowly: --connect-rate)"
         if self._too_many(failed, self.attempts):
             share = f"{1 - failed / self.attempts:.1%} of {self.attempts:,} succeeded, {self.demands.success:.1%} must"
             seen = Found(
@@ -357,9 +368,22 @@ class Tally:
         if self.bases and "canary" not in self.bases:
             notes.append("this system does not send back what its users write: judged by ids and envelopes alone")
         if self.unclear:
-            notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
+            notes.append(
+                f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged "
+                "(--read run=POINTER says where events name theirs)"
+            )
+        if self.put_off:
+            notes.append(
+                f"{self.put_off:,} times the server said that a user asks too much at a time: "
+                "--user-rate keeps to what it allows"
+            )
         if self.foreign:
             notes.append(f"{self.foreign:,} canaries are of another run of Crosstalk, and can't be traced to a user")
+        if self.late:
+            notes.append(
+                f"in {len(self.late):,} of {self.rounds:,} rounds this client itself stood still, for up to "
+                f"{max(self.late):.1f} s: what did not come in those is not judged"
+            )
         if self.faults:
             notes.append(f"{self.faults:,} connections were reset, fell silent or were read slowly by their users")
         return notes

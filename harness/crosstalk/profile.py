@@ -32,6 +32,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     auth: a text as for --auth, or a table.
     users: how many, or their names. user-name: how they are called, {number} being 1, 2, ...
     duration: seconds, or a text as 90s, 10m, 1h. rate, connect-rate: messages and new connections a second at most.
+    user-rate: messages of one user a second at most, 0 for any number.
     devices: connections of a user at most. seed: what the programs are drawn from.
     cause: how a run is started: a preset (start_agent unless given), a JSON template, an http(s) address,
     module:callable; cause-body for HTTP.
@@ -54,6 +55,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     user_name: str = "crosstalk-user-{number:04}"
     duration: float | str = 15.0
     rate: float = 100.0
+    user_rate: float = 0.0
     connect_rate: float = 50.0
     devices: int = 2
     seed: int = 0

@@ -89,6 +89,18 @@ def test_order_needs_the_earlier_publish_to_have_returned():
     assert broken(history) == set()
 
 
+def test_order_says_where_the_earlier_event_was_for_an_earlier_log_in():
+    history = world(0, 0)
+    publish(history, 0, 10, 20)
+    history.episodes[0].leaving, history.episodes[0].left = 22, 23
+    history.episodes.append(Episode(0, history.episodes[0].socket, "alice/0", 24, 25))
+    publish(history, 1, 30, 40)
+    send(history, 2, 1, 50)
+    send(history, 2, 0, 60)
+    (violation,) = CHECKS["order"](history).violations
+    assert violation.message.endswith("after a later one, published for an earlier log-in on the same socket")
+
+
 def test_delivery_is_owed_only_to_the_connected_and_unexcused():
     history = world(0)
     publish(history, 0, 10, 20)

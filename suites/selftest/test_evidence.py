@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from verdicts import made
 
 from crosstalk.checks import CHECKS
 from crosstalk.cli import cli
+from crosstalk.model.live_figures import LiveFigures
 from crosstalk.model.verdict import CheckVerdict
 from crosstalk.reporting import journal
 from crosstalk.reporting.evidence import BadEvidence, bundle, verify
@@ -105,6 +107,59 @@ def test_audit_controls_are_never_claimed_since_the_journal_is_of_the_test_and_n
         sent = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
         told = [(entry["to"], entry["owners"]) for entry in sent if entry["kind"] == "sent"]
         assert told == ([("bob", ["alice"])] if number == 2 else [])
+
+
+def lived(folder, deliveries=((2.0, 0, 0), (2.5, 1, 0)), says=2):
+    """A folder of a live run: its journal and a verdict that `says` how many deliveries there were."""
+    folder.mkdir()
+    lines = [
+        ("crosstalk-live", 1, "t"),
+        ("round", 0, ("alice", "bob"), "a b"),
+        ("connecting", 0, 0, 0.5),
+        ("connecting", 1, 1, 0.5),
+        ("type", "a"),
+        *(("d", time, episode, -1, owner, -1, 4, 1, 0) for time, episode, owner in deliveries),
+    ]
+    (folder / "live.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    live = replaced(verdict(), live=LiveFigures(2, 1, 2, 0, says))
+    (folder / "verdict.json").write_bytes(msgspec.json.encode(live))
+    return folder
+
+
+def trail(folder):
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+
+
+def test_of_a_live_run_the_journal_holds_who_received_whose_event_also_where_it_passes(tmp_path, monkeypatch):
+    folder = lived(tmp_path / "reports")
+    line = ["evidence", "--framework", "hipaa", "--verdict", str(folder), "-o"]
+    done = CliRunner().invoke(cli, [*line, str(tmp_path / "e")])
+    assert done.exit_code == 0, done.output
+    told = [(one["by"], one["device"], one["owners"], one["told by"], one["type"]) for one in trail(tmp_path / "e")
+            if one["kind"] == "received"]  # fmt: skip
+    assert told == [("alice", 0, ["alice"], "canary", "a"), ("bob", 1, ["alice"], "canary", "a")]
+    digest = hashlib.sha256((folder / "live.jsonl").read_bytes()).hexdigest()
+    assert any(one.get("sha256") == digest for one in trail(tmp_path / "e") if one["kind"] == "live journal")
+    assert verify(tmp_path / "e")[0].journal_lines == len(trail(tmp_path / "e"))
+    monkeypatch.setattr("crosstalk.reporting.journal.MOST", 1)
+    assert CliRunner().invoke(cli, [*line, str(tmp_path / "f")]).exit_code == 0
+    assert [one["kind"] for one in trail(tmp_path / "f")][-2:] == ["received", "left out"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"says": 3}, "is the journal of another run than its verdict: 2 deliveries"),
+        ({"deliveries": ((2.0, 9, 0),), "says": 1}, "is damaged: its records do not fit together"),
+        ({"deliveries": ((2.0, 0, 9),), "says": 1}, "is damaged: its records do not fit together"),
+    ],
+)
+def test_a_live_journal_that_does_not_fit_makes_no_evidence(tmp_path, given, words):
+    folder = lived(tmp_path / "reports", **given)
+    line = ["evidence", "--framework", "soc2", "--verdict", str(folder), "-o", str(tmp_path / "e")]
+    done = CliRunner().invoke(cli, line)
+    assert done.exit_code == 2 and words in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "e").exists()
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=list(FRAMEWORKS))

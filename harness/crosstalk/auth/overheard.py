@@ -17,6 +17,7 @@ class Overheard:
     def __init__(self) -> None:
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._connection: Connection | None = None
+        self._timeout = 0.0
         self.close_code: int | None = None
         self.close_reason: str | None = None
 
@@ -30,6 +31,7 @@ class Overheard:
         verify: ssl.SSLContext | None,
     ) -> None:
         """Raises NotConnected."""
+        self._timeout = timeout
         limits = Limits(open_seconds=timeout, message_bytes=16 << 20)
         self._connection = await connect(
             url, credential, self._received, self._ended, limits=limits, tls=verify, origin=origin
@@ -48,8 +50,9 @@ class Overheard:
 
     async def send(self, text: str) -> None:
         if self._connection is not None:
-            with contextlib.suppress(ConnectionError):
-                await self._connection.send(text)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    await self._connection.send(text)
 
     async def close(self) -> None:
         if self._connection is not None:

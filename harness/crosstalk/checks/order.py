@@ -3,12 +3,15 @@
 Fails when in one episode the first send of e2 starts before that of e1, though e1's publish returned before e2's
 began; where calls promise their order (`concurrent_order`), though e1's was called before e2's. Contents published
 more than once are skipped. One opportunity a pair of neighbouring sends.
+
+Where a user logs in again on the very same socket, what was published for the first log-in may still be under way: the
+connection sees it, in the wrong order, and the message says which log-in it was for.
 """
 
 from __future__ import annotations
 
 from crosstalk.checks.result import Result
-from crosstalk.model.history import ACCEPTED, History, Violation
+from crosstalk.model.history import ACCEPTED, Episode, History, Violation
 
 
 def check(history: History) -> Result:
@@ -41,7 +44,16 @@ def check(history: History) -> Result:
             elif sent.status == ACCEPTED and (started if in_call_order else sent.returned) < before:
                 user = history.users[history.episodes[episode].user]
                 message = f"{user!r} was sent an earlier event after a later one"
+                if _for_an_earlier_login(history.episodes, episode, started):
+                    message += ", published for an earlier log-in on the same socket"
                 time = history.send_start[row]
                 result.violations.append(Violation("order", message, (user,), time, "order", row))
     result.opportunities = opportunities
     return result
+
+
+def _for_an_earlier_login(episodes: list[Episode], number: int, started: int) -> bool:
+    now = episodes[number]
+    return started < now.connecting and any(
+        e.socket == now.socket and e.user == now.user and e.connecting < started for e in episodes[:number]
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from crosstalk.model.verdict import Verdict
 from crosstalk.reporting.evidence import BadEvidence, bundle, verify
 from crosstalk.reporting.frameworks import FRAMEWORKS
 from crosstalk.reporting.legible import printable
@@ -52,14 +53,19 @@ def evidence(
     )
     passphrase = os.environ.get(PASSPHRASE)
     try:
-        given = []
+        given: list[tuple[bytes, Verdict]] = []
+        live = {}
         for path in verdicts or (Path("reports"),):
             verdict = read_verdict(path)
-            given.append(((path / "verdict.json" if path.is_dir() else path).read_bytes(), verdict))
+            file = path / "verdict.json" if path.is_dir() else path
+            if verdict.live is not None and (file.parent / "live.jsonl").exists():
+                live[len(given)] = file.parent / "live.jsonl"
+            given.append((file.read_bytes(), verdict))
         manifest = bundle(
             FRAMEWORKS[framework],
             given,
             folder,
+            live=live,
             build=commit,
             key=sign.read_bytes() if sign is not None else None,
             passphrase=passphrase.encode() if passphrase else None,

@@ -19,6 +19,7 @@ from crosstalk.reporting.timeline import printable
 @describing()
 @click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
 @click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
 @click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
 @click.option(
@@ -166,7 +167,8 @@ def _would(made: Profile, demo: bool) -> str:
         f"log-in: {planned.log_in.said}",
         f"runs: started {how}",
         f"limits: {made.seconds:g} s and the end of the last runs ({made.run_seconds:g} s at most), "
-        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second",
+        f"{made.rate:g} messages and {made.connect_rate:g} new connections a second"
+        + (f", {made.user_rate:g} messages of one user" if made.user_rate else ""),
         f"refusals: {not_tried(planned) or f'tried at the end ({made.refusals})'}",
         f"faults: {'resets, silent and slow users' if made.faults else 'none'}",
         *(f"note: {note}" for note in planned.notes),

@@ -78,7 +78,7 @@ def drop_on_a_device(round_: Recorder, frames: Frames) -> LiveHistory | None:
     """One connection is not sent the last event of a run that another connection of the same user is sent."""
     history, rows = _rows(round_, frames)
     arrived = received(history)
-    for run, places in owed(history).items():
+    for run, places in reversed(owed(history).items()):
         for place in places[1:]:
             for at, row in reversed(list(enumerate(rows))):
                 if row >= 0 and frames[at].episode == place and history.at_run[row] == run and arrived[run, place]:
@@ -186,9 +186,12 @@ def _without(
 
 
 def _judged(history: LiveHistory) -> int:
-    """A run that the golden path judges and finds good, -1 for none."""
+    """The last run that the golden path judges and finds good, -1 for none.
+
+    Where runs have no ids, one that is spoiled makes the user's later ones unclear.
+    """
     arrived = received(history)
-    for run, places in owed(history).items():
+    for run, places in reversed(owed(history).items()):
         if places and history.grammar.accepts(history.types[t] for t in arrived.get((run, places[0]), ())):
             return run
     return -1

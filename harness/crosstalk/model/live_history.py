@@ -12,6 +12,7 @@ then forgotten (the journal on disk keeps it), so that memory doesn't grow with 
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from dataclasses import dataclass, field
 
@@ -23,6 +24,10 @@ BASES = ("nothing", "envelope", "thread id", "run id", "canary")
 STARTING, STARTED, NOT_STARTED = range(3)
 NO_SEQUENCE = -1 << 62
 UNANSWERED = "left a ping unanswered"
+PATIENCE = re.compile(
+    r"rate.?limit\w*|too many \w+|too (?:fast|often)|slow down|throttled|quota|try again", re.IGNORECASE
+)
+"""Words by which a server says that its users ask too much at a time."""
 READY = 1.0
 """Seconds after which a server should have noted a connection whose opening handshake it has completed."""
 
@@ -73,7 +78,8 @@ class LiveHistory:
 
     -1 stands for none. `owner` is whose the event is: the receiver, or whoever else it was found to belong to; `named`
     is the simulated user that the envelope names; `at_type` is a number into `types`. An episode's `answered` says that
-    a ping sent at the end of the round was answered, so that whatever the server had written on it has arrived.
+    a ping sent at the end of the round was answered, so that whatever the server had written on it has arrived. `late`
+    is how long the client itself stood still in the round, where that is longer than a run or connection may take.
     """
 
     users: tuple[str, ...]
@@ -95,6 +101,7 @@ class LiveHistory:
     notes: list[tuple[float, int, str]] = field(default_factory=list)
     unclear: set[int] = field(default_factory=set)
     final_quiet: float = NEVER
+    late: float = 0.0
 
     @property
     def deliveries(self) -> int:

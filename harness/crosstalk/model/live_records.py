@@ -107,6 +107,10 @@ def _withdrawn(history: LiveHistory, row: int) -> None:
     history.at_run[row], history.at_owner[row], history.at_basis[row] = -1, -1, NO_BASIS
 
 
+def _late(history: LiveHistory, seconds: float) -> None:
+    history.late = seconds
+
+
 def _quiet(history: LiveHistory, time: float) -> None:
     history.final_quiet = time
 
@@ -123,6 +127,7 @@ _APPLY: dict[str, Callable[..., None]] = {
     "completed": _completed,
     "answered": _answered,
     "quiet": _quiet,
+    "late": _late,
     "withdrawn": _withdrawn,
     "held": _held,
     "released": _reads_on,

@@ -29,6 +29,6 @@ class Times:
 
     def percentiles(self) -> Percentiles:
         largest = float(self._counts.get_max_value()) / 1e6 if self.count else 0.0
-        least, items = self._counts.get_lowest_equivalent_value, self._counts.get_recorded_iterator()
-        buckets = bucketed((least(i.value_iterated_to) / 1e6, i.count_at_value_iterated_to) for i in items)
+        least = self._counts.get_value_from_index  # its own iterators take half a second, and everything waits
+        buckets = bucketed((least(index) / 1e6, count) for index, count in enumerate(self._counts.counts) if count)
         return Percentiles(self.count, self.at(50), self.at(95), self.at(99), largest, buckets)

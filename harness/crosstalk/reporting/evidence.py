@@ -3,7 +3,7 @@
     evidence.md, evidence.html      for people
     assessment-results.json         OSCAL, for tools
     verdict-N.json                  byte for byte as given
-    journal.jsonl                   who was sent what in the runs shown, hash-chained
+    journal.jsonl                   who was sent what in the runs shown, and received what in live runs, hash-chained
     MANIFEST.json                   SHA-256 of each of these, the journal's head, what was given; MANIFEST.sig signs it
 
 A changed, missing or added file is found by `verify`; whether the whole was made anew only by the signature.
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -60,6 +61,7 @@ def bundle(
     given: Sequence[tuple[bytes, Verdict]],
     folder: Path,
     *,
+    live: Mapping[int, Path] = MappingProxyType({}),
     build: str = "",
     made: datetime | None = None,
     key: bytes | None = None,
@@ -67,7 +69,8 @@ def bundle(
 ) -> Manifest:
     """Write the bundle of the verdicts `given` (text and what it says) into `folder`, which is to be empty or new.
 
-    `key` is an Ed25519 private key in PEM. Raises BadEvidence or OSError.
+    `live` are the journals of those that are of live runs, by their place. `key` is an Ed25519 private key in PEM.
+    Raises BadEvidence or OSError.
     """
     sign = _signer(key, passphrase) if key is not None else None
     if folder.exists() and any(folder.iterdir()):
@@ -77,11 +80,10 @@ def bundle(
     target = ", ".join(dict.fromkeys(legible(verdict.target, 200) for _, _, verdict in verdicts))
     judged = [(control, *_judged(control, [v for _, _, v in verdicts])) for control in framework.controls]
     checks = [(file, check, _says(check)) for file, _, verdict in verdicts for check in verdict.checks]
-    chain, head = journal.written(
-        entry
-        for file, text, verdict in verdicts
-        for entry in journal.entries(file, verdict, hashlib.sha256(text).hexdigest())
-    )
+    try:
+        chain, head = journal.written(_entries(verdicts, live))
+    except ValueError as error:
+        raise BadEvidence(f"{error}: let crosstalk smoke write both again, or move the journal away") from None
     told: dict[str, Any] = {
         "framework": framework,
         "target": target,
@@ -159,6 +161,13 @@ def verify(folder: Path, key: bytes | None = None) -> tuple[Manifest, bool]:
         raise BadEvidence(f"{SIGNATURE} is missing or damaged: who made the evidence cannot be told") from None
     _check(key, signature, sealed)
     return manifest, True
+
+
+def _entries(verdicts: Sequence[tuple[str, bytes, Verdict]], live: Mapping[int, Path]) -> Iterator[dict[str, Any]]:
+    for number, (file, text, verdict) in enumerate(verdicts):
+        yield from journal.entries(file, verdict, hashlib.sha256(text).hexdigest())
+        if number in live:
+            yield from journal.received(live[number], verdict)
 
 
 def _when(verdict: Verdict) -> str:
@@ -290,7 +299,8 @@ list | length }} of {{ verdict.controls | length }} sabotages caught.
 - {{ limit }}
 {% endfor %}
 
-The journal of what was sent in the runs shown ends with {{ head }}. `crosstalk evidence verify` finds any changed byte.
+The journal of what was sent in the runs shown, and received in live runs, ends with {{ head }}.
+`crosstalk evidence verify` finds any changed byte.
 """)
 _HTML = _environment(True).from_string("""\
 <!doctype html>
@@ -327,7 +337,7 @@ run ended: {{ when }};
 {% endfor %}
 </table>
 <h2>Limits</h2><ul>{% for limit in limits %}<li>{{ limit }}</li>{% endfor %}</ul>
-<p>The journal of what was sent in the runs shown ends with <code>{{ head }}</code>.
+<p>The journal of what was sent in the runs shown, and received in live runs, ends with <code>{{ head }}</code>.
 <code>crosstalk evidence verify</code> finds any changed byte.</p>
 </body></html>
 """)

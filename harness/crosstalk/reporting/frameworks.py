@@ -56,8 +56,9 @@ HIPAA = Framework(
             (),
             "The rule asks for mechanisms that record and examine activity in systems with electronic protected health "
             "information; whether the target has them was not examined. The test has an audit trail of its own: "
-            "journal.jsonl says what was judged and who was sent whose event in the runs shown, by canary, and a line "
-            "that is changed, cut out or added is found. The target's own log of the same run can be held against it.",
+            "journal.jsonl says what was judged, and who was sent whose event in the runs shown and in live runs; a "
+            "line that is changed, cut out or added is found. The target's own log of the same run can be held "
+            "against it.",
             "What the target records of its activity, how long it keeps that, and who examines it.",
         ),
         Control(

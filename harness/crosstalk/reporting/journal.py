@@ -1,22 +1,30 @@
 """A hash-chained journal: each line names the hash of the line before, so that none can be changed, cut out or added.
 
-Of what was sent it says who sent whose event to whom and when, by canary; never the content. The chain alone does not
-show that its end is missing; that is what the head, kept in the manifest, is for.
+Of what was sent it says whose event went to whom and when, by canary; never the content. Of a live run it is everything
+that was received, taken from the run's own journal. The chain alone does not show that its end is missing; that is what
+the head, kept in the manifest, is for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from crosstalk.model.canary import TOKEN
+from crosstalk.model.live_history import BASES
+from crosstalk.model.live_records import histories
 from crosstalk.model.scene import Scene
 from crosstalk.model.verdict import Verdict
+from crosstalk.scenarios.live.journal import records
 
 GENESIS = "0" * 64
+MOST = 200_000
+"""Deliveries of a live run that are told one by one."""
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -76,6 +84,42 @@ def entries(name: str, verdict: Verdict, digest: str) -> Iterator[dict[str, Any]
             yield {"kind": "violation", "check": check.name, "cause": _plain(violation.cause)}
             if violation.exhibit is not None:
                 yield from _sent(violation.exhibit.scene)
+
+
+def received(path: Path, verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """Who received whose event when in a live run, the first MOST of them, from its journal at `path`.
+
+    The sum of that journal binds the rest. Raises OSError, and ValueError where it is damaged or of another run.
+    """
+    rounds = deliveries = 0
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    yield {"kind": "live journal", "file": path.name, "sha256": digest}
+    try:
+        for history in histories(records(path)):
+            rounds += 1
+            deliveries += history.deliveries
+            columns = (history.at_time, history.at_episode, history.at_owner, history.at_basis, history.at_type)
+            before = deliveries - history.deliveries
+            for time, episode, owner, basis, type_ in islice(zip(*columns, strict=True), max(0, MOST - before)):
+                place = history.episodes[episode]
+                yield {
+                    "kind": "received",
+                    "round": history.number,
+                    "seconds": time,
+                    "by": _plain(history.users[place.user]),
+                    "device": place.device,
+                    "owners": [_plain(history.users[owner])] if owner >= 0 else [],
+                    "told by": BASES[basis],
+                    "type": _plain(history.types[type_]),
+                }
+    except (LookupError, ArithmeticError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: its records do not fit together ({type(error).__name__})") from None
+    if deliveries > MOST:
+        yield {"kind": "left out", "deliveries": deliveries - MOST}
+    live = verdict.live
+    if live is None or (rounds, deliveries) != (live.rounds, live.deliveries):
+        raise ValueError(f"{path} is the journal of another run than its verdict: {deliveries:,} deliveries")
 
 
 def _sent(scene: Scene) -> Iterator[dict[str, Any]]:

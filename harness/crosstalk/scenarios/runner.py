@@ -123,8 +123,14 @@ def _unheard() -> Iterator[None]:
 
 
 def _close(world: World) -> None:
-    loop = world.loop
     world.closing = True
+    if world.own or world.loop.unfinished:
+        _end_tasks(world)
+    world.loop.close()
+
+
+def _end_tasks(world: World) -> None:
+    loop = world.loop
     with contextlib.suppress(ThreadBlocked, SystemExit), watchdog(1.0):
         for _ in range(3):
             tasks = [*(task for task in world.own if not task.done()), *loop.unfinished]
@@ -137,7 +143,6 @@ def _close(world: World) -> None:
                 loop.settle(0.0)
     for task in loop.unfinished:
         _keep_for_ever(task)
-    loop.close()
 
 
 def _keep_for_ever(task: object) -> None:

@@ -58,6 +58,11 @@ def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
     return mint(key, Canary(run_id, owner, run, sequence))
 
 
+@lru_cache(1 << 10)
+def _ids(run: int) -> tuple[str, str]:
+    return f"run-{run}", f"thread-{run}"
+
+
 CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
 """What `World.marks` grows by with each: one number that counts all four."""
 
@@ -620,13 +625,14 @@ class World:
         """A new content for `users`."""
         content = len(self.history.contents)
         token = _token(self.key, self.run_id, users[0], run, content)
+        run_id, thread_id = _ids(run)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
         payload["text"] = f"for {content}"
         event["type"] = type_
-        event["run_id"] = f"run-{run}"
-        event["thread_id"] = f"thread-{run}"
+        event["run_id"] = run_id
+        event["thread_id"] = thread_id
         event["payload"] = payload
         if len(users) == 1:
             event["user_id"] = self.program.users[users[0]]

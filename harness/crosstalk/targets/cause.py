@@ -98,15 +98,16 @@ class HttpCall:
     on_connection: bool = False
 
     async def ask(self, asked: Asked, send: Callable[[str], Awaitable[None]] | None) -> None:
-        await self.post(filled(self.body, asked, _in_json), asked)
+        await self.post(filled(self.body, asked, _in_json), asked, None)  # whoever asks knows how long a run may take
 
-    async def post(self, body: str, asked: Asked) -> None:
-        """Call with `body` as it is. Raises NotCaused."""
+    async def post(self, body: str, asked: Asked, seconds: float | None = HTTP_SECONDS) -> None:
+        """Call with `body` as it is, to be answered within `seconds`. Raises NotCaused."""
         import httpx2
 
         transport = httpx2.AsyncHTTPTransport(verify=self.tls or usual_tls(), trust_env=False)
         try:
-            async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=HTTP_SECONDS) as client:
+            limits = httpx2.Timeout(HTTP_SECONDS, read=seconds)
+            async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=limits) as client:
                 answer = await client.post(
                     queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
                     content=body,

@@ -6,6 +6,7 @@ they are.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -141,6 +142,17 @@ def verified_tls(authority: str = "") -> ssl.SSLContext:
 def usual_tls() -> ssl.SSLContext:
     """The same for everybody where no other is given: it takes longer to make than a connection."""
     return verified_tls()
+
+
+QUIET_SECONDS = 0.2
+
+
+async def quiet(arrived: Callable[[], int], seconds: float) -> None:
+    """Until no more has `arrived` for a moment, or `seconds` have passed: in place of a ping, where there is none."""
+    loop = asyncio.get_running_loop()
+    until, before = loop.time() + seconds, -1
+    while before != (before := arrived()) and loop.time() < until:
+        await asyncio.sleep(min(QUIET_SECONDS, seconds))
 
 
 HEADERS_NOT_OURS = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})

@@ -14,7 +14,7 @@ from dataclasses import replace
 from crosstalk.auth.base import Credential
 from crosstalk.targets import sse
 from crosstalk.targets.cause import NotCaused
-from crosstalk.targets.connection import USUAL, Closed, Ended, Limits, NotConnected, Receive
+from crosstalk.targets.connection import USUAL, Closed, Ended, Limits, NotConnected, Receive, quiet
 
 LONGEST = 3600.0
 """Seconds until an answer must have begun; whoever asks waits no longer than a run may take."""
@@ -33,6 +33,7 @@ class Connection:
         self._answers: set[sse.Connection] = set()
         self._reading = asyncio.Event()
         self._reading.set()
+        self._arrived = 0
         self._silent = False
         self.closed: Closed | None = None
         self.number = -1
@@ -46,7 +47,7 @@ class Connection:
         if self.closed is not None:
             raise ConnectionError("the connection is closed")
         try:
-            answer = await self._post(text, lambda _, data: self._receive(self, data), self._answered, self._reading)
+            answer = await self._post(text, self._heard, self._answered, self._reading)
         except NotConnected as failed:
             raise NotCaused(str(failed), failed.status) from None
         if answer.closed is None:
@@ -55,8 +56,8 @@ class Connection:
                 answer.abort()
 
     async def ping(self, seconds: float) -> bool:
-        """Whether no answer has broken off a moment later: what was on its way has had its time."""
-        await asyncio.sleep(min(sse.QUIET_SECONDS, seconds))
+        """Whether no answer has broken off when nothing more has come for a moment: answers have no pings."""
+        await quiet(lambda: self._arrived, seconds)
         return self.is_open
 
     async def close(self) -> None:
@@ -84,6 +85,10 @@ class Connection:
         if not self._silent:
             self._reading.set()
 
+    def _heard(self, answer: sse.Connection, data: bytes) -> None:
+        self._arrived += 1
+        self._receive(self, data)
+
     def _answered(self, answer: sse.Connection, how: Closed) -> None:
         self._answers.discard(answer)
         if how.by in ("network", "broken"):
@@ -109,6 +114,7 @@ async def connect(
 ) -> Connection:
     """A connection as `Connect` says, for which nothing is opened yet."""
     sse.address(url)
+    sse.check_carrier(credential)
     patient = replace(limits, open_seconds=LONGEST)
 
     async def post(text: str, heard: Receive, over: Ended, reading: asyncio.Event) -> sse.Connection:

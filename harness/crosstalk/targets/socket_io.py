@@ -37,15 +37,16 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    quiet,
     underlying,
     unreached,
     usual_tls,
 )
 from crosstalk.targets.reading import named
 
-QUIET_SECONDS = 0.2
 _SILENT = logging.Logger("crosstalk.socketio", logging.CRITICAL + 1)
-_STATUS = re.compile(r"Unexpected status code (\d+)")
+_STATUS = re.compile(r"(?:Unexpected status code |^)(\d{3})\b")
+_ADDRESS = re.compile(r",? url=.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,12 @@ class Connection:
         self._answers: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
         noting = aiohttp.TraceConfig()
         noting.on_request_end.append(self._note)
+        noting.on_request_redirect.append(_refuse)
         jar = aiohttp.CookieJar(unsafe=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trace_configs=[noting])
         self._namespace = "/"
         self._held: list[bytes] | None = None
+        self._arrived = 0
         self._silent = False
         self._denied = ""
         self._opened = False
@@ -110,8 +113,8 @@ class Connection:
             raise ConnectionError(str(error)) from None
 
     async def ping(self, seconds: float) -> bool:
-        """Whether it is still open a moment later: only the server pings, so what was on its way has had its time."""
-        await asyncio.sleep(min(QUIET_SECONDS, seconds))
+        """Whether it is still open when nothing more has come for a moment: only the server pings."""
+        await quiet(lambda: self._arrived, seconds)
         return self.is_open
 
     async def close(self) -> None:
@@ -197,6 +200,7 @@ class Connection:
         data = arguments[0] if len(arguments) == 1 else list(arguments)
         text = data if isinstance(data, str) else json.dumps(data, default=_as_text, ensure_ascii=False)
         frame = named(text, event=event)
+        self._arrived += 1
         if self._held is not None:
             self._held.append(frame)
         elif self.closed is None:
@@ -261,6 +265,15 @@ class Connection:
             with contextlib.suppress(ValueError):
                 connected_clients.remove(self._client.eio)
             await self._session.close()
+
+
+async def _refuse(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    """What is connected to is what was named."""
+    answer = redirect.response
+    answer.close()
+    raise aiohttp.WSServerHandshakeError(
+        answer.request_info, answer.history, status=answer.status, message=answer.reason or "", headers=answer.headers
+    )
 
 
 def _as_text(value: object) -> str:
@@ -364,4 +377,5 @@ def _not_connected(error: BaseException, denied: str, parts: Any) -> NotConnecte
         return unreached(system, parts.hostname or "", parts.scheme == "https")
     if "failed to connect" in str(error):
         return NotConnected("denied", f"the server did not accept the log-in{': ' * bool(denied)}{denied}")
-    return NotConnected("lost", f"the server is no Socket.IO server or went away ({error})")
+    said = _ADDRESS.sub("", str(error))  # whose query may hold a secret
+    return NotConnected("lost", f"the server is no Socket.IO server or went away ({said})")

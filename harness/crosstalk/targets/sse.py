@@ -28,13 +28,14 @@ from crosstalk.targets.connection import (
     answered,
     carried,
     queried,
+    quiet,
     underlying,
     unreached,
     usual_tls,
 )
 from crosstalk.targets.reading import named
 
-QUIET_SECONDS, SMALLEST_BUFFER = 0.2, 1 << 16
+SMALLEST_BUFFER = 1 << 16
 
 
 class Connection:
@@ -49,6 +50,7 @@ class Connection:
         self._reading = reading or asyncio.Event()
         if reading is None:
             self._reading.set()
+        self._arrived = 0
         self._silent = False
         self._left = ""
         self._response: httpx2.Response | None = None
@@ -68,8 +70,8 @@ class Connection:
         raise ConnectionError("an event stream takes no messages")
 
     async def ping(self, seconds: float) -> bool:
-        """Whether the stream is still open a moment later: it has no pings, so what was on its way has had its time."""
-        await asyncio.sleep(min(QUIET_SECONDS, seconds))
+        """Whether the stream is still open when nothing more has come for a moment: it has no pings."""
+        await quiet(lambda: self._arrived, seconds)
         return self.is_open
 
     async def close(self) -> None:
@@ -153,6 +155,7 @@ class Connection:
             await self._reading.wait()
             fresh = event.id if event.id != before else ""  # the parser repeats it for events without one
             self.last_event_id = before = event.id or before
+            self._arrived += 1
             self._receive(self, named(event.data, event="" if event.event == "message" else event.event, id=fresh))
 
     async def _read_whole(self, response: httpx2.Response) -> None:
@@ -186,6 +189,12 @@ def address(url: str) -> str:
     return url.partition("#")[0]
 
 
+def check_carrier(credential: Credential) -> None:
+    """Raises NotConnected where `credential` is to be carried in a way that HTTP has not."""
+    if credential.first_message is not None or credential.subprotocols:
+        raise NotConnected("answer", "HTTP carries no first message and no subprotocol: give carrier=header in --auth")
+
+
 def _checked(response: httpx2.Response, only_stream: bool) -> bool:
     """Whether it is an event stream. Raises NotConnected where it is a refusal, or no stream though it must be one."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
@@ -216,8 +225,7 @@ async def connect(
     With a `body` it is the answer to a POST, and need not be a stream; it is read while `reading` is set.
     """
     where = queried(address(url), credential.query)
-    if credential.first_message is not None or credential.subprotocols:
-        raise NotConnected("answer", "an event stream carries no message or subprotocol: give carrier=header in --auth")
+    check_carrier(credential)
     headers = {
         "Accept-Encoding": "gzip, deflate" if limits.compression else "identity",
         **({"Origin": origin} if origin else {}),

@@ -6,7 +6,9 @@ import contextlib
 import contextvars
 import json
 import socket
+import time
 import uuid
+from http import HTTPStatus
 
 from websockets.exceptions import ConnectionClosed
 
@@ -82,6 +84,19 @@ class ForgetsToFinish(Chat):
     def publish(self, user, event):
         if event["type"] != "agent_completed" or event["run_id"] not in self.dropped:
             super().publish(user, event)
+
+
+class StandsStill(Chat):
+    """Correct, but the first run keeps the thread for longer than a run may take, and so holds up its client too."""
+
+    seconds = 2.4
+    held = False
+
+    def publish(self, user, event):
+        super().publish(user, event)
+        if not self.held and event["type"] == "agent_thinking":
+            self.held = True
+            time.sleep(self.seconds)
 
 
 class ToolsBackwards(Chat):
@@ -214,6 +229,18 @@ class OneSession(Chat):
         for old in self.devices.pop(device.user, ()):
             self.closing = asyncio.ensure_future(old.connection.close(4001, "replaced"))
         super().enter(device)
+
+
+class AsksToComeLater(Chat):
+    """Correct; every third upgrade is answered 429."""
+
+    upgrades = 0
+
+    def admit(self, connection, request):
+        self.upgrades += 1
+        if self.upgrades % 3 == 0:
+            return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "later\n")
+        return super().admit(connection, request)
 
 
 class Remembers(Chat):

@@ -120,10 +120,10 @@ class Leaking(Draining):
 
 
 class Forgetting(Draining):
-    """Who is on NEW is not let in again after everybody has been moved there: those are lost."""
+    """From the first move on nobody is let in any more: who is moved is lost."""
 
     def refuses(self, user):
-        return self.share == 1 or self.moves > 4
+        return self.moves > 0
 
 
 class Swallowing(Draining):

@@ -13,7 +13,7 @@ from serving import SECRET, check, planned
 from crosstalk.auth.redaction import Redactor
 from crosstalk.live import settings
 from crosstalk.live_examination import examine_live
-from crosstalk.targets.cause import Asked, Call, Message, cause, filled
+from crosstalk.targets.cause import Asked, Call, Message, NotCaused, cause, filled
 
 
 class ByHttp(planted.Chat):
@@ -76,6 +76,24 @@ def test_an_http_call_that_is_refused_fails_with_the_reason():
     verdict = examined(chat, duration=2.0)
     assert check(verdict, "success").verdict == "fail"
     assert "the HTTP call was answered 503" in check(verdict, "success").violations[0].message
+
+
+def test_an_http_call_may_take_as_long_as_a_run():
+    async def slowly(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.4)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(slowly, "127.0.0.1", 0) as server:
+            call = cause(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ask")
+            asked = Asked("anna", "ctk_1", "r", "t")
+            with pytest.raises(NotCaused, match="ReadTimeout"):
+                await call.post("{}", asked, 0.05)
+            await call.ask(asked, None)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("kind", ["async", "sync"])

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import misbehaving
+import planted
 import pytest
 from serving import SECRET, all_judged, check, failed, judged, serving
 
@@ -131,3 +132,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_named(tmp
             judged(url)
         verdict = judged(url, ca_file=str(certificate), users=3, duration=2.0)
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+
+
+def test_what_did_not_come_while_the_client_stood_still_accuses_nobody():
+    """The server is in the same thread here, and holds up its client with itself."""
+    kind = planted.StandsStill
+    changes = {"users": 3, "duration": 3.0, "run_seconds": 2.0}
+    verdict = all_judged({kind: (lambda: kind(SECRET, 0.1).serving(), changes)})[kind]
+    assert not failed(verdict), [violation.message for c in verdict.checks for violation in c.violations]
+    assert check(verdict, "golden_path").verdict == "unknown" and check(verdict, "isolation").opportunities > 0
+    assert any("this client itself stood still, for up to 2." in note for note in verdict.notes), verdict.notes

@@ -33,6 +33,7 @@ RIGHT = (
     planted.Remembers,
     planted.ReplaysToDevices,
     planted.Batches,
+    planted.AsksToComeLater,
 )
 
 
@@ -47,7 +48,7 @@ def case(kind, pace=0.01, **changes):
 @pytest.fixture(scope="module")
 def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
-    one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0, devices=1)}
+    one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0)}
     defective = {kind: case(kind, run_seconds=2.0, duration=9.0) for kind in DEFECTS}
     # who does not read does so in the fourth round; judged where 26 runs in a row would not take run_seconds
     defective[planted.OneWriter] = case(planted.OneWriter, 0.002, run_seconds=6.0, duration=22.0)
@@ -88,9 +89,11 @@ def test_a_correct_system_is_accused_of_nothing(kind, verdicts):
     assert check(verdict, "isolation").opportunities > 50
 
 
-def test_a_system_that_allows_one_connection_a_user_passes_with_one_device(verdicts):
+def test_that_a_system_allows_one_connection_a_user_is_found_out(verdicts):
     verdict = verdicts[planted.OneSession]
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
+    assert any("users had one each (--devices 1)" in note for note in verdict.notes)
+    assert check(verdict, "delivery").reason == "not applicable: each user has one device"
 
 
 def test_a_system_that_holds_up_nobody_passes_while_somebody_does_not_read(verdicts):

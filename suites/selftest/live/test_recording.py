@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import tried
+from crosstalk.checks.live.success import put_off, tried
 from crosstalk.model.bound import upper_bound as bound
-from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, RUN, STARTED, THREAD, LiveHistory
+from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, NOT_STARTED, RUN, STARTED, THREAD, LiveHistory
 from crosstalk.model.live_records import histories
 from crosstalk.scenarios.live.journal import Journal, records
 from crosstalk.scenarios.live.known import Known
@@ -66,6 +66,52 @@ class Round:
     def last(self):
         h = self.history
         return h.at_owner[-1], h.at_basis[-1], h.at_run[-1]
+
+
+def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
+    """Only threads tell whose the events are; device 1 gets the last one when the run is complete on device 0."""
+    round_ = Round()
+    for type_ in WHOLE:
+        for episode in (0, 1):
+            round_.frame(episode, type_, thread_id=round_.told[0][2])
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    assert list(round_.history.at_run)[:6] == [0] * 6 and not round_.history.unclear
+    round_.ask(0, 0)
+    round_.ask(0, 1)
+    round_.frame(1, "agent_started", thread_id=round_.told[0][2])
+    assert round_.last[2] == -1 and round_.history.unclear == {0}
+
+
+def test_what_the_server_declines_need_not_arrive():
+    round_ = Round()
+    round_.ask(0, 0)
+    round_.frame(0, "error", message="rate limit exceeded")
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    last = round_.history.runs[2]
+    assert (last.status, last.why) == (NOT_STARTED, "the server declined it: rate limit")
+    assert (sum(tried(round_.history)[1].values()), put_off(round_.history)) == (0, 1)
+
+
+def test_it_is_another_run_that_was_declined_if_events_of_this_one_come():
+    round_ = Round()
+    round_.ask(0, 0)
+    round_.frame(0, "agent_error", message="no")
+    round_.run(2, 0, 1)
+    round_.run(1, 2)
+    assert round_.broken() == set()
+    assert tried(round_.history)[1] == {"a run could not be started: the server declined it: agent_error": 1}
+    assert [run.status for run in round_.history.runs] == [NOT_STARTED, STARTED, STARTED]
+
+
+def test_a_run_that_has_begun_is_not_declined():
+    round_ = Round()
+    round_.run(0, 0, 1, types=WHOLE[:1])
+    round_.frame(0, "error", message="try again")
+    round_.run(1, 2)
+    assert round_.broken() == {"golden_path"}
 
 
 def test_a_round_in_which_all_is_well():

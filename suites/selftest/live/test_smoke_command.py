@@ -75,7 +75,7 @@ def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):
             return answer
 
     with serving(lambda: Spied(SECRET, 0.01).serving()) as url:
-        done = smoke(tmp_path, url, "--auth", "jwt", "--users", "5", "--duration", "4", "--run-seconds", "2", *ALONE)
+        done = smoke(tmp_path, url, "--auth", "jwt", "--users", "5", "--duration", "6", "--run-seconds", "2", *ALONE)
     assert done.returncode == 1, done.stdout + done.stderr
     leak = next(check for check in verdict(tmp_path)["checks"] if check["name"] == "isolation")["violations"][0]
     owner, receiver = leak["users"]

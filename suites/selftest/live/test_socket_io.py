@@ -243,6 +243,32 @@ def test_what_is_no_socket_io_server_is_not_connected():
     asyncio.run(main())
 
 
+def test_redirects_are_not_followed_and_secrets_not_shown():
+    asked = []
+
+    async def away(scope, receive, send):
+        asked.append(scope["path"])
+        headers = [(b"location", f"http://127.0.0.1:{port}/elsewhere".encode())]
+        kind = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+        await send({"type": f"{kind}.start", "status": 302, "headers": headers})
+        await send({"type": f"{kind}.body", "body": b""})
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    credential = Credential("alice", query=(("token", "hunter22222"),))
+
+    async def main():
+        async with served(away, listening):
+            for address in ("", "?transport=polling"):
+                with pytest.raises(NotConnected, match="answered 302") as refused:
+                    async with connected(f"http://127.0.0.1:{port}/socket.io{address}", credential):
+                        pass
+                assert "hunter22222" not in str(refused.value)
+
+    asyncio.run(main())
+    assert asked == ["/socket.io/"] * 2
+
+
 WRONG = {
     "http://127.0.0.1/socket.io?transport=pigeon": "is no transport of Socket.IO",
     "http://127.0.0.1/socket.io#support": "is no namespace: it begins with a slash",

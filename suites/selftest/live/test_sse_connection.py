@@ -159,6 +159,21 @@ def test_who_leaves_starts_afresh_and_who_is_cut_off_goes_on_where_it_was():
     asyncio.run(main())
 
 
+def test_a_ping_waits_until_nothing_more_comes():
+    async def trickling(writer):
+        writer.write(HEAD)
+        for number in range(6):
+            writer.write(b"data: %d\n\n" % number)
+            await asyncio.sleep(0.1)
+
+    async def main():
+        async with server(trickling) as url, connected(url) as made:
+            assert await made.ping(5.0)
+            return made.received
+
+    assert asyncio.run(main()) == [b"%d" % number for number in range(6)]
+
+
 ENDINGS = {
     "at its end": (saying(HEAD, b"data: x\n\n", end=True), "server", "ended the stream"),
     "in the middle": (saying(CHUNKED, b"9\r\ndata: x\n\n\r\n8\r\nda", end=True), "network", "went away"),
@@ -247,9 +262,10 @@ def test_tls_that_is_not_spoken_is_said():
 
 
 @pytest.mark.parametrize("credential", [Credential("a", first_message="{}"), Credential("a", subprotocols=("jwt",))])
-def test_what_a_stream_cannot_carry_is_refused(credential):
-    with pytest.raises(NotConnected, match="carries no message or subprotocol: give carrier=header"):
-        asyncio.run(connect("http://127.0.0.1:9/", credential, lambda *_: None, lambda *_: None))
+@pytest.mark.parametrize("opens", [connect, exchange.connect])
+def test_what_http_cannot_carry_is_refused(opens, credential):
+    with pytest.raises(NotConnected, match="carries no first message and no subprotocol: give carrier=header"):
+        asyncio.run(opens("http://127.0.0.1:9/", credential, lambda *_: None, lambda *_: None))
 
 
 def test_who_does_not_read_holds_up_the_server_and_who_reads_again_gets_everything():

@@ -424,7 +424,12 @@ class _Reader:
             passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
-        sources = [{m for m in mark if m.startswith(_GIVEN)} for mark in marks]
+        whole = [isinstance(argument, ast.Starred) for argument in node.args]
+        whole += [keyword.arg is None for keyword in node.keywords]  # *args and **kwargs are no address
+        sources = [
+            set() if all_ else {m for m in mark if m.startswith(_GIVEN)}
+            for mark, all_ in zip(marks, whole, strict=True)
+        ]
         addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
         two = any(one and other - one for one in addresses for other in sources)
         if two or (len(marks) == 1 and sources[0] and _EVENT in every):

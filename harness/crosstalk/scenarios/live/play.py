@@ -11,13 +11,13 @@ import asyncio
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.auth.rate import Rate
-from crosstalk.model.live_history import NEVER, NOT_STARTED, READY, STARTED, UNANSWERED
+from crosstalk.model.live_history import NEVER, NOT_STARTED, READY, STARTED, STARTING, UNANSWERED
 from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.live.program import (
     AnyStep,
@@ -43,6 +43,8 @@ ATTEMPTS, PATIENCE_OF_BARRIERS, SMALL_BUFFER = 3, 10.0, 4096
 FRESH = 5.0
 """Seconds for which a credential must still be valid when a connection is opened with it."""
 HOPELESS = (401, 403, 404)
+LATER, PUT_OFF = 429, 8
+"""The status of a server that asks to come later, and how often a user lets itself be told so."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Means:
     clock: Callable[[], float]
     connections: Rate
     messages: Rate
+    paces: Sequence[Rate]
     run_seconds: float = 30.0
     linger_seconds: float = 0.3
     ping_seconds: float = 5.0
@@ -96,6 +99,7 @@ class Playing:
                 if isinstance(step, Meet):
                     self.expected[step.barrier] += 1
         recorder.completed = self._completed
+        recorder.declined = self._give_up
 
     async def play(self) -> None:
         """Play to the end, and close every connection whatever happens."""
@@ -189,28 +193,34 @@ class Playing:
             self._excuse(old, "a new connection of the same device took its place")
             self._release(old.number)
         seconds = 0.0  # without the waits that our own rate imposes
-        for attempt in range(ATTEMPTS):
+        attempt = put_off = 0
+        while True:
             if self.means.ending:
                 return
             await self.means.connections.permit()
             began = self.means.clock()
             try:
-                made = await self._connect(user, step)
+                made = await self._connect(user, step, LATER if put_off < PUT_OFF else 0)
                 if place in self.latest:
                     self.means.reconnected(seconds + self.means.clock() - began)
                 self.devices[place] = self.latest[place] = made
                 break
             except NotConnected as failed:
-                if failed.status in HOPELESS or failed.kind in ("dns", "tls", "denied") or attempt == ATTEMPTS - 1:
+                if failed.status == LATER and put_off < PUT_OFF:
+                    put_off += 1
+                else:
+                    attempt += 1
+                if failed.status in HOPELESS or failed.kind in ("dns", "tls", "denied") or attempt == ATTEMPTS:
                     break
-                await asyncio.sleep(min(5.0, failed.retry_after or 0.2 * 2**attempt))
+                await asyncio.sleep(min(5.0, failed.retry_after or 0.1 * 2 ** (attempt + put_off)))
                 seconds += self.means.clock() - began
             except AuthenticationFailed:
                 break
         if old is not None and old is not self.devices.get(place):
             await self._leave(old)
 
-    async def _connect(self, user: int, step: Open) -> Connection:
+    async def _connect(self, user: int, step: Open, later: int) -> Connection:
+        """Being answered with the status `later` is no failure."""
         recorder, means = self.recorder, self.means
         began = means.clock()
         episode = len(self.history.episodes)
@@ -241,7 +251,8 @@ class Playing:
                 last_event_id=before.last_event_id if before is not None else "",
             )
         except (NotConnected, AuthenticationFailed) as failed:
-            recorder.apply("failed", episode, clock(), str(failed))
+            put_off = later and isinstance(failed, NotConnected) and failed.status == later
+            recorder.apply("failed", episode, clock(), "" if put_off else str(failed))
             raise
         except asyncio.CancelledError:
             recorder.apply("failed", episode, clock(), "")
@@ -282,6 +293,7 @@ class Playing:
             connection = self._speaking(user, step.device)
         if connection is None:
             return  # that it couldn't connect has been counted
+        await means.paces[user].permit()
         await means.messages.permit()
         run = len(self.history.runs)
         self.numbers[user] += 1
@@ -300,7 +312,8 @@ class Playing:
         try:
             async with asyncio.timeout(means.run_seconds):
                 await means.cause.ask(asked, connection.send)
-            recorder.apply("asked", run, means.clock(), STARTED, "")
+            if self.history.runs[run].status == STARTING:  # it may have been declined by now
+                recorder.apply("asked", run, means.clock(), STARTED, "")
         except ConnectionError:
             recorder.apply("asked", run, means.clock(), NOT_STARTED, "")
         except TimeoutError:
@@ -361,6 +374,11 @@ class Playing:
         future = self.waiting.get(run)
         if future is not None and not future.done():
             future.set_result(None)
+
+    def _give_up(self, run: int) -> None:
+        """The server has declined the run: nobody waits for it."""
+        if not self.waiting[run].done():
+            self.waiting[run].set_result(None)
 
     def _release(self, episode: int) -> None:
         """A connection is owed nothing any more: nobody waits for the runs that were owed to it alone."""

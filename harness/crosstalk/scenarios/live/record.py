@@ -8,6 +8,7 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -19,7 +20,9 @@ from crosstalk.model.live_history import (
     NO_BASIS,
     NO_SEQUENCE,
     NOT_STARTED,
+    PATIENCE,
     RUN,
+    STARTED,
     THREAD,
     LiveHistory,
 )
@@ -33,6 +36,14 @@ HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h",
 EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
+DECLINED = "the server declined it"
+_DECLINES = re.compile(
+    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
+)
+"""Words by which a server says that it will not do what it is asked for."""
+_DECLINES_ARE_SHORT = 2_000
+
+
 class Kept(NamedTuple):
     """A frame as it came."""
 
@@ -44,9 +55,9 @@ class Kept(NamedTuple):
 class Recorder:
     """Writes one round's history and, where there is one, the journal; `settle` when all has come.
 
-    `completed` is called with run and connection when a run's last event arrives, `first` with the user, when the run
-    was asked for, and the seconds from then to its first event on a connection. `kept` holds the frames of the first
-    `keep` users, an event each.
+    `completed` is called with run and connection when a run's last event arrives, `declined` with a run that the server
+    says no to before any event of it has come, `first` with the user, when the run was asked for, and the seconds from
+    then to its first event on a connection. `kept` holds the frames of the first `keep` users, an event each.
     """
 
     def __init__(
@@ -61,6 +72,7 @@ class Recorder:
         self.known = known
         self.history = history
         self.completed: Callable[[int, int], None] = lambda run, episode: None
+        self.declined: Callable[[int], None] = lambda run: None
         self.first: Callable[[int, float, float], None] = lambda user, asked, seconds: None
         self.kept: list[Kept] = []
         self.foreign = 0
@@ -71,6 +83,8 @@ class Recorder:
         self._keep = keep
         self._blamed: dict[str, list[int]] = {}
         self._waiting: dict[str, list[int]] = {}
+        self._begun: set[int] = set()
+        self._declined: dict[int, tuple[int, str]] = {}
         self._complete: dict[tuple[int, int], bool] = {}
         self._by_user: dict[int, list[int]] = defaultdict(list)
         self._indexed = 0
@@ -164,7 +178,7 @@ class Recorder:
             if waits_for:
                 self._waiting.setdefault(waits_for, []).append(history.deliveries)
             else:
-                run = self._only_run(user) if owner == user else -1
+                run = self._only_run(user, episode, time) if owner == user else -1
                 if run < 0:
                     self._unclear(user)
         type_ = self._types.get(kind or "")
@@ -176,6 +190,10 @@ class Recorder:
             self._journal.write(("d", time, episode, run, owner, named, basis, type_, number_))
         if (0 <= owner != user) or (named >= 0 and named != user and owner == user):
             self._excerpt(data, strange)
+        if of_a_run and run >= 0:
+            self._has_begun(run, time)
+        elif not of_a_run and owner in (user, -1) and not earlier:
+            self._listen(episode, run, time, kind or "", data)
         if run >= 0:
             self._progress(run, episode, time, kind)
         if learned:
@@ -194,12 +212,45 @@ class Recorder:
                 self.apply("completed", run, time)
             self.completed(run, episode)
 
-    def _only_run(self, user: int) -> int:
-        """The run of `user` that is under way, -1 unless there is just one."""
+    def _listen(self, episode: int, run: int, time: float, kind: str, data: bytes) -> None:
+        """Whether the server says no to what it was asked for on `episode`, or to `run` where that is told."""
+        if len(data) > _DECLINES_ARE_SHORT:
+            return
+        said = _DECLINES.search(data.decode("utf-8", "replace"))
+        if said is not None or "error" in kind.lower():
+            self._decline(episode, run, time, f"{DECLINED}: {(said and said[1]) or kind or 'error'}")
+
+    def _decline(self, episode: int, run: int, time: float, why: str) -> None:
+        """Without a run it is the last one that was asked for on `episode` and of which no event has come."""
+        runs = self.history.runs
+        if run < 0:
+            mine = reversed(self._runs_of(self.history.episodes[episode].user))
+            run = next((n for n in mine if runs[n].episode == episode and self._may_be_declined(n)), -1)
+        if run >= 0 and self._may_be_declined(run):
+            self._declined[run] = episode, why
+            self.apply("asked", run, time, NOT_STARTED, why)
+            self.declined(run)
+
+    def _may_be_declined(self, run: int) -> bool:
+        return run not in self._begun and self.history.runs[run].status != NOT_STARTED
+
+    def _has_begun(self, run: int, time: float) -> None:
+        """An event of the run has come; if it was held to be declined, another one is."""
+        if run in self._begun:
+            return
+        self._begun.add(run)
+        if run in self._declined:
+            episode, why = self._declined.pop(run)
+            self.apply("asked", run, time, STARTED, "")
+            self._decline(episode, -1, time, why)
+
+    def _only_run(self, user: int, episode: int, time: float) -> int:
+        """The run that an event on `episode` may be of, -1 unless just one is under way, or not yet complete there."""
         found = -1
         for number in self._runs_of(user):
             run = self.history.runs[number]
-            if run.completed == NEVER and run.status != NOT_STARTED:
+            under_way = run.started <= time and run.completed == NEVER and run.status != NOT_STARTED
+            if under_way or self._complete.get((number, episode)) is False:
                 if found >= 0:
                     return -1
                 found = number
@@ -292,9 +343,12 @@ def again(recorder: Recorder, frames: Iterable[Kept]) -> Recorder:
         [copy.copy(run) for run in before.runs],
         [copy.copy(episode) for episode in before.episodes],
         final_quiet=before.final_quiet,
+        late=before.late,
     )
     for run in history.runs:
         run.completed = NEVER
+        if run.why.startswith(DECLINED):
+            run.status, run.why = STARTED, ""
     for episode in history.episodes:
         episode.first_event = NEVER
     made = Recorder(recorder.known, recorder._read, history, redact=recorder._redact)
