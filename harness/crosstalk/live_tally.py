@@ -173,7 +173,9 @@ class Tally:
                 violation, history.number, "", seconds, "", times=0
             )
         known.times += 1
-        if known.times == 1 or (len(history.runs) < known.runs and {*violation.users} == {*known.violation.users}):
+        smaller = len(history.runs) < known.runs and {*violation.users} == {*known.violation.users}
+        told = violation.send in history.excerpts or not known.excerpt
+        if known.times == 1 or (smaller and told):
             known.violation, known.runs = violation, len(history.runs)
             known.timeline = live_timeline(history, violation)
             known.exhibit = live_exhibit(history, violation, self.redact)
