@@ -898,7 +898,7 @@ class Mortal(Queued):
 @pytest.mark.parametrize("period", [50.0, 90.0, 600.0])
 def test_a_digest_may_keep_events_as_long_as_its_timer_says(period):
     digest = type("Digest", (Digest,), {"period": period})
-    assert causes(open_target(digest), runs=200) == set()
+    assert causes(open_target(digest), runs=100) == set()
 
 
 def test_but_not_lose_them():
@@ -911,7 +911,7 @@ def test_how_long_is_said():
 
 
 def test_what_comes_at_its_own_pace_is_not_late():
-    assert causes(open_target(type("Paced", (Queued,), {"pace": 10.0})), runs=200) == set()
+    assert causes(open_target(type("Paced", (Queued,), {"pace": 10.0})), runs=100) == set()
 
 
 def test_what_only_the_next_event_brings_is():
@@ -979,7 +979,7 @@ def test_memory_is_looked_for_in_classes_closures_and_caches(tmp_path, keep, siz
     text = KEEPER.replace("KEEP", keep).replace("SIZE", str(size)).replace("DECORATOR", decorator)
     (tmp_path / "keeper.py").write_text(text)
     target = open_target(f"{tmp_path / 'keeper.py'}:Hub")
-    assert examine(target, seconds=3, schedules=1, checks=("cleanup",)).verdict == verdict
+    assert examine(target, seconds=1, schedules=1, checks=("cleanup",)).verdict == verdict
 
 
 # -- a small class around what another module keeps ------------------------------------------------------------------
