@@ -26,6 +26,7 @@ from crosstalk.exhibit import exhibit, witnessed
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, History, Violation
 from crosstalk.model.verdict import (
+    NO_OPPORTUNITY,
     CheckVerdict,
     Control,
     Explored,
@@ -715,6 +716,8 @@ class _Explorer:
                 lost=check in self.lost and not found,
                 inapplicable=self._inapplicable(check),
             )
+            if reason == NO_OPPORTUNITY:
+                reason += " in what was played; a larger budget gives it some"
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":

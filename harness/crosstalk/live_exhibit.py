@@ -56,10 +56,12 @@ class _Cut:
     def scene(self) -> Scene:
         history, violation = self.history, self.violation
         mine = {number for number, episode in enumerate(history.episodes) if episode.user in self.users}
+        places = zip(history.at_episode, history.at_time, history.at_owner, strict=True)
         rows = [
             row
-            for row, (episode, time) in enumerate(zip(history.at_episode, history.at_time, strict=True))
+            for row, (episode, time, owner) in enumerate(places)
             if episode in mine
+            and (owner < 0 or owner in self.users)  # of a third one's, each would look like this one
             and (row <= violation.send if violation.send >= 0 else time <= self.until)
             and (time < history.episodes[episode].released or row == violation.send)  # what had piled up says nothing
         ]
@@ -75,8 +77,6 @@ class _Cut:
         rows = [row for row in rows if history.at_time[row] >= start]
         wanted_runs = {run, *{history.runs[number].user: number for number in asked}.values()}  # and each user's latest
         asked = [number for number in asked if history.runs[number].started >= start or number in wanted_runs]
-        owners = dict.fromkeys(history.at_owner[row] for row in rows if history.at_owner[row] >= 0)
-        self.users = tuple(dict.fromkeys((*self.users, *owners)))
         mentioned = {history.at_run[row] for row in rows} - {-1}
         self.runs = {number: at for at, number in enumerate(sorted(mentioned | set(asked)))}
         wanted = (

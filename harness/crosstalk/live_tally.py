@@ -173,7 +173,9 @@ class Tally:
                 violation, history.number, "", seconds, "", times=0
             )
         known.times += 1
-        if known.times == 1 or (len(history.runs) < known.runs and {*violation.users} == {*known.violation.users}):
+        smaller = len(history.runs) < known.runs and {*violation.users} == {*known.violation.users}
+        told = violation.send in history.excerpts or not known.excerpt
+        if known.times == 1 or (smaller and told):
             known.violation, known.runs = violation, len(history.runs)
             known.timeline = live_timeline(history, violation)
             known.exhibit = live_exhibit(history, violation, self.redact)
@@ -272,6 +274,8 @@ class Tally:
         )
         if outcome == "pass" and not reason:
             outcome, reason = self._doubts(name)
+        if outcome == "unknown" and self.unclear and name in ("golden_path", "delivery"):
+            reason = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
         violations = tuple(self._shown(found) for found in mine[:SHOWN])
         return CheckVerdict(name, outcome, opportunities, violations, reason)
 
@@ -368,10 +372,7 @@ class Tally:
         if self.bases and "canary" not in self.bases:
             notes.append("this system does not send back what its users write: judged by ids and envelopes alone")
         if self.unclear:
-            notes.append(
-                f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged "
-                "(--read run=POINTER says where events name theirs)"
-            )
+            notes.append(f"in {self.unclear:,} cases the runs of a user in a round could not be told apart, nor judged")
         if self.put_off:
             notes.append(
                 f"{self.put_off:,} times the server said that a user asks too much at a time: "

@@ -91,19 +91,20 @@ def _of(names: list[str], all_: int) -> str:
 
 
 def scale_rows(chosen: list[Member]) -> list[Row]:
-    searching = found = level = drawn = whole = 0
+    searching = found = level = whole = 0
     accused: list[str] = []
     missed: list[str] = []
     broken: list[str] = []
+    undrawn: list[str] = []
     seconds = 0.0
     for member in chosen:
         examination = member.opened()
-        (costs, _), taken = timed(lambda examination=examination: curves(examination))
+        (costs, notes), taken = timed(lambda examination=examination: curves(examination))
         seconds += taken
+        undrawn += [f"{member.name} ({note})" for note in notes if "no curve over users" in note]
         for curve in costs:
             if curve.of != "users":
                 continue
-            drawn += 1
             searches = curve.unit in member.searches
             searching += searches
             found += searches and curve.superlinear
@@ -118,6 +119,7 @@ def scale_rows(chosen: list[Member]) -> list[Row]:
     return [
         Row("curves over users of what goes through everybody, found", f"{found} of {searching}", "all", not missed),
         Row("... of what looks up, accused", _of(accused, level), "none", not accused),
+        Row("members without a curve over users", _of(undrawn, len(chosen))),
         Row("pools of correct members, accused", _of(broken, whole), "none", not broken),
         Row("processor seconds for the curves of a member", f"{seconds / max(1, len(chosen)):.1f} s", "", None),
     ]

@@ -56,12 +56,13 @@ async def by_hand(
     connections: int = CONNECTIONS,
     events: int = EVENTS,
     probe: bool = False,
+    socket: Callable[[], Any] = Socket,
 ) -> None:
     """The same work on the running loop; with `probe`, also the event a user that Crosstalk ends each run with."""
     hub = factory()
     loop = asyncio.get_running_loop()
     names = identities("plain", users)
-    opened: list[tuple[str, Socket]] = []
+    opened: list[tuple[str, Any]] = []
 
     def event(name: str, number: int) -> dict[str, Any]:
         return {
@@ -74,9 +75,9 @@ async def by_hand(
 
     async def track(name: str) -> None:
         for _ in range(connections):
-            socket = Socket()
-            await loop.create_task(hub.connect(name, socket))
-            opened.append((name, socket))
+            made = socket()
+            await loop.create_task(hub.connect(name, made))
+            opened.append((name, made))
         for number in range(events):
             await loop.create_task(hub.broadcast_to_user(name, event(name, number)))
 
@@ -85,5 +86,5 @@ async def by_hand(
     if probe:
         for task in [loop.create_task(hub.broadcast_to_user(name, event(name, events))) for name in names]:
             await task
-    for task in [loop.create_task(hub.disconnect(name, socket)) for name, socket in opened]:
+    for task in [loop.create_task(hub.disconnect(name, made)) for name, made in opened]:
         await task

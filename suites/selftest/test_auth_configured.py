@@ -121,6 +121,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 WRITTEN = [text for cell in re.findall(r"^\| (`.*?) \|", README, re.M) for text in re.findall("`([^`]+)`", cell)]
 WRITTEN = [text for text in WRITTEN if re.match(r"(none|token|jwt|oauth|login|call)\b", text)]
 WRITTEN += re.findall(r"^    (jwt claims.*)$", README, re.M) + re.findall(r'--auth "([^"]+)"', README)
+WRITTEN += re.findall("--auth '([^']+)'", README)
 
 
 @pytest.mark.parametrize("text", WRITTEN)

@@ -32,8 +32,8 @@ from crosstalk.auth.rate import Rate
 from crosstalk.auth.static import StaticTokens, read_tokens, read_tokens_file
 
 _SECRET_NAME = re.compile(r"secret|passw|token|api.?key|authorization|cookie|credential|private", re.IGNORECASE)
-_INNER = r"\{(?:[^{}]|\{[^{}]*\})*\}"
-_TEMPLATE = re.compile(rf"(?<!['\"])carrier=message:[^\s{{'\"]*\{{(?:[^{{}}]|{_INNER})*\}}")
+_INNER = r"\{(?:[^{}\\]|\{[^{}\\]*\})*\}"
+_TEMPLATE = re.compile(rf"(?<!['\"])carrier=message:[^\s{{'\"]*\{{(?:[^{{}}\\]|{_INNER})*\}}")
 """A first message of JSON as it stands: its quotes are its own, not the shell's."""
 _SECRET_VALUE = re.compile(r"eyJ[\w-]{5,}\.eyJ|-----BEGIN [A-Z ]*PRIVATE KEY")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

@@ -21,6 +21,7 @@ from crosstalk.reporting.folder import leave_beside
 from crosstalk.reporting.migration import down_time_words, loss_again, rehearsed_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
+from crosstalk.targets.transports import is_address
 
 
 def report(result: Cutover) -> str:
@@ -89,14 +90,16 @@ def cutover(
 ) -> None:
     """Rehearse a migration: wherever a switch from OLD to NEW may come, nothing is lost, repeated, leaked or stuck.
 
-    OLD and NEW are broadcasters, or the ws:// or wss:// addresses of running systems.
+    OLD and NEW are broadcasters, or the addresses of running systems, as `crosstalk smoke` takes them.
     """
-    if any(side.startswith(("ws://", "wss://")) for side in (old, new)):
+    if is_address(old) != is_address(new):
+        refuse("give two broadcasters, or the addresses of two running systems")
+    if is_address(old):
         if guarantee or strict or old_names or new_names or token:
             refuse("--guarantee, --strict, --old-name, --new-name and --replay are of broadcasters, not of addresses")
         _leave(_live(old, new, through, switch, down_time, named, options, budget, seed, grammar), reports)
     if through or named or any(options[name] for name in OPTIONS if name in options):
-        refuse("--through, --profile and what describes a live system are of ws:// and wss:// addresses")
+        refuse("--through, --profile and what describes a live system are of addresses, not of broadcasters")
     try:
         guarantees = Guarantees.parse(guarantee, strict, grammar)
         first = open_target(old, names=method_names(old_names, "--old-name"), guarantees=guarantees)
@@ -144,7 +147,7 @@ def _live(
         from crosstalk.live_examination import Unreachable
         from crosstalk.profile import allowed
         from crosstalk.targets.live_switch import switch as found
-        from crosstalk.targets.websocket import address
+        from crosstalk.targets.transports import transport
     except ModuleNotFoundError as error:
         refuse(f"a live rehearsal needs {error.name}, which is not installed: pip install 'pytest-crosstalk[live]'")
     try:
@@ -155,16 +158,23 @@ def _live(
             )
         changes = {"url": through or old, "duration": budget, "seed": seed, "devices": 1, "grammar": grammar or None}
         made = described(named, options, **changes)
+        planned = plan(made)
         for side in (old, new):
-            address(side)
             allowed(side, made.allow_hosts)
+        if len({transport(side, planned.cause.on_connection) for side in (old, new, planned.url)}) > 1:
+            refuse("OLD, NEW and what stands before them must be spoken to in the same way")
+        if not through and not planned.cause.on_connection:
+            refuse(
+                "users who go over themselves ask on their own connection, and this --cause asks elsewhere: give "
+                "--through and --switch"
+            )
         wanted = Wanted(old, new, limit=down_time)
         if through:
             move, called = found(switch)
             if called:
                 allowed(called, made.allow_hosts)
             wanted = Wanted(old, new, through, move, switch, down_time)
-        return cut_over_live(plan(made), wanted)
+        return cut_over_live(planned, wanted)
     except (ValueError, Unreachable) as error:
         refuse(str(error))
     except OSError as error:

@@ -22,6 +22,7 @@ from crosstalk.reporting.progress import progress
 from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
+from crosstalk.targets.transports import is_address
 
 WORDS = {"pass": "level", "fail": "grows", "unknown": "unclear"}
 
@@ -84,18 +85,16 @@ def soak(
 ) -> None:
     """Soak the broadcaster SPEC in virtual time: what grows, what costs more the more there are, who is missing.
 
-    SPEC may also be the ws:// or wss:// address of a running system: then thousands of users go through that.
+    SPEC may also be the address of a running system, as `crosstalk smoke` takes it: then users go through that.
     """
-    if spec.startswith(("ws://", "wss://")):
+    if is_address(spec):
         if names or guarantee:
             refuse("--name and --guarantee are of broadcasters, not of addresses")
         if gauges and not address:
             refuse("--gauge is one of the metrics: say where they are by --metrics URL")
         _live(spec, users, pid, address, gauges, named, options, reports)
     if pid or address or gauges or named or any(options[name] for name in OPTIONS if name in options):
-        refuse(
-            "--pid, --metrics, --gauge, --profile and what describes a live system are of ws:// and wss:// addresses"
-        )
+        refuse("--pid, --metrics, --gauge, --profile and what describes a live system are of addresses")
     try:
         called = method_names(names, "--name", ("registry",))
         result = soaked(open_target(spec, names=called, guarantees=Guarantees.parse(guarantee)), users, reports, quiet)

@@ -1,9 +1,10 @@
 """How the cost of a delivery, and of a connection, goes with the number of users, and of one user's devices.
 
 So many users connect, each is sent an event at the same time, all leave. The cost is counted, not timed: lines of
-Python that run, the broadcaster's and those of the libraries it calls, Crosstalk's own left out. A busy machine changes
-nothing in that. Processor time, Crosstalk's own work included, stands beside it and decides nothing. What a function
-written in C does inside counts as nothing: a dict that is copied is one line however large it is.
+Python that run, the broadcaster's and those of the libraries it calls. Crosstalk's own are left out, though not what it
+calls of asyncio, which is the same for each. A busy machine changes nothing in that. What a function written in C does
+inside counts as nothing: a dict that is copied is one line however large it is. Processor time, Crosstalk's own work
+included, stands beside it and decides nothing; where it grows much and the lines don't, a note says so.
 
 The exponent is fitted over POINTS numbers of users, the largest eight times the smallest. A broadcaster that looks up
 who is to be sent what has 0: each delivery costs the same. One that goes through everybody for each event approaches 1.

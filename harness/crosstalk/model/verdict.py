@@ -92,6 +92,9 @@ class Verdict(msgspec.Struct, frozen=True):
     finished: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
+NO_OPPORTUNITY = "it had no opportunity"
+
+
 def judge(
     opportunities: int, violations: int, caught: bool | None, *, lost: bool = False, inapplicable: str = ""
 ) -> tuple[Outcome, str]:
@@ -111,7 +114,7 @@ def judge(
     if caught is None:
         return "unknown", "no sabotage has shown that it can see on this target"
     if not opportunities:
-        return "unknown", "it had no opportunity"
+        return "unknown", NO_OPPORTUNITY
     return "pass", ""
 
 

@@ -26,7 +26,7 @@ from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
-from crosstalk.reporting.legible import legible, name
+from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
 from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
@@ -328,6 +328,6 @@ def _text(file: str) -> str:
 @functools.cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    filters: Mapping[str, Any] = {"legible": legible}
+    filters: Mapping[str, Any] = {"legible": legible, "short": short}
     environment.filters.update(filters)
     return environment.from_string(_text("page.html.j2"))

@@ -8,7 +8,8 @@ from crosstalk.model.soak import Curve, Growth, Pool, Soak
 def growth_words(growth: Growth) -> str:
     kept = growth.bytes
     return (
-        f"after {growth.units:,}, for each {growth.unit}: {kept.value:.1f} bytes ({kept.low:.1f} to {kept.high:.1f}), "
+        f"after {growth.units:,}, for each {growth.unit}: {_plain(kept.value, 1)} bytes "
+        f"({_plain(kept.low, 1)} to {_plain(kept.high, 1)}), "
         f"{growth.objects.value:.2f} objects, {growth.tasks.value:.2f} tasks, "
         f"{growth.connections.value:.2f} connections of departed users"
     )
@@ -18,7 +19,8 @@ def cost_words(curve: Curve) -> str:
     fitted = curve.exponent
     return (
         f"a {curve.unit} with {curve.counts[0]:,} {curve.of} {cost(curve, 0)}, with {curve.counts[-1]:,} "
-        f"{cost(curve, -1)}: exponent {_two(fitted.value)} ({_two(fitted.low)} to {_two(fitted.high)})"
+        f"{cost(curve, -1)}: exponent {_plain(fitted.value, 2)} "
+        f"({_plain(fitted.low, 2)} to {_plain(fitted.high, 2)})"
     )
 
 
@@ -27,9 +29,9 @@ def cost(curve: Curve, point: int) -> str:
     return f"{curve.lines[point]:,.0f} lines ({curve.seconds[point] * 1e6:,.0f} us)"
 
 
-def _two(value: float) -> str:
-    """With two decimals, and never a minus zero."""
-    return f"{round(value, 2) + 0.0:.2f}"
+def _plain(value: float, digits: int) -> str:
+    """With so many decimals, and never a minus zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def pool_words(pool: Pool) -> str:

@@ -29,7 +29,8 @@ def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
     that keeps an empty set for each user it has ever known holds nothing of theirs.
     """
     stack: list[Any] = list(roots)
-    entered: set[str] = set()
+    kinds: set[type] = set()
+    entered: set[int] = set()
     seen: set[int] = {id(world), id(world.history), id(world.wires), id(world.program)}
     objects = size = 0
     while stack:
@@ -39,10 +40,10 @@ def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
         seen.add(id(item))
         if isinstance(item, _CONTAINERS) and not item:
             continue
-        home = type(item).__module__
-        if home not in entered:
-            entered.add(home)
-            stack += _kept_by_module(home)
+        kind = type(item)
+        if kind not in kinds:
+            kinds.add(kind)
+            stack += _kept_beside(kind, entered)
         size += sys.getsizeof(item, 0)
         if gc.is_tracked(item) or isinstance(item, dict | tuple):
             objects += 1
@@ -57,13 +58,19 @@ def reachable(roots: Iterable[Any], world: Any) -> tuple[int, int]:
     return objects, size
 
 
-def _kept_by_module(name: str) -> Iterable[Any]:
-    """What a module of the target's keeps in variables, of its own and of its classes, and in its functions."""
-    module = sys.modules.get(name)
-    path = getattr(module, "__file__", None) or ""
-    if not path or "site-packages" in path or path.startswith(sys.base_prefix) or name.startswith("crosstalk."):
+def _kept_beside(kind: type, entered: set[int]) -> Iterable[Any]:
+    """What the module of a class keeps in variables, of its own and of its classes, and in functions."""
+    name = kind.__module__
+    # a module that was loaded again is not in `sys.modules`; its functions know it
+    methods = (value for value in vars(kind).values() if isinstance(value, FunctionType) and value.__module__ == name)
+    space = next((method.__globals__ for method in methods), {})
+    path = space.get("__file__") or ""
+    if id(space) in entered or not path or "site-packages" in path or path.startswith(sys.base_prefix):
         return
-    for value in vars(module).values():
+    entered.add(id(space))
+    if name.startswith("crosstalk."):
+        return
+    for value in list(space.values()):
         if isinstance(value, type) and value.__module__ == name:
             for own in vars(value).values():
                 own = getattr(own, "__func__", own)  # of a static or class method

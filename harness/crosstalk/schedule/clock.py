@@ -8,7 +8,6 @@ where a module under test copied the name. `random` is seeded alike in every run
 
 from __future__ import annotations
 
-import functools
 import os
 import random
 import time
@@ -54,11 +53,6 @@ def dice_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-@functools.lru_cache(16)
-def _seeded(seed: int) -> tuple[Any, ...]:
-    return random.Random(seed).getstate()
-
-
 @contextmanager
 def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
     """Tie clock and dice to the virtual time of `loop` within the block."""
@@ -71,7 +65,7 @@ def tied_to(loop: VirtualLoop, seed: int = 0) -> Iterator[None]:
         return dice.randbytes(count)
 
     state = None if _kept else random.getstate()
-    random.setstate(_seeded(seed))
+    random.seed(seed)
     answers: dict[str, Any] = {
         "monotonic": loop.time,
         "monotonic_ns": lambda: int(loop.now * 1e9),

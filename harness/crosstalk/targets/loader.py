@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from hashlib import blake2b
@@ -35,12 +36,13 @@ def _module(name: str) -> ModuleType:
             raise TargetError(f"there is no file {name}: give path/to/file.py:attribute or module:attribute")
         if str(path.parent) not in sys.path:  # as Python does for a script: it may import its neighbours
             sys.path.insert(0, str(path.parent))
-        spec = importlib.util.spec_from_file_location(f"crosstalk_target_{path.stem}", path)
+        spec = importlib.util.spec_from_file_location(f"{_FILE}{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         exec(_compiled(spec.loader, spec.name, path.stat().st_mtime_ns), vars(module))
-        tie_copies(module)
+        for other in _own(name).values():
+            tie_copies(other)
         return module
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -49,9 +51,8 @@ def _module(name: str) -> ModuleType:
     if root == "crosstalk":  # the harness itself goes by real time
         tie_copies(module)
         return module
-    for known, other in list(sys.modules.items()):
-        if known == root or known.startswith(root + "."):
-            tie_copies(other)
+    for other in _own(name).values():
+        tie_copies(other)
     return module
 
 
@@ -80,20 +81,54 @@ def digest(spec: str) -> str:
 def reloaded(spec: str) -> Callable[[], Any]:
     """As `load`, from modules loaded afresh: whatever state they keep begins anew. Raises TargetError."""
     name = spec.rpartition(":")[0]
-    if name.endswith(".py"):
+    if name.partition(".")[0] == "crosstalk":
         return load(spec)
-    root = name.partition(".")[0]
-    if root == "crosstalk":
-        return load(spec)
-    known = {key: module for key, module in sys.modules.items() if key == root or key.startswith(root + ".")}
+    known = _own(name)
     for key in known:
         del sys.modules[key]
     try:
         return load(spec)
     finally:
-        for key in [key for key in sys.modules if key == root or key.startswith(root + ".")]:
+        for key in [key for key in _own(name) if not key.startswith(_FILE)]:
             del sys.modules[key]
-        sys.modules.update(known)
+        sys.modules.update({key: module for key, module in known.items() if not key.startswith(_FILE)})
+
+
+_FILE = "crosstalk_target_"
+"""So begin the names of modules that are given as a file."""
+_OTHERS = ("crosstalk", "conftest", "__main__", "test")
+
+
+def _own(name: str) -> dict[str, ModuleType]:
+    """The loaded modules that a target consists of: its package, and what lies beside it or in the working folder."""
+    root = name.partition(".")[0]
+    beside = [str(Path(name).resolve().parent)] if name.endswith(".py") else []
+    folders = tuple(os.path.join(folder, "") for folder in (os.getcwd(), *beside))
+    foreign = _foreign.setdefault((root, folders), set())
+    own = {}
+    for key in sorted(sys.modules.keys() - foreign):
+        first = key.partition(".")[0]
+        path = getattr(sys.modules[key], "__file__", None) or ""
+        if (
+            first == root
+            or key.startswith(_FILE)
+            or (first not in _OTHERS and not first.startswith("test_") and _is_under(path, folders))
+        ):
+            own[key] = sys.modules[key]
+        else:
+            foreign.add(key)
+    return own
+
+
+_foreign: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+"""For each target the names of modules that are known not to be its own."""
+
+
+def _is_under(path: str, folders: tuple[str, ...]) -> bool:
+    return path.startswith(folders) and "site-packages" not in path and not path.startswith(_PREFIXES)
+
+
+_PREFIXES = (os.path.join(sys.base_prefix, ""), os.path.join(sys.prefix, ""))
 
 
 def _imported(spec: str) -> ModuleType:

@@ -34,6 +34,11 @@ def transport(url: str, on_connection: bool) -> Connect:
         ) from None
 
 
+def is_address(text: str) -> bool:
+    """Whether a running system is meant by `text`, and no broadcaster."""
+    return text.lower().startswith(("ws:", "wss:", "http:", "https:"))
+
+
 def is_http(url: str) -> bool:
     """Whether it is spoken to by HTTP alone."""
     return url.lower().startswith(("http:", "https:")) and not _is_socket_io(url)

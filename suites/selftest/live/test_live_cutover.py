@@ -174,9 +174,14 @@ def typed(*arguments):
         (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--switch", "m:f"), "give both, or neither"),
         (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--through", "ws://127.0.0.1:1/c"), "give both, or neither"),
         (("ws://127.0.0.1:1/a", "ws://staging.example/b"), "staging.example is not among the hosts"),
-        (("ws://127.0.0.1:1/a", "hub.py:Hub"), "hub.py:Hub"),
+        (("ws://127.0.0.1:1/a", "hub.py:Hub"), "give two broadcasters, or the addresses"),
+        (("ws://127.0.0.1:1/a", "http://127.0.0.1:1/b"), "must be spoken to in the same way"),
+        (
+            ("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--cause", "http://127.0.0.1:1/ask"),
+            "this --cause asks elsewhere",
+        ),
         (("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--strict"), "are of broadcasters, not of addresses"),
-        (("a.py:A", "b.py:B", "--through", "ws://127.0.0.1:1/c"), "are of ws:// and wss:// addresses"),
+        (("a.py:A", "b.py:B", "--through", "ws://127.0.0.1:1/c"), "are of addresses, not of broadcasters"),
         (
             ("ws://127.0.0.1:1/a", "ws://127.0.0.1:1/b", "--through", "ws://127.0.0.1:1/c", "--switch", "flip it"),
             "is no switch",

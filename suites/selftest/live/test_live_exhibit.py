@@ -2,6 +2,7 @@
 
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -169,7 +170,13 @@ def test_of_a_large_round_only_the_last_moments_of_those_concerned_are_kept():
         for user in range(50):
             made.arrive(user, RUN[1], early if user == 0 else -1, user if user else 0)
     made.arrive(0, RUN[1], -1, 49)
-    scene = made.scene("isolation")
+    for _ in range(50):
+        made.arrive(0, RUN[1], -1, 7)  # another leak, and the same defect
+    made.arrive(0, RUN[1], -1, 49)
+    leak = made.first("isolation")
+    assert leak.users == ("user49", "user0")
+    scene = live_exhibit(made.history, replace(leak, send=made.history.deliveries - 1), plain).scene
+    assert [arrival.owner for arrival in scene.arrivals if arrival.owner >= 0] == [scene.users.index("user49")] * 2
     assert len(scene.arrivals) + len(scene.acts) <= MOMENTS + 4
     assert any(act.kind == "ask" and act.user == scene.users.index("user0") for act in scene.acts)
     assert scene.others == 48 and scene.left_out > 700
@@ -203,10 +210,14 @@ def test_the_picture_is_of_the_smallest_round_that_shows_it_to_the_same_users():
     large, small, others = leaking(), leaking(), leaking(("carol", "dave"))
     for _ in range(5):
         large.ask(0)
-    for made in (large, others, small):
+    untold = leaking()
+    untold.history.excerpts.clear()
+    for made in (large, others, untold):
         tally.take(made.history)
     (found,) = tally.found_of("isolation")
-    assert found.times == 3 and found.runs == 2
+    assert found.times == 3 and found.runs == 7, "one that has no frame to show takes no other's place"
+    tally.take(small.history)
+    assert found.times == 4 and found.runs == 2 and found.excerpt
     assert found.exhibit == live_exhibit(small.history, small.first("isolation"), plain)
     assert found.seconds == large.history.at_time[2]
 

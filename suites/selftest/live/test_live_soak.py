@@ -119,7 +119,7 @@ def test_metrics_are_read_as_prometheus_reads_them(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("hub.py:Hub", "--pid", "1"), "are of ws:// and wss:// addresses"),
+        (("hub.py:Hub", "--pid", "1"), "are of addresses"),
         (("ws://127.0.0.1:1/ws", "--name", "publish=emit"), "--name and --guarantee are of broadcasters"),
         (("ws://127.0.0.1:1/ws", "--gauge", "rooms"), "say where they are by --metrics"),
         (("ws://127.0.0.1:1/ws", "--metrics", "https://metrics.example/"), "metrics.example is not among the hosts"),

@@ -24,10 +24,10 @@ KEY = b"another key of16"
 class Round:
     """Alice on devices 0 and 1, Bob on one; each has asked for a run on the first."""
 
-    def __init__(self, journal=None, **pointers):
+    def __init__(self, journal=None, redact=str, **pointers):
         self.known = Known(KEY, ("alice", "bob"))
         self.history = LiveHistory(("alice", "bob"), 3)
-        self.recorder = Recorder(self.known, reader(Pointers(**pointers)), self.history, journal)
+        self.recorder = Recorder(self.known, reader(Pointers(**pointers)), self.history, journal, redact)
         self.told = []
         for number, (user, device) in enumerate(((0, 0), (0, 1), (1, 0))):
             self.recorder.apply("connecting", user, device, 0.0)
@@ -371,6 +371,15 @@ def test_failures_are_counted_by_reason():
     attempts, failures = tried(round_.end())
     assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
     assert attempts == 4 + 3 + 2
+
+
+def test_a_secret_that_a_server_sends_as_a_type_is_not_written_down(tmp_path):
+    with Journal(tmp_path / "j", "here") as journal:
+        round_ = Round(journal, redact=lambda text: text.replace("s3cret", "[redacted]"))
+        round_.run(0, 0, types=("token s3cret",))
+    assert round_.history.types[-1] == "token [redacted]"
+    assert b"token [redacted]" in (tmp_path / "j").read_bytes()
+    assert b"s3cret" not in (tmp_path / "j").read_bytes()
 
 
 def test_the_journal_holds_the_same_history(tmp_path):

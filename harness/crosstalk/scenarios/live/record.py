@@ -308,7 +308,7 @@ class Recorder:
         if len(self._types) > 1_000:
             return 0  # a server that invents types without end is not helped by a list of them
         number = self._types[kind] = len(self.history.types)
-        self.apply("type", kind[:80])
+        self.apply("type", self._redact(kind)[:80])
         return number
 
     def _unread(self, episode: int, time: float, data: bytes) -> None:
