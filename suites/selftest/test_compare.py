@@ -101,7 +101,7 @@ def side(tmp_path, name, work=0.0, kept=0):
 
 
 def test_two_real_broadcasters(tmp_path):
-    old, new = side(tmp_path, "old", 0.000_4, 4_000), side(tmp_path, "new", 0.000_1, 500)
+    old, new = side(tmp_path, "old", 0.002, 4_000), side(tmp_path, "new", 0.000_1, 500)
     result = compare(old, new, users=(20,), events=40, rounds=5, faster=0.2, leaner=0.3)
     found = {m.measure: m for m in result.measured}
     assert found.keys() == MEASURES.keys()
