@@ -150,19 +150,30 @@ def cause(spec: str = "start_agent", body: str = "") -> Cause:
         return HttpCall(spec, _checked(body or '{"user_id":"{user}","message":"{text}","run_id":"{run}"}'))
     if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()):
         return Message(_checked(spec))
-    module, colon, attribute = spec.partition(":")
-    if not colon or not all(part.isidentifier() for part in (*module.split("."), attribute)):
+    if not names_callable(spec):
         raise ValueError(
             f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a JSON template with {{canary}}, "
             "an http(s) address, or module:callable"
         )
+    return Call(imported(spec))
+
+
+def names_callable(spec: str) -> bool:
+    """Whether `spec` has the form module:callable."""
+    module, colon, attribute = spec.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), attribute))
+
+
+def imported(spec: str) -> Callable[..., Any]:
+    """The callable that `spec`, module:callable, names. Raises ValueError with one sentence."""
+    module, _, attribute = spec.partition(":")
     try:
         function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{spec} could not be imported: {error}") from None
     if not callable(function):
         raise ValueError(f"{spec} is not callable")
-    return Call(function)
+    return function  # type: ignore[no-any-return]
 
 
 def _checked(template: str) -> str:

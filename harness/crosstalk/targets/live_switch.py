@@ -8,7 +8,6 @@ has the same as JSON, and a callable gets `(share, cohort)`.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import json
 import shlex
@@ -17,6 +16,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
+
+from crosstalk.targets.cause import imported, names_callable
 
 SECONDS = 30.0
 METHODS = ("POST", "PUT", "PATCH", "GET")
@@ -32,9 +33,8 @@ def switch(spec: str) -> tuple[Move, str]:
     method, _, url = spec.partition(" ")
     if method in METHODS and url.startswith(("http://", "https://")):
         return _by_http(method, url.strip()), url.strip()
-    module, colon, attribute = spec.partition(":")
-    if colon and all(part.isidentifier() for part in (*module.split("."), attribute)):
-        return _by_call(_imported(spec, module, attribute)), ""
+    if names_callable(spec):
+        return _by_call(imported(spec)), ""
     words = shlex.split(spec)
     if len(words) < 2 or not any(place in spec for place in ("{percent}", "{share}", "{users}")):
         raise ValueError(
@@ -49,16 +49,6 @@ def _filled(text: str, share: float, cohort: frozenset[str]) -> str:
     for place, value in values.items():
         text = text.replace(place, value)
     return text
-
-
-def _imported(spec: str, module: str, attribute: str) -> Callable[..., Any]:
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{spec} could not be imported: {error}") from None
-    if not callable(function):
-        raise ValueError(f"{spec} is not callable")
-    return function  # type: ignore[no-any-return]
 
 
 def _by_call(function: Callable[..., Any]) -> Move:
