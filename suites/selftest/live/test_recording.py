@@ -10,6 +10,7 @@ import pytest
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import put_off, tried
 from crosstalk.model.bound import upper_bound as bound
+from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, NOT_STARTED, RUN, STARTED, THREAD, LiveHistory
 from crosstalk.model.live_records import histories
 from crosstalk.scenarios.live.journal import Journal, records
@@ -331,6 +332,148 @@ def test_sequence_numbers_tell_repeats_from_reorderings():
         for type_, number in zip(WHOLE, numbers, strict=True):
             round_.frame(0, type_, run_id=round_.told[0][1], seq=number)
         assert round_.broken() == broken, numbers
+
+
+def test_a_leak_is_said_once_for_a_pair_of_users_and_each_basis():
+    round_ = Round()
+    round_.run(1, 2)
+    for field in ({"text": round_.told[1][0]}, {"run_id": round_.told[1][1]}):
+        round_.frame(0, "agent_thinking", **field)
+        round_.frame(1, "agent_thinking", **field)
+    round_.recorder.receive(2, round_.time, json.dumps({"text": round_.told[0][0]}).encode())
+    violations = LIVE_CHECKS["isolation"](round_.end()).violations
+    assert [(v.users, v.cause) for v in violations] == [
+        (("bob", "alice"), "leak"),
+        (("bob", "alice"), "leak by run id"),
+        (("alice", "bob"), "leak"),
+    ]
+    assert "was sent agent_thinking, which belongs to 'bob' by its canary" in violations[0].message
+    assert "was sent a frame, which belongs to 'alice' by its canary" in violations[2].message
+
+
+def test_only_what_is_ones_own_by_more_than_the_envelope_can_be_misnamed():
+    round_ = Round()
+    mine, bobs = round_.told[0][0], round_.told[1][0]
+    round_.frame(0, "agent_summary", text=mine, user_id="alice")  # the one opportunity
+    round_.frame(0, "agent_summary", text=mine)
+    round_.frame(0, "agent_summary", user_id="alice")
+    round_.frame(0, "agent_thinking", text=bobs, user_id="bob")
+    result = LIVE_CHECKS["ownership"](round_.end())
+    assert (result.opportunities, result.violations) == (1, [])
+    round_.frame(0, "agent_summary", text=mine, user_id="bob")
+    result = LIVE_CHECKS["ownership"](round_.end())
+    assert (result.opportunities, len(result.violations)) == (2, 1)
+
+
+def another_device(round_, user, device, connected):
+    """A further connection of `user`, open since `connected` and healthy; its number."""
+    round_.recorder.apply("connecting", user, device, connected)
+    number = len(round_.history.episodes) - 1
+    round_.recorder.apply("connected", number, connected)
+    return number
+
+
+def test_events_are_counted_for_every_further_device():
+    round_ = Round()
+    third = another_device(round_, 0, 2, 0.2)
+    round_.run(0, 0, 1, third)
+    round_.end()
+    round_.recorder.apply("answered", third)
+    result = LIVE_CHECKS["delivery"](round_.history)
+    assert (result.opportunities, result.violations) == (6, [])
+
+
+@pytest.mark.parametrize(("connected", "broken"), [(0.5, {"delivery"}), (1.9, set())])
+def test_a_silent_device_is_owed_what_came_to_another_once_it_must_have_been_noted(connected, broken):
+    round_ = Round()
+    silent = another_device(round_, 1, 1, connected)
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    round_.end()
+    round_.recorder.apply("answered", silent)
+    assert round_.broken() == broken
+
+
+@pytest.mark.parametrize(
+    ("grammar", "whole", "broken"),
+    [
+        ("agent_started agent_thinking+ agent_completed", WHOLE, {"delivery"}),
+        (
+            "token+ done",
+            ("token", "token", "done"),
+            set(),
+        ),  # the first token that came need not be the first that was sent
+    ],
+)
+def test_a_device_that_saw_a_run_begin_is_owed_the_rest(grammar, whole, broken):
+    round_ = Round()
+    round_.history.grammar = Grammar.parse(grammar)
+    round_.history.episodes[1].connected = 1.9
+    round_.run(0, 0, types=whole)
+    round_.run(0, 1, types=whole[:1])
+    round_.run(1, 2, types=whole)
+    assert round_.broken() == broken
+
+
+def test_nothing_of_a_user_is_judged_whose_frames_could_not_be_told_apart():
+    round_ = Round()
+    round_.run(0, 0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    round_.history.unclear.add(0)
+    assert round_.broken() == set()
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+def test_a_run_by_http_is_to_be_whole_on_every_device(by_http):
+    round_ = Round()
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    if by_http:
+        for run in round_.history.runs:
+            run.episode = -1
+    result = LIVE_CHECKS["golden_path"](round_.end())
+    assert [(v.episode, v.cause) for v in result.violations] == ([(1, "incomplete")] if by_http else [])
+    assert result.opportunities == (3 if by_http else 2)
+
+
+def test_the_grammars_message_shows_what_came_and_only_of_a_short_one_how_long_was_waited():
+    for types, shown, waited in (
+        (("agent_started", "ping", "agent_completed"), "agent_started, agent_completed", False),
+        (("agent_started", "ping"), "agent_started", True),
+        ((), "nothing", True),
+    ):
+        round_ = Round()
+        round_.run(0, 0, 1, types=types)
+        round_.run(1, 2)
+        (violation,) = LIVE_CHECKS["golden_path"](round_.end()).violations
+        assert violation.message.startswith(f"run 1 of 'alice' arrived as: {shown}; ")
+        seconds = round_.history.final_quiet - 2.0
+        assert (f", in {seconds:.1f} s on a connection that was healthy" in violation.message) == waited
+
+
+def test_the_numbers_of_each_run_and_connection_stand_by_themselves():
+    round_ = Round(sequence=("/seq",))
+    run_id = round_.told[0][1]
+    bobs = round_.told[1][1]
+    for episode, run, number in ((0, run_id, 5), (1, run_id, 4), (0, run_id, 6), (1, run_id, 7), (2, bobs, 1)):
+        round_.frame(episode, "agent_thinking", run_id=run, seq=number)
+    round_.frame(0, "agent_thinking", run_id=bobs, seq=1)  # a leak, and no repeat of what Alice was sent
+    round_.frame(0, "agent_thinking", run_id=bobs, seq=0)
+    round_.frame(2, "agent_thinking", text=round_.known.canary(2, 1, 1, 0), seq=0)  # of an earlier round
+    history = round_.end()
+    for name in ("duplicate", "order"):
+        result = LIVE_CHECKS[name](history)
+        assert (result.opportunities, result.violations) == (2, []), name
+
+
+def test_a_number_is_compared_with_the_highest_before_it():
+    round_ = Round(sequence=("/seq",))
+    for number in (1, 5, 2, 3, 5):
+        round_.frame(0, "agent_thinking", run_id=round_.told[0][1], seq=number)
+    history = round_.end()
+    assert [v.send for v in LIVE_CHECKS["order"](history).violations] == [2, 3]
+    assert [v.send for v in LIVE_CHECKS["duplicate"](history).violations] == [4]
 
 
 def test_an_id_of_the_servers_is_learned_and_traced_backwards():
