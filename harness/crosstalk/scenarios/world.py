@@ -32,7 +32,6 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
-from crosstalk.scenarios.library_types import is_end
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -42,6 +41,7 @@ from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
 from crosstalk.schedule.loop import UNSEEN, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.library_types import is_end
 from crosstalk.targets.sources import as_bytes, items
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
