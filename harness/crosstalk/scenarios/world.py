@@ -780,6 +780,7 @@ class World:
                 sabotage(self)
 
         self.adapter = adapter
+        self.frames.read = adapter.read
         self.phase = "starting"
         making = self.loop.create_task(make())
         self.own[making] = None
