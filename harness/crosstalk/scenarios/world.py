@@ -78,6 +78,13 @@ def _nothing() -> None:
     """Nobody wants to be told."""
 
 
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What was done to an event: fields added, taken away, and altered."""
+    kept = before.keys() & after.keys()
+    fields = [f"+{name}" for name in after if name not in kept] + [f"-{name}" for name in before if name not in kept]
+    return ", ".join((*fields, *(name for name in before if name in kept and before[name] != after[name])))
+
+
 def _over(user: str, given: dict[str, Any]) -> None:
     raise RuntimeError("the run is over")
 
@@ -656,7 +663,7 @@ class World:
             self.history.contents[content].publishes += 1
             published = self.frames.events[content]
             event = published.copy()
-            event["payload"] = published["payload"].copy()
+            payload = event["payload"] = published["payload"].copy()
             given: dict[str, Any] = {
                 "event": event,
                 "type": type_,
@@ -668,10 +675,14 @@ class World:
                 text = json.dumps(event)
                 given["event"] = given["text"] = text if form == "text" else text.encode()
                 given["bytes"] = text.encode()
-            await self._perform(Call("publish", user, 0, content=content, probe=probe), self.publish, given)
-            if mutate and self.guarantees.snapshot:
-                event["type"] = "changed_by_the_publisher"
-                event["payload"]["text"] = "changed by the publisher"
+            call = Call("publish", user, 0, content=content, probe=probe)
+            await self._perform(call, self.publish, given)
+            if self.guarantees.snapshot:
+                if event != published:
+                    call.changed = _changes(published, event)
+                if mutate:
+                    event["type"] = "changed_by_the_publisher"
+                    payload["text"] = "changed by the publisher"
         finally:
             then()
 
