@@ -484,6 +484,10 @@ def examine(
         return explorer.examine()
 
 
+SOME = 64
+"""Schedules in which each check has some opportunity, on nearly any broadcaster."""
+
+
 class _Explorer:
     """The state of one examination while it runs."""
 
@@ -621,6 +625,20 @@ class _Explorer:
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
+    def _slow(self) -> tuple[str, ...]:
+        """Why so few schedules were played, where that is the broadcaster's own slowness, and what to do."""
+        began = time.monotonic()
+        history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
+        took = time.monotonic() - began
+        if history.blocked or took * SOME < self.seconds:
+            return ()
+        enough = int(began - self.began + SOME * took) // 10 * 10 + 10
+        return (
+            f"the broadcaster is slow to play: {len(history.send_start)} deliveries took {took:.1f} s, so time was "
+            "short. Let nothing in it keep the thread (time.sleep, a driver that does not await), which "
+            f"holds up every user in production too; or say --budget {enough}",
+        )
+
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
         for check, result in run.results.items():
@@ -725,6 +743,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
+        few = False
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
@@ -737,6 +756,7 @@ class _Explorer:
             )
             if reason == NO_OPPORTUNITY:
                 reason += " in what was played; a larger budget gives it some"
+                few = self.schedules is None and 0 < self.runs < SOME
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":
@@ -751,7 +771,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=(*self.notes, *self.examination.remarks()),
+            notes=(*self.notes, *(self._slow() if few and not self.interrupted else ()), *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 
