@@ -526,8 +526,7 @@ class _Explorer:
 
     def examine(self) -> Verdict:
         automatic = gc.isenabled()
-        gc.collect()
-        gc.freeze()
+        _collect()
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
@@ -621,7 +620,7 @@ class _Explorer:
             if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
-                gc.collect()
+                _collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
@@ -742,6 +741,7 @@ class _Explorer:
         for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
+            _collect()
             latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             examination = self._afresh() if cause.startswith("growth") else self.examination
             violation = violation_of(examination, check, cause, strategy, program, tape, latest)
@@ -793,6 +793,13 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _collect() -> None:
+    """Collect garbage; what stays (a target may keep something of each run for ever) is not looked at again, for a
+    garbage collection can be a step of a run, and has to stay quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def _by_reference(examination: Examination) -> bool:
