@@ -255,9 +255,9 @@ def test_isolation_judges_by_all_that_a_frame_holds():
 
 
 def test_ownership_is_of_ones_own_events_in_envelopes_that_name_a_simulated_user():
-    history = world(0, 1)
-    history.frames += [Frame(-1, owner="bob"), Frame(0, owner="alice"), Frame(1, owner="alice"), Frame(0, owner="bob")]
-    for frame in (0, 2, 3, 4, 5):  # unnamed; not ours; right; bob's, so isolation's; wrong
+    history = world(1, 0)
+    history.frames += [Frame(-1, owner="bob"), Frame(1, owner="alice"), Frame(0, owner="alice"), Frame(1, owner="bob")]
+    for frame in (1, 2, 3, 4, 5):  # unnamed; not ours; right; bob's, so isolation's; wrong
         send(history, 0, frame, 12)
     assert judged("ownership", history) == (2, [(("alice", "bob"), "envelope", 4)])
 
