@@ -13,22 +13,30 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from markupsafe import Markup
 
-from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
-from crosstalk.model.soak import Soak
+from crosstalk.model.migration import LEVEL, MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
+from crosstalk.model.soak import LiveSoak, Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
-from crosstalk.reporting.plots import bars, intervals
+from crosstalk.reporting.plots import bars, intervals, readings
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
-from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
+from crosstalk.reporting.soak import (
+    WORDS,
+    cost_words,
+    grown_words,
+    growth_words,
+    live_soaked_words,
+    pool_words,
+    soaked_words,
+)
+from crosstalk.reporting.svg import joined
 
 MOST = 60
 """Rows of a table, and pictures."""
 FEW = 8
 """Users whose down-time is told one by one."""
-Result = Comparison | Equivalence | Cutover | Soak
-_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
+Result = Comparison | Equivalence | Cutover | Soak | LiveSoak
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak, LiveSoak)
 
 
 class Block(NamedTuple):
@@ -61,7 +69,7 @@ def beside(folder: Path) -> Beside:
     """What is in `folder` beside the verdict."""
     found: list[Result] = []
     doubts: list[str] = []
-    for read in (_comparison, _equivalences, _cutover, _soak):
+    for read in (_comparison, _equivalences, _cutover, _soak, _live_soak):
         try:
             found += read(folder)
         except NoVerdict as error:
@@ -85,6 +93,10 @@ def _soak(folder: Path) -> Sequence[Soak]:
     return _of(folder / "soak.json", Soak)
 
 
+def _live_soak(folder: Path) -> Sequence[LiveSoak]:
+    return _of(folder / "live_soak.json", LiveSoak)
+
+
 def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     if not path.exists():
         return ()
@@ -92,14 +104,19 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
         found = msgspec.json.decode(contents(path), type=kind | list[kind])  # type: ignore[valid-type]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoVerdict(
-            f"{path} is damaged or of another version ({error}): let crosstalk {path.stem} make it again"
+            f"{path} is damaged or of another version ({error}): let crosstalk {_command(path)} make it again"
         ) from None
     several: Sequence[_Found] = found if isinstance(found, list) else (found,)
     if any(one.schema != 1 for one in several):
-        raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+        raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {_command(path)} make it again")
     if not all(_drawable(one) for one in several):
         raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
     return several
+
+
+def _command(path: Path) -> str:
+    """The subcommand that makes that file."""
+    return path.stem.removeprefix("live_")
 
 
 def _drawable(result: Result) -> bool:
@@ -116,6 +133,8 @@ def block(result: Result) -> Block:
         return _compared(result)
     if isinstance(result, Soak):
         return _soaked(result)
+    if isinstance(result, LiveSoak):
+        return _soaked_live(result)
     return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
 
 
@@ -315,6 +334,26 @@ def _soaked(result: Soak) -> Block:
         bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
         ("What was measured", "It is", "Where"),
         _legible(rows[:MOST]),
+        (),
+        _notes(result.notes),
+    )
+
+
+def _soaked_live(result: LiveSoak) -> Block:
+    words = live_soaked_words(result)
+    plots = [
+        readings(one.readings, one.units, f"{legible(one.quantity, 60)}, by how many users have gone")
+        for one in result.grown[:MOST]
+        if one.readings
+    ]
+    return Block(
+        f"Many users who come and go: {legible(result.target, 200)}",
+        result.verdict,
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000)
+        + " Growth is judged by the second half of the readings." * bool(plots),
+        joined(plots) if plots else None,
+        ("What was measured", "It is"),
+        _legible([(grown_words(one), WORDS[one.outcome]) for one in result.grown[:MOST]]),
         (),
         _notes(result.notes),
     )
