@@ -364,6 +364,7 @@ class Examining:
         late = max(self.late, time.monotonic() - self.due)
         if late > min(self.settings.run_seconds, self.settings.terms.limits.open_seconds):
             recorder.apply("late", round(late, 3))
+        self.known.unfinished |= {run.user for run in history.runs if run.completed == NEVER}
         if number == 0:
             self._one_connection_each(recorder)
         self._judge(recorder)

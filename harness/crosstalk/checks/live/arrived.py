@@ -51,6 +51,9 @@ def received(history: LiveHistory) -> dict[tuple[int, int], list[int]]:
     for run, episode, type_, owner in zip(
         history.at_run, history.at_episode, history.at_type, history.at_owner, strict=True
     ):
-        if run >= 0 and owner == history.episodes[episode].user == history.runs[run].user:
+        if run < 0:
+            continue
+        user = history.runs[run].user
+        if owner in (-1, user) and history.episodes[episode].user == user:
             found[run, episode].append(type_)
     return found
