@@ -22,6 +22,7 @@ from crosstalk.targets.asgi.options import Options, parse
 from crosstalk.targets.asgi.server import Server
 from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import TargetError
+from crosstalk.targets.reading import Pointers, reader
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.world import World
@@ -43,6 +44,8 @@ def open_asgi(target: str, names: Mapping[str, str], guarantees: Guarantees | No
     adapter = Adapter(Server(_nothing, options))
     adapter.ending = application.end
     adapter.replaces = options.says
+    if options.read != Pointers():
+        adapter.read = reader(options.read.without(Pointers()))
     declared = guarantees or LENIENT
     examination = Examination(
         target,

@@ -22,7 +22,7 @@ from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
-from crosstalk.targets.connection import Limits, verified_tls
+from crosstalk.targets.connection import Limits, Terms, verified_tls
 from crosstalk.targets.transports import is_http, transport
 
 DEMO = "the demonstration application"
@@ -130,9 +130,11 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         planned.log_in.rate,
         profile.fan_out,
         profile.faults,
-        Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
-        trusting(profile),
-        profile.origin,
+        Terms(
+            Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
+            trusting(profile),
+            profile.origin,
+        ),
         target or planned.url.partition("?")[0],
         journal,
         again,

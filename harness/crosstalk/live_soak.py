@@ -85,14 +85,14 @@ class _Soaking(Examining):
         for number, (since, to) in enumerate(zip([0, *until], until, strict=False)):
             tracks = tuple(_through(user) if since <= user < to else () for user in range(users))
             await self._round(number, LiveProgram(tracks), journal)
-            self._read(to)
+            await self._look(to)
             if self._lost():
                 self.notes.append(f"nobody of a group stayed connected, after {to:,} users")
                 break
 
-    def _read(self, departed: int) -> None:
+    async def _look(self, departed: int) -> None:
         try:
-            sizes = {name: size for probe in self.probes for name, size in probe().items()}
+            sizes = {name: size for probe in self.probes for name, size in (await probe()).items()}
         except ProbeFailed as failed:
             self.notes.append(self.redactor.text(f"{failed}, after {departed:,} users"))
             self.probes = ()

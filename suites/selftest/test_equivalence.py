@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from test_picture import of_class, words
 
 from crosstalk.cli import cli
-from crosstalk.consolidation.equivalence import compare, replay
+from crosstalk.consolidation.equivalence import compare, mirrored, replay
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.examination import open_target
 from crosstalk.reporting.migration import difference_drawn
-from crosstalk.scenarios.program import Burst, Cancel, Connect, Drop, Program, Publish, Twin
+from crosstalk.scenarios.program import Burst, Cancel, Connect, Disconnect, Drop, Program, Publish, Twin
 
 ZOO = Path(__file__).parents[1] / "zoo"
 PAIRS = sorted((ZOO / "pairs").glob("*.py"))
@@ -185,6 +185,25 @@ def test_a_replayed_token_shows_the_same():
     (difference,) = compare(old, new, seconds=60, programs=20).differences
     assert replay(old, new, difference.replay) == (difference.timeline, True)
     assert replay(old, old, difference.replay)[1] is False
+
+
+def test_the_same_in_other_situations_is_told_once():
+    result = compare(*pair(ZOO / "pairs" / "drops_what_comes_quickly.py"), seconds=60, programs=40)
+    (difference,) = result.differences
+    assert difference.sentence.startswith(
+        "delivered to a user with one connection: OLD sent once; NEW not sent (also to"
+    )
+    assert "to a user with several connections" in difference.also
+
+
+def test_the_other_one_is_tried_with_the_devices_of_a_user_in_each_others_place():
+    """NEW serves them in the opposite order: what befalls the second one in OLD befalls the first one there."""
+    program = Program(
+        ("alice", "bob"), (0, 1, 0), ((Connect(0), Connect(2), Publish(0), Disconnect(0), Connect(1, reuse=0)),)
+    )
+    steps = (Connect(0), Connect(2), Publish(0), Disconnect(2), Connect(1, reuse=2))
+    assert mirrored(program) == Program(program.users, program.devices, (steps,))
+    assert mirrored(mirrored(program)) == program
 
 
 def test_sequencing_gives_each_user_one_track_and_nothing_that_races():

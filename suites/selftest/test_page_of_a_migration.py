@@ -75,7 +75,7 @@ def test_a_soak_is_on_the_page(tmp_path):
     text = (tmp_path / "index.html").read_text()
     words = Reader(text).words
     assert "Crosstalk: a soak" in words and "✕ fail Many users who come and go: new.py:Hub" in words
-    assert "Fail, scale allowed for new.py:Hub in 7.5 s." in words
+    assert "Fail for new.py:Hub in 7.5 s; flagged, and a failure with the guarantee scale=yes." in words
     assert "after 336, for each departed user: 63.4 bytes (60.8 to 66.0)" in words
     assert "Hub.kept: a list of 336 (str); ws.py:13 (63 bytes each)" in words
     assert "a delivery with 128 users 265 lines (30 us), with 1,024 2,056 lines (50 us): exponent 0.98" in words

@@ -8,7 +8,8 @@ A search for differences of two sorts, each sound by its own argument:
   differently never differ so.
 * Guarantees: the same concurrent programs are played on both under schedules of the same kind, and judged by the
   checks. A violation that only one of them shows is a difference when the other keeps the guarantee throughout the
-  search, and in many schedules of the minimal program.
+  search, and in many schedules of the minimal program, of the same with a user's devices in each other's place, and of
+  the program in which it was found.
 
 Each distinct difference (kind, situation, what OLD does, what NEW does) is told once, with its smallest program. Before
 two broadcasters are called equivalent, OLD is compared with OLD sabotaged, and each sabotage must be seen.
@@ -20,6 +21,7 @@ import gc
 import random
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -29,7 +31,7 @@ import msgspec
 
 from crosstalk.checks import CHECKS
 from crosstalk.consolidation.again import names_of_both, options_again
-from crosstalk.consolidation.facts import KINDS, Fact, Key, facts
+from crosstalk.consolidation.facts import KINDS, PLAINEST, Fact, Key, facts
 from crosstalk.consolidation.moments import moment
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.consolidation.side_by_side import side_by_side
@@ -44,6 +46,7 @@ from crosstalk.model.verdict import Outcome
 from crosstalk.scenarios.program import (
     GENOME,
     WAITS,
+    AnyStep,
     Connect,
     Disconnect,
     Drop,
@@ -72,7 +75,7 @@ _FAMILIES = ("any", "lifecycle", "churn", "faults", "identity", "slow", "runs", 
 EXPLAIN = 24
 """Schedules of a minimal program on each side that a difference of facts must outlast."""
 KEEPS = 300
-"""Schedules in which the other one must keep a guarantee, beside the whole search."""
+"""Schedules in which the other one must keep a guarantee in each of three programs, beside the whole search."""
 _SABOTAGES = (
     sabotage.swap_recipients,
     sabotage.alter,
@@ -250,6 +253,7 @@ def compare(
             elif not shown & smallest[1]:
                 told.append(smallest[0])
                 shown.add(family)
+        told = _once(told)
         if "guarantee" not in allow:
             told += _guarantees(pair, told, latest, notes)
     except KeyboardInterrupt:
@@ -402,6 +406,25 @@ def _smallest(pair: _Pair, family: Class, latest: float) -> tuple[Difference, se
     return msgspec.structs.replace(difference, also=also), others
 
 
+def _once(told: list[Difference]) -> list[Difference]:
+    """What befalls a user with one healthy connection befalls others too: the same in other situations is no other."""
+    plain = {(d.kind, d.old, d.new): d for d in told if d.situation == PLAINEST}
+    others: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    kept = []
+    for difference in told:
+        key = (difference.kind, difference.old, difference.new)
+        if plain.get(key, difference) is difference:
+            kept.append(difference)
+        else:
+            others[key] += (difference.situation, *difference.also)
+    return [
+        msgspec.structs.replace(d, also=tuple(dict.fromkeys((*d.also, *others[d.kind, d.old, d.new]))))
+        if d.situation == PLAINEST
+        else d
+        for d in kept
+    ]
+
+
 def _unexplained(pair: _Pair, program: Program, key: Key, brisk: bool) -> bool:
     """Whether what OLD shows in many orders of the answers and what NEW shows have nothing in common."""
     values: tuple[set[str], set[str]] = (set(), set())
@@ -484,12 +507,11 @@ def _guarantees(pair: _Pair, told: list[Difference], latest: float, notes: list[
     covered = {
         (side, text.partition(":")[0]) for d in told for side in ("old", "new") for text in getattr(d, f"{side}_breaks")
     }
+    both = {check for _, check, _ in kinds if {s for s, c, _ in kinds if c == check} == {"old", "new"}}
     rank = list(CHECKS)
     for (side, check, cause), (name, program, tape) in sorted(pair.broken.items(), key=lambda b: rank.index(b[0][1])):
         other = "new" if side == "old" else "old"
-        if (other, check, _known(cause)) in kinds or any(
-            o == other and c == check and check != "crash" for o, c, _ in kinds
-        ):
+        if (other, check, _known(cause)) in kinds or (check in both and check != "crash"):
             notes.append(f"both break {check}")
             continue
         if (side, check) in covered or any(d.situation == check and d.old_breaks == () for d in found):
@@ -498,7 +520,7 @@ def _guarantees(pair: _Pair, told: list[Difference], latest: float, notes: list[
         if difference is None:
             continue
         broken = {text.partition(":")[0] for text in getattr(difference, f"{side}_breaks")} - {check}
-        if any((side, earlier) in covered for earlier in broken):
+        if any((side, earlier) in covered or earlier in both for earlier in broken):
             notes.append(f"{side.upper()} also breaks {check}, where it breaks {', '.join(sorted(broken))}")
             continue
         found.append(difference)
@@ -517,12 +539,13 @@ def _guarantee(
         if smaller is None:
             return None
         example = read(smaller.replay)
-        program, tape = example.program, example.tape
-        for number in range(KEEPS):
-            history, _ = other.run(program, _nth(number))
-            pair.schedules += 1
-            if any(_known(v.cause) == _known(cause) for v in CHECKS[check](history).violations):
-                return None
+        found, program, tape = program, example.program, example.tape
+        for tried in dict.fromkeys((program, mirrored(program), found)):
+            for number in range(KEEPS):
+                history, _ = other.run(tried, _nth(number))
+                pair.schedules += 1
+                if any(_known(v.cause) == _known(cause) for v in CHECKS[check](history).violations):
+                    return None
     words = BROKEN[side]
     difference = _told(pair, ("guarantee", check, *words), program, "replay", tape)
     return _without_scenes(difference, side, cause) if growth else difference
@@ -534,6 +557,25 @@ def _without_scenes(difference: Difference, side: str, cause: str) -> Difference
     return msgspec.structs.replace(
         difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
     )
+
+
+def mirrored(program: Program) -> Program:
+    """`program` where what befalls one device of a user befalls another one: which of two is served first is free."""
+    mine: dict[int, list[int]] = defaultdict(list)
+    for device, user in enumerate(program.devices):
+        mine[user].append(device)
+    place = {one: other for devices in mine.values() for one, other in zip(devices, reversed(devices), strict=True)}
+
+    def turned(step: AnyStep) -> AnyStep:
+        match step:
+            case Disconnect(device) | Stall(device) | Drop(device):
+                return msgspec.structs.replace(step, device=place[device])
+            case Connect(device, reuse) if reuse >= 0:
+                return Connect(device, place[reuse])
+        return step
+
+    tracks = tuple(tuple(map(turned, track)) for track in program.tracks)
+    return msgspec.structs.replace(program, tracks=tracks)
 
 
 def _timers(examination: Examination) -> list[float]:

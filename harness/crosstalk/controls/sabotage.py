@@ -69,7 +69,7 @@ def misname_owner(world: World) -> None:
         first, second = world.program.users[:2]
         mine = world.program.users[world.history.episodes[world.wires[serial].episode].user]
         other = second if mine == first else first
-        named = re.compile(rf'(\\?"user_id\\?"\s*:\s*\\?"){re.escape(mine)}(?=\\?")'.encode())
+        named = re.compile(rf'(:\s*\\?"){re.escape(mine)}(?=\\?")'.encode())
         return [(serial, named.sub(rf"\g<1>{other}".encode(), payload))]
 
     world.tamper = tamper

@@ -22,7 +22,10 @@ NEVER = 1 << 60
 
 
 class Call(msgspec.Struct):
-    """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED."""
+    """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED.
+
+    `changed` is what it did to the very event that it was given, where snapshots are promised.
+    """
 
     kind: str
     user: int
@@ -36,6 +39,7 @@ class Call(msgspec.Struct):
     excused: bool = False
     probe: bool = False
     where: str = ""
+    changed: str = ""
 
 
 class Episode(msgspec.Struct):

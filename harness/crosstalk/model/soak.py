@@ -62,7 +62,7 @@ class Pool(msgspec.Struct, frozen=True):
 
 
 class Soak(msgspec.Struct, frozen=True):
-    """`allowed` are the findings that the declared guarantees allow: growth, scale. No `pool` was not looked at."""
+    """`flagged` are findings of what was not promised: growth, scale. No `pool` was not looked at."""
 
     verdict: Outcome
     target: str
@@ -70,7 +70,7 @@ class Soak(msgspec.Struct, frozen=True):
     curves: tuple[Curve, ...]
     pool: Pool | None
     seconds: float
-    allowed: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     schema: int = 1
 

@@ -14,8 +14,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from markupsafe import Markup
 
-from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
+from crosstalk.model.migration import LEVEL, MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
 from crosstalk.model.soak import LiveSoak, Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name

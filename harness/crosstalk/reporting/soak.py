@@ -46,8 +46,10 @@ def pool_words(pool: Pool) -> str:
 
 
 def soaked_words(result: Soak) -> str:
-    allowed = f", {' and '.join(result.allowed)} allowed" if result.allowed else ""
-    return f"{result.verdict}{allowed} for {result.target} in {result.seconds:g} s"
+    flagged = (
+        f"; flagged, and a failure with the guarantee {'=yes, '.join(result.flagged)}=yes" if result.flagged else ""
+    )
+    return f"{result.verdict} for {result.target} in {result.seconds:g} s{flagged}"
 
 
 def grown_words(grown: Grown) -> str:

@@ -18,13 +18,18 @@ import msgspec
 
 from crosstalk.model import canary
 from crosstalk.model.history import Frame, History
+from crosstalk.targets.reading import Read
 
 
 class Frames:
-    """The frames of one run, by number into the history's. `events[c]` is content c as it was published."""
+    """The frames of one run, by number into the history's. `events[c]` is content c as it was published.
+
+    `read` says what frames say of themselves where the user has declared it, which goes before what is found.
+    """
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.read: Read | None = None
         self.tokens: dict[str, int] = {}
         self.events: list[dict[str, Any]] = []
         self._plain: list[int] = []
@@ -84,8 +89,16 @@ class Frames:
         if frame.content < 0 and len(known) == 1:
             frame.content, frame.others = known[0], ()
             frame.type = frame.type or self.history.contents[known[0]].type
+        self._read_declared(frame, payload)
         number = self._numbers[payload] = self._add(frame)
         return number
+
+    def _read_declared(self, frame: Frame, payload: bytes) -> None:
+        """What one event says where the user has declared it."""
+        readings = None if self.read is None else self.read(payload)
+        if readings is not None and len(readings) == 1:
+            frame.owner = readings[0].owner or frame.owner
+            frame.type = readings[0].type or frame.type
 
     def _add(self, frame: Frame) -> int:
         self.history.frames.append(frame)

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import msgspec
 
 from crosstalk.model.history import NEVER
-from crosstalk.scenarios.library_types import ended, starlette_state, uses_websockets, websockets_state
 from crosstalk.scenarios.write_buffer import Protocol
+from crosstalk.targets.library_types import ended, starlette_state, uses_websockets, websockets_state
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.wire import Sending, Wire

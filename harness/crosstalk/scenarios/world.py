@@ -32,7 +32,6 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
-from crosstalk.scenarios.library_types import is_end
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -42,6 +41,7 @@ from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
 from crosstalk.schedule.loop import UNSEEN, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.library_types import is_end
 from crosstalk.targets.sources import as_bytes, items
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
@@ -76,6 +76,13 @@ def _passed(marks: int) -> tuple[int, ...]:
 
 def _nothing() -> None:
     """Nobody wants to be told."""
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What was done to an event: fields added, taken away, and altered."""
+    kept = before.keys() & after.keys()
+    fields = [f"+{name}" for name in after if name not in kept] + [f"-{name}" for name in before if name not in kept]
+    return ", ".join((*fields, *(name for name in before if name in kept and before[name] != after[name])))
 
 
 def _over(user: str, given: dict[str, Any]) -> None:
@@ -656,7 +663,7 @@ class World:
             self.history.contents[content].publishes += 1
             published = self.frames.events[content]
             event = published.copy()
-            event["payload"] = published["payload"].copy()
+            payload = event["payload"] = published["payload"].copy()
             given: dict[str, Any] = {
                 "event": event,
                 "type": type_,
@@ -668,10 +675,14 @@ class World:
                 text = json.dumps(event)
                 given["event"] = given["text"] = text if form == "text" else text.encode()
                 given["bytes"] = text.encode()
-            await self._perform(Call("publish", user, 0, content=content, probe=probe), self.publish, given)
-            if mutate and self.guarantees.snapshot:
-                event["type"] = "changed_by_the_publisher"
-                event["payload"]["text"] = "changed by the publisher"
+            call = Call("publish", user, 0, content=content, probe=probe)
+            await self._perform(call, self.publish, given)
+            if self.guarantees.snapshot:
+                if event != published:
+                    call.changed = _changes(published, event)
+                if mutate:
+                    event["type"] = "changed_by_the_publisher"
+                    payload["text"] = "changed by the publisher"
         finally:
             then()
 
@@ -780,6 +791,7 @@ class World:
                 sabotage(self)
 
         self.adapter = adapter
+        self.frames.read = adapter.read
         self.phase = "starting"
         making = self.loop.create_task(make())
         self.own[making] = None

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.connection import carried, queried, usual_tls
+from crosstalk.targets.connection import carried, queried
 from crosstalk.targets.reading import SOCKET_IO
 
 PRESETS = {
@@ -102,22 +102,19 @@ class HttpCall:
 
     async def post(self, body: str, asked: Asked, seconds: float | None = HTTP_SECONDS) -> None:
         """Call with `body` as it is, to be answered within `seconds`. Raises NotCaused."""
-        import httpx2
+        from crosstalk.targets.calling import CallFailed, call
 
-        transport = httpx2.AsyncHTTPTransport(verify=self.tls or usual_tls(), trust_env=False)
         try:
-            limits = httpx2.Timeout(HTTP_SECONDS, read=seconds)
-            async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=limits) as client:
-                answer = await client.post(
-                    queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
-                    content=body,
-                    headers=[*carried(asked.credential), ("Content-Type", "application/json")],
-                )
-        except httpx2.HTTPError as error:
-            reason = error.__cause__ if isinstance(error, httpx2.NetworkError) else None
-            raise NotCaused(f"the HTTP call failed ({type(reason or error).__name__})") from None
-        if not answer.is_success:
-            raise NotCaused(f"the HTTP call was answered {answer.status_code} {answer.reason_phrase}")
+            await call(
+                "POST",
+                queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
+                seconds=seconds,
+                body=body,
+                headers=[*carried(asked.credential), ("Content-Type", "application/json")],
+                tls=self.tls,
+            )
+        except CallFailed as failed:
+            raise NotCaused(f"the HTTP call {failed}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,22 @@ class Pointers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 if not pointer.startswith("/"):
                     raise ValueError(f"{pointer!r} is no JSON Pointer: it begins with a slash, as in /payload/user_id")
 
+    def without(self, other: Pointers) -> Pointers:
+        """The parts of which `other` says something else."""
+        mine = msgspec.structs.asdict(self).items()
+        return Pointers(**{part: () if pointers == getattr(other, part) else pointers for part, pointers in mine})
+
+
+def declared(items: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """PART=POINTER, as typed, by part. Raises ValueError with one sentence."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        part, equals, pointer = item.partition("=")
+        if not equals or part not in PARTS:
+            raise ValueError(f"{item!r}: give PART=POINTER with one of {', '.join(PARTS)}")
+        found[part] = (*found.get(part, ()), pointer)
+    return found
+
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one event says of itself; None where it says nothing."""

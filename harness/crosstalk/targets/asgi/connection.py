@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from crosstalk.model.canary import TOKEN
-from crosstalk.scenarios.library_types import is_end
 from crosstalk.schedule.watchdog import ThreadBlocked
+from crosstalk.targets.library_types import is_end
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket
