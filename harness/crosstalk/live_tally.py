@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
+from crosstalk.checks.live.arrived import UNCLEAR
+from crosstalk.checks.live.sequence import UNDECLARED
 from crosstalk.checks.live.success import put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
@@ -277,7 +279,7 @@ class Tally:
         if outcome == "pass" and not reason:
             outcome, reason = self._doubts(name)
         if outcome == "unknown" and self.unclear and name in ("golden_path", "delivery"):
-            reason = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
+            reason = UNCLEAR
             if self._untold() and self.demands.devices > 1:
                 reason += ", or --devices 1, where one run is under way at a time"
         violations = tuple(self._shown(found) for found in mine[:SHOWN])
@@ -306,7 +308,7 @@ class Tally:
         if name == "blocking" and not self.interrupted and not self.late:
             return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
-            return "no pointer to sequence numbers is declared"
+            return UNDECLARED
         return ""
 
     def _success(self, caught: bool | None) -> CheckVerdict:

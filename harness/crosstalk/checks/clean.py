@@ -24,7 +24,7 @@ from crosstalk.model.history import ACCEPTED, NEVER, Frame, History
 def opportunities(history: History) -> dict[str, int] | None:
     """The opportunities of each check that looks at deliveries, if the history is plainly clean for all of them."""
     at, rest, guarantees, episodes = history.final_quiet, history.rest, history.guarantees, history.episodes
-    if at == NEVER or guarantees.at_least_once or not guarantees.replay:
+    if at == NEVER or guarantees.at_least_once or not guarantees.replay or history.answers is not None:
         return None
     published = _published(history)
     if published is None:

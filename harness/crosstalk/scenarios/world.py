@@ -32,6 +32,7 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
+from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -117,6 +118,7 @@ class World:
         "history",
         "hoard",
         "key",
+        "known",
         "last",
         "loop",
         "marks",
@@ -184,6 +186,7 @@ class World:
         self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        self.known: Known | None = None  # what users are told, where the broadcaster makes the events itself
         # made beforehand: what is kept of an event must not take the address that one before has just given back
         most = program.steps + 2 * len(program.users)
         self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
@@ -632,7 +635,7 @@ class World:
         """A new content for `users`."""
         content = len(self.history.contents)
         token = _token(self.key, self.run_id, users[0], run, content)
-        run_id, thread_id = _ids(run)
+        run_id, thread_id = _ids(run) if self.known is None else self._told(self.known, token, users[0], content)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
@@ -645,6 +648,12 @@ class World:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
         return content
+
+    def _told(self, known: Known, token: str, user: int, content: int) -> tuple[str, str]:
+        """Ids of a run and a thread that nobody but the user is told."""
+        run_id = known.run_id(token, user, self.run_id, content)
+        self.frames.runs[run_id] = content
+        return run_id, known.thread_id(user, 0)
 
     async def do_publish(
         self,
@@ -687,7 +696,9 @@ class World:
             then()
 
     def twins(self, users: tuple[int, ...], then: Callable[[], None] = _nothing) -> list[Coroutine[Any, Any, None]]:
-        """Publishes of one content for each of `users`."""
+        """Publishes of one content for each of `users`; of one each, where it starts a run that is its user's own."""
+        if self.known is not None:
+            return [self.do_publish(user, 0, "partial_result", then=then) for user in users]
         content = self._event(users, 0, "partial_result")
         return [self.do_publish(user, 0, "partial_result", content=content, then=then) for user in users]
 
@@ -792,6 +803,7 @@ class World:
 
         self.adapter = adapter
         self.frames.read = adapter.read
+        self.known = Known(self.key, self.program.users) if adapter.answers else None
         self.phase = "starting"
         making = self.loop.create_task(make())
         self.own[making] = None
@@ -809,7 +821,7 @@ class World:
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
-            self.phase = "probing with stalls held"
+            self.phase = PROBING_OTHERS
             for user in sorted(history.unstalled):
                 self._probe(user)
             loop.settle(self.settling)
@@ -854,10 +866,12 @@ class World:
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
         loop, history = self.loop, self.history
+        steps = history.guarantees.grammar.alphabet
         for _ in range(PACED):
             before = len(history.send_frame)
             loop.settle(self.settling)
-            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+            came = [history.frames[number] for number in history.send_frame[before:]]
+            if not any(frame.carried or (self.known and frame.type in steps) for frame in came):
                 break
         history.rest = history.tick()
 
@@ -892,6 +906,7 @@ class World:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
 
 
+PROBING_OTHERS = "probing with stalls held"
 FLOOD = 100_000
 PACED = 10
 """A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""

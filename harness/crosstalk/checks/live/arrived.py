@@ -12,6 +12,8 @@ from collections import defaultdict
 
 from crosstalk.model.live_history import NEVER, READY, STARTED, LiveHistory
 
+UNCLEAR = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
+
 
 def owed(history: LiveHistory) -> dict[int, list[int]]:
     """For each run that was surely asked for, the connections that it was owed to; the one that asked comes first."""

@@ -44,6 +44,14 @@ _DECLINES = re.compile(
 _DECLINES_ARE_SHORT = 2_000
 
 
+def says_no(kind: str, data: bytes) -> str:
+    """The word by which an event of that type, `data`, says that what was asked for will not be done; "" for none."""
+    if len(data) > _DECLINES_ARE_SHORT:
+        return ""
+    said = _DECLINES.search(data.decode("utf-8", "replace"))
+    return ((said and said[1]) or kind or "error") if said is not None or "error" in kind.lower() else ""
+
+
 class Kept(NamedTuple):
     """A frame as it came."""
 
@@ -91,9 +99,7 @@ class Recorder:
         self._taken: dict[str, set[int]] = defaultdict(set)
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
-        self._finals = frozenset(
-            type_ for row in history.grammar.table for type_, after in row.items() if after in history.grammar.accepting
-        )
+        self._finals = history.grammar.finals
         if journal is not None:
             journal.write(("round", history.number, history.users, history.grammar.expression))
 
@@ -218,11 +224,9 @@ class Recorder:
 
     def _listen(self, episode: int, run: int, time: float, kind: str, data: bytes) -> None:
         """Whether the server says no to what it was asked for on `episode`, or to `run` where that is told."""
-        if len(data) > _DECLINES_ARE_SHORT:
-            return
-        said = _DECLINES.search(data.decode("utf-8", "replace"))
-        if said is not None or "error" in kind.lower():
-            self._decline(episode, run, time, f"{DECLINED}: {(said and said[1]) or kind or 'error'}")
+        said = says_no(kind, data)
+        if said:
+            self._decline(episode, run, time, f"{DECLINED}: {said}")
 
     def _decline(self, episode: int, run: int, time: float, why: str) -> None:
         """Without a run it is the last one that was asked for on `episode` and of which no event has come."""
