@@ -8,7 +8,6 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from crosstalk.model.live_history import (
     NO_BASIS,
     NO_SEQUENCE,
     NOT_STARTED,
-    PATIENCE,
     RUN,
     STARTED,
     THREAD,
@@ -29,7 +27,7 @@ from crosstalk.model.live_history import (
 from crosstalk.model.live_records import Record, apply, delivery
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.known import Known
-from crosstalk.targets.reading import Read, Reading, canaries, split
+from crosstalk.targets.reading import Read, Reading, canaries, says_no, split
 
 NOTHING = Reading(None, None, None, None, None)
 HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
@@ -37,19 +35,6 @@ EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
 DECLINED = "the server declined it"
-_DECLINES = re.compile(
-    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
-)
-"""Words by which a server says that it will not do what it is asked for."""
-_DECLINES_ARE_SHORT = 2_000
-
-
-def says_no(kind: str, data: bytes) -> str:
-    """The word by which an event of that type, `data`, says that what was asked for will not be done; "" for none."""
-    if len(data) > _DECLINES_ARE_SHORT:
-        return ""
-    said = _DECLINES.search(data.decode("utf-8", "replace"))
-    return ((said and said[1]) or kind or "error") if said is not None or "error" in kind.lower() else ""
 
 
 class Kept(NamedTuple):
