@@ -19,6 +19,7 @@ from crosstalk.consolidation.audit.words import (
     SENDS,
     hands_over,
     is_family,
+    is_store,
     is_strong,
     passes_on,
     says_address,
@@ -426,7 +427,7 @@ class _Reader:
                 {_LINK, _HELD} <= receiver
                 and _EVENT in every
                 and name in _ADDS
-                and not says_stored(self.function.short)
+                and not (says_stored(self.function.short) or is_store(self.function.owner))
             )
             or (_LINK in called)
         )
@@ -474,8 +475,7 @@ class _Reader:
             return
         to = self.known.get(_root(node.func), set())
         whom = {mark for mark in to if mark.startswith(_GIVEN)}
-        what = {mark for mark_ in marks for mark in mark_ if mark.startswith(_GIVEN)}
-        if whom and what - whom:
+        if whom and any(_EVENT in mark and not whom <= mark for mark in marks):
             self.evidence.sinks = True
 
 

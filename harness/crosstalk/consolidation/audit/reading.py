@@ -30,6 +30,12 @@ class Function:
     def id(self) -> str:
         return f"{self.module}:{self.name}"
 
+    @property
+    def decorators(self) -> list[str]:
+        """The last names of its decorators: `post` of `@app.post("/x")`."""
+        plain = [node.func if isinstance(node, ast.Call) else node for node in self.node.decorator_list]
+        return [ast.unparse(node).rpartition(".")[2] for node in plain]
+
 
 @dataclass(slots=True)
 class Module:

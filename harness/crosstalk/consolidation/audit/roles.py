@@ -15,7 +15,11 @@ import msgspec
 
 from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
-from crosstalk.consolidation.audit.words import is_family, is_strong
+from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong
+
+
+_FEW = 6
+"""Statements of a function that does little but pass on what it was given."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -133,10 +137,12 @@ class _Known:
     def _real(self, address: bool) -> None:
         """Those that send themselves, or leave that to a call which gets (with `address`) the user's address too."""
         for id_, evidence in self.evidence.items():
-            meant = evidence.takes_event or is_family(self.function[id_].short)
-            if not (evidence.looks_up and meant) or evidence.abstract or id_ in self.role:
+            function = self.function[id_]
+            family = is_family(function.short)
+            if not (evidence.looks_up and (evidence.takes_event or family)) or evidence.abstract or id_ in self.role:
                 continue
-            if evidence.sends_at or any(sent.address == address and self._sent(id_, sent) for sent in evidence.sent):
+            sent = [sent for sent in evidence.sent if sent.address == address and not self._is_handler(id_)]
+            if evidence.sends_at or (family and any(self._sent(id_, one) for one in sent)):
                 self.role[id_] = "real"
 
     def _sent(self, id_: str, sent: Sent) -> bool:
@@ -146,14 +152,16 @@ class _Known:
             return sent.says
         if sent.address and any(target in self.role for target in targets):
             return False
-        return any(self.evidence[t].sinks or self.evidence[t].abstract or sent.says for t in targets)
+        return sent.says or any(self.evidence[target].sinks for target in targets)
 
     def _passes_on(self, id_: str, sure: bool = False) -> bool:
         """Whether it passes a user and an event on. With `sure` a callee found in the tree must have a role itself."""
         evidence, function = self.evidence[id_], self.function[id_]
-        if evidence.abstract:
+        if evidence.abstract or self._is_handler(id_):
             return False
-        for handed in evidence.handed:
+        if ends_or_begins(function.short) and not is_family(function.short):
+            return False
+        for handed in evidence.handed if self._is_about_it(id_) else ():
             for target in self._targets(function, handed.callee, handed.name, sure=True):
                 if target in self.role and (handed.two or not self.evidence[target].takes_user):
                     return True
@@ -171,6 +179,15 @@ class _Known:
             if passed.event and passed.apart and evidence.takes_user and is_family(function.short):
                 return True
         return False
+
+    def _is_handler(self, id_: str) -> bool:
+        return is_handler(self.function[id_].short, self.function[id_].decorators)
+
+    def _is_about_it(self, id_: str) -> bool:
+        """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
+        function, evidence = self.function[id_], self.evidence[id_]
+        statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(function.node)) - 1
+        return evidence.takes_event or is_family(function.short) or statements <= _FEW
 
     def _all(self, id_: str, name: str) -> bool:
         """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""
