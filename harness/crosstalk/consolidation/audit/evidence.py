@@ -99,7 +99,7 @@ _WRAPS = frozenset(["async_to_sync", "sync_to_async", "database_sync_to_async", 
 _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
-_USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held", "name"
+_USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
 _GIVEN = "@"
 
 
@@ -113,7 +113,8 @@ def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
 
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
-    (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
+    (found in something named after connections), of (an attribute of a user), name (of a channel or group), "@x" where
+    it comes from parameter x."""
 
     def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
@@ -179,7 +180,7 @@ class _Reader:
                     self.evidence.sends_at = self.evidence.sends_at or node.lineno  # the two together, for a worker
                 self._bind(target, marks)
             case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
-                self._bind(target, self._elements(iterable))
+                self._bind(target, self._elements(iterable) | self._of_user(target, iterable))
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     marks = self._expression(item.context_expr)
@@ -283,6 +284,14 @@ class _Reader:
             marks = marks | {_ANY}
         return marks
 
+    def _of_user(self, target: ast.expr, iterable: ast.expr) -> set[str]:
+        """`for push in user.pushes.all()`: whatever a user has several of, if they aren't users, may be sent to."""
+        marks = self._expression(iterable)
+        if _OF not in marks or _EVENT in marks or not self.family or says_user(_root(target)):
+            return set()
+        self.evidence.looks_up = True
+        return {_LINK}
+
     def _expression(self, node: ast.expr) -> set[str]:
         """What the value of `node` is, and on the way what its calls do."""
         match node:
@@ -292,7 +301,9 @@ class _Reader:
                 marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
                 if _EVENT in marks and says_user(name):
                     return marks | {_USER, _NAME}
-                return marks | {_USER} if _is_user(name) else marks
+                if _is_user(name):
+                    return marks | {_USER}
+                return marks | {_OF} if _USER in marks else marks
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._expression(test)
                 return self._expression(body) | self._expression(orelse)
