@@ -479,7 +479,6 @@ class _Reader:
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
 
-
     def _sinking(self, node: ast.Call, marks: list[set[str]]) -> None:
         """`peer.offer(frame)`, where `peer` comes from one parameter and `frame` from another."""
         if not isinstance(node.func, ast.Attribute) or node.func.attr in _KEEPS | _ADDS:

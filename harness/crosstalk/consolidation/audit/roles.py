@@ -17,7 +17,6 @@ from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
 from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong
 
-
 _FEW = 6
 """Statements of a function that does little but pass on what it was given."""
 
@@ -232,6 +231,8 @@ class _Known:
         class_ = self._class_of(function, module, receiver)
         if class_:
             found = self._method(class_, name, module)
+            if found and all(self.evidence[id_].abstract for id_ in found):
+                found = [id_ for id_ in self.by_name[name] if self.function[id_].owner]
             if found:
                 return found
         package = module.imports.get(receiver, "")
@@ -250,6 +251,8 @@ class _Known:
         if receiver == "super()":
             bases = module.bases.get(function.owner, [])
             return bases[0] if bases else ""
+        if receiver in function.notes:
+            return function.notes[receiver]
         if receiver.startswith("self.") and receiver.count(".") == 1:
             return module.attributes.get((function.owner, receiver[5:]), "")
         for name, class_, _ in module.instances:

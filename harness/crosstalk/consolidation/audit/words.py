@@ -135,7 +135,7 @@ _STRONG = re.compile(
     r"(user|users|room|group|recipient|member|account|topic)s?($|_)|^(group_send|notify_user)$"
 )
 _PASSING = re.compile(
-    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward|xadd)(_|$)"
 )
 _HANDING = re.compile(
     r"(^|_)(broadcast|send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)(_|$)"
@@ -148,8 +148,10 @@ _MEMBERSHIP = re.compile(
     r"^_*a?(un)?(subscribe|register|join|leave|connect|disconnect|kick|evict|close|listen|open|accept)(_|$)"
 )
 _HANDLER = re.compile(r"^(get|post|put|patch|delete|receive(_\w+)?|on_(?!route)\w+|websocket_\w+)$")
-_ROUTES = frozenset("get post put patch delete head route api_route websocket on event receiver subscriber".split())
-_ADDRESS_OF = re.compile(r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic)(_(for|of)\w*)?$")
+_ROUTES = re.compile(r"^(get|post|put|patch|delete|head|(api_)?route|websocket|on|event|receiver|subscriber)$")
+_ADDRESS_OF = re.compile(
+    r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic)(_(for|of)\w*)?$"
+)
 _ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
 
 
@@ -208,7 +210,7 @@ def says_by_key(name: str) -> bool:
 
 
 def says_address(name: str) -> bool:
-    """Whether a function of this name tells where somebody is reached, rather than who is there: `get_group_name`, `room_of`."""
+    """Whether a function of this name tells where somebody is, not who is there: `get_group_name`, `room_of`."""
     return bool(_NAMING.search(name.lower()) or _ADDRESS_OF.search(name))
 
 
@@ -237,4 +239,4 @@ def ends_or_begins(name: str) -> bool:
 
 def is_handler(name: str, decorators: list[str]) -> bool:
     """Whether a framework calls this function with a request or a frame: `@app.post(...)`, `receive_json`."""
-    return bool(_HANDLER.search(name)) or any(decorator in _ROUTES for decorator in decorators)
+    return bool(_HANDLER.search(name)) or any(_ROUTES.search(decorator) for decorator in decorators)
