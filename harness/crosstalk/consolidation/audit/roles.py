@@ -1,8 +1,17 @@
 """From evidence to roles: who really broadcasts to a user, who only passes on, who calls them, and what is dangerous.
 
-* A real implementation looks connections up by a user, or what stands for one, and sends to what it found.
-* An adapter takes a user, or an event that names one, and passes both on to another.
-* An entry point is neither, and calls one of them.
+A function broadcasts to a user when its caller names somebody (a user, room, topic or connection id, in a parameter, a
+field of one, or the event) and what to tell them, if only "there is news".
+
+* It is real when by that name it chooses among connections, or what stands for them (queues, callbacks, subscriptions),
+  and hands the event to those chosen.
+* It is an adapter when it passes the name and the event on to what does so, in the tree or outside it (a channel layer,
+  Redis, a push service).
+* An entry point is neither, and calls one of them: above all what a framework calls with a request or a frame.
+
+Nobody of these: an object that is itself the address (a room with its own sockets), a send to everybody, a worker that
+takes events out of a queue, a client that sends its server a frame, what ends a connection or subscription, mail, SMS
+and webhooks.
 """
 
 from __future__ import annotations
