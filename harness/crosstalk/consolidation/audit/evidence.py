@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
@@ -22,6 +22,7 @@ from crosstalk.consolidation.audit.words import (
     is_store,
     is_strong,
     passes_on,
+    publishes,
     says_address,
     says_by_key,
     says_connections,
@@ -35,7 +36,8 @@ from crosstalk.consolidation.audit.words import (
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too.
+    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too,
+    and whether the user was `given`, by a parameter or in the event.
 
     `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
     """
@@ -45,15 +47,18 @@ class Passed:
     line: int
     event: bool
     apart: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A call that gets what the function was given: two things in two arguments (`two`), or the event as a whole."""
+    """A call that gets what the function was given: two things in two arguments (`two`), one of them the `event`, or
+    the event as a whole."""
 
     callee: str
     name: str
     two: bool
+    event: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +237,9 @@ class _Reader:
     def _picked(self, sides: list[ast.expr]) -> None:
         """A condition relates one of all connections to what was given: those that match are picked."""
         roots = [_root(side) for side in sides]
-        if any(root in self.given and root not in ("self", "cls") for root in roots):
+        if any(_is_given(self.known.get(root, ())) for root in roots):
             for root in roots:
-                if root not in self.given and _ANY in self.known.get(root, ()):
+                if _ANY in self.known.get(root, ()) and not _is_given(self.known[root]):
                     self.known[root].add(_LINK)
                     self.evidence.looks_up = True
 
@@ -356,7 +361,7 @@ class _Reader:
 
     def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
         """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
-        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        given = _is_given(marks) and _EVENT not in marks
         name = _last(key).lower()
         return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
@@ -408,7 +413,7 @@ class _Reader:
         if says_stored(ast.unparse(function)):
             return receiver | every | {_NAME}  # a record, whatever it is named
         found = says_connections(name) and self._finds(name, given, every)
-        if found or (name in self.finders and any(mark.startswith(_GIVEN) or mark == _USER for mark in every)):
+        if found or (name in self.finders and (_is_given(every) or _USER in every)):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
@@ -424,7 +429,7 @@ class _Reader:
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
-        over = hands_over(name) and name != "group_send"  # which takes the name of a group
+        over = hands_over(name) and not publishes(name)
         to_link = bool(marks) and (
             (_LINK in receiver and name in SENDS)
             or (
@@ -463,7 +468,8 @@ class _Reader:
         )  # `room.send(event)`
         if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
             apart = apart or to_whom or not _ONE_FRAME.search(name)
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
+            given = any(_USER in mark and (mark & {_EVENT, _NAME} or _is_given(mark)) for mark in marks)
+            passed = Passed(callee, name, node.lineno, _EVENT in every, apart, given or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
         whole = [isinstance(argument, ast.Starred) for argument in node.args]
@@ -475,7 +481,7 @@ class _Reader:
         addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
         two = any(one and other - one for one in addresses for other in sources)
         if two or (len(marks) == 1 and sources[0] and _EVENT in every):
-            handed = Handed(callee, name, two)
+            handed = Handed(callee, name, two, _EVENT in every)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
 
@@ -487,6 +493,11 @@ class _Reader:
         whom = {mark for mark in to if mark.startswith(_GIVEN)}
         if whom and any(_EVENT in mark and not whom <= mark for mark in marks):
             self.evidence.sinks = True
+
+
+def _is_given(marks: Collection[str]) -> bool:
+    """Whether it comes from a parameter."""
+    return any(mark.startswith(_GIVEN) for mark in marks)
 
 
 def _notifies(node: ast.Call) -> bool:

@@ -24,10 +24,12 @@ import msgspec
 
 from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
-from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong
+from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong, publishes, says_past
 
 _FEW = 6
 """Statements of a function that does little but pass on what it was given."""
+_SOME = 25
+"""The same where it was given an event."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -149,8 +151,11 @@ class _Known:
             family = is_family(function.short)
             if not (evidence.looks_up and (evidence.takes_event or family)) or evidence.abstract or id_ in self.role:
                 continue
+            if ends_or_begins(function.short) or says_past(function.short):
+                continue
             sent = [sent for sent in evidence.sent if sent.address == address and not self._is_handler(id_)]
-            if evidence.sends_at or (family and any(self._sent(id_, one) for one in sent)):
+            said = [one for one in sent if family or (one.says and evidence.takes_event and evidence.takes_user)]
+            if evidence.sends_at or (any(self._sent(id_, one) for one in said)):
                 self.role[id_] = "real"
 
     def _sent(self, id_: str, sent: Sent) -> bool:
@@ -173,6 +178,8 @@ class _Known:
             for target in self._targets(function, handed.callee, handed.name, sure=True):
                 if target in self.role and (handed.two or not self.evidence[target].takes_user):
                     return True
+            if handed.two and handed.event and publishes(handed.name) and evidence.takes_event and self._family(id_):
+                return True
         if not (evidence.takes_user or evidence.takes_event):
             return False
         for passed in evidence.passes:
@@ -182,11 +189,16 @@ class _Known:
                 return True
             if sure and any(is_family(self.function[target].short) for target in targets):
                 continue
-            if is_strong(passed.name) or (passed.event and passed.apart and self._all(id_, passed.name)):
+            if passed.given and is_strong(passed.name):
                 return True
-            if passed.event and passed.apart and evidence.takes_user and is_family(function.short):
+            if passed.event and passed.apart and self._all(id_, passed.name):
+                return True
+            if passed.event and passed.apart and passed.given and is_family(function.short):
                 return True
         return False
+
+    def _family(self, id_: str) -> bool:
+        return is_family(self.function[id_].short)
 
     def _is_handler(self, id_: str) -> bool:
         return is_handler(self.function[id_].short, self.function[id_].decorators)
@@ -195,7 +207,9 @@ class _Known:
         """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
         function, evidence = self.function[id_], self.evidence[id_]
         statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(function.node)) - 1
-        return evidence.takes_event or is_family(function.short) or statements <= _FEW
+        if is_family(function.short) and function.short != "dispatch":
+            return True
+        return statements <= (_SOME if evidence.takes_event else _FEW)
 
     def _all(self, id_: str, name: str) -> bool:
         """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""

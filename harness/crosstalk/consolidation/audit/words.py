@@ -135,7 +135,7 @@ _STRONG = re.compile(
     r"(user|users|room|group|recipient|member|account|topic)s?($|_)|^(group_send|notify_user)$"
 )
 _PASSING = re.compile(
-    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward|xadd)(_|$)"
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward|signal|trigger|xadd)(_|$)"
 )
 _HANDING = re.compile(
     r"(^|_)(broadcast|send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)(_|$)"
@@ -150,9 +150,12 @@ _MEMBERSHIP = re.compile(
 _HANDLER = re.compile(r"^(get|post|put|patch|delete|receive(_\w+)?|on_(?!route)\w+|websocket_\w+)$")
 _ROUTES = re.compile(r"^(get|post|put|patch|delete|head|(api_)?route|websocket|on|event|receiver|subscriber)$")
 _ADDRESS_OF = re.compile(
-    r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic)(_(for|of)\w*)?$"
+    r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic|stream)(_(for|of)\w*)?$"
 )
-_ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
+_PUBLISHES = re.compile(r"^_*(\w+_)?a?publish(_\w+)?$|^(group_send|xadd)$")
+_ELSEWHERE = re.compile(
+    r"(^|_)(e?mails?|sms|slack|logs?|save|store|webhook|metrics?|trace|pings?|pongs?|heartbeats?|keep_?alive)(_|$)"
+)
 
 
 def _plain(name: str) -> str:
@@ -240,3 +243,8 @@ def ends_or_begins(name: str) -> bool:
 def is_handler(name: str, decorators: list[str]) -> bool:
     """Whether a framework calls this function with a request or a frame: `@app.post(...)`, `receive_json`."""
     return bool(_HANDLER.search(name)) or any(_ROUTES.search(decorator) for decorator in decorators)
+
+
+def publishes(name: str) -> bool:
+    """Whether what is called so takes the name of a channel, and finds who listens there itself."""
+    return bool(_PUBLISHES.search(name.lower()))
