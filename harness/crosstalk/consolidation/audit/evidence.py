@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
@@ -19,8 +19,10 @@ from crosstalk.consolidation.audit.words import (
     SENDS,
     hands_over,
     is_family,
+    is_store,
     is_strong,
     passes_on,
+    publishes,
     says_address,
     says_by_key,
     says_connections,
@@ -34,7 +36,8 @@ from crosstalk.consolidation.audit.words import (
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too.
+    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too,
+    and whether the user was `given`, by a parameter or in the event.
 
     `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
     """
@@ -44,15 +47,18 @@ class Passed:
     line: int
     event: bool
     apart: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A call that gets what the function was given: two things in two arguments (`two`), or the event as a whole."""
+    """A call that gets what the function was given: two things in two arguments (`two`), one of them the `event`, or
+    the event as a whole."""
 
     callee: str
     name: str
     two: bool
+    event: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ _WRAPS = frozenset(["async_to_sync", "sync_to_async", "database_sync_to_async", 
 _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
-_USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held", "name"
+_USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
 _GIVEN = "@"
 
 
@@ -112,7 +118,8 @@ def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
 
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
-    (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
+    (found in something named after connections), of (an attribute of a user), name (of a channel or group), "@x" where
+    it comes from parameter x."""
 
     def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
@@ -178,7 +185,7 @@ class _Reader:
                     self.evidence.sends_at = self.evidence.sends_at or node.lineno  # the two together, for a worker
                 self._bind(target, marks)
             case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
-                self._bind(target, self._elements(iterable))
+                self._bind(target, self._elements(iterable) | self._of_user(target, iterable))
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     marks = self._expression(item.context_expr)
@@ -230,9 +237,9 @@ class _Reader:
     def _picked(self, sides: list[ast.expr]) -> None:
         """A condition relates one of all connections to what was given: those that match are picked."""
         roots = [_root(side) for side in sides]
-        if any(root in self.given and root not in ("self", "cls") for root in roots):
+        if any(_is_given(self.known.get(root, ())) for root in roots):
             for root in roots:
-                if root not in self.given and _ANY in self.known.get(root, ()):
+                if _ANY in self.known.get(root, ()) and not _is_given(self.known[root]):
                     self.known[root].add(_LINK)
                     self.evidence.looks_up = True
 
@@ -282,6 +289,14 @@ class _Reader:
             marks = marks | {_ANY}
         return marks
 
+    def _of_user(self, target: ast.expr, iterable: ast.expr) -> set[str]:
+        """`for push in user.pushes.all()`: whatever a user has several of, if they aren't users, may be sent to."""
+        marks = self._expression(iterable)
+        if _OF not in marks or _EVENT in marks or not self.family or says_user(_root(target)):
+            return set()
+        self.evidence.looks_up = True
+        return {_LINK}
+
     def _expression(self, node: ast.expr) -> set[str]:
         """What the value of `node` is, and on the way what its calls do."""
         match node:
@@ -291,7 +306,9 @@ class _Reader:
                 marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
                 if _EVENT in marks and says_user(name):
                     return marks | {_USER, _NAME}
-                return marks | {_USER} if _is_user(name) else marks
+                if _is_user(name):
+                    return marks | {_USER}
+                return marks | {_OF} if _USER in marks else marks
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._expression(test)
                 return self._expression(body) | self._expression(orelse)
@@ -344,7 +361,7 @@ class _Reader:
 
     def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
         """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
-        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        given = _is_given(marks) and _EVENT not in marks
         name = _last(key).lower()
         return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
@@ -396,7 +413,7 @@ class _Reader:
         if says_stored(ast.unparse(function)):
             return receiver | every | {_NAME}  # a record, whatever it is named
         found = says_connections(name) and self._finds(name, given, every)
-        if found or (name in self.finders and any(mark.startswith(_GIVEN) or mark == _USER for mark in every)):
+        if found or (name in self.finders and (_is_given(every) or _USER in every)):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
@@ -412,7 +429,7 @@ class _Reader:
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
-        over = hands_over(name) and name != "group_send"  # which takes the name of a group
+        over = hands_over(name) and not publishes(name)
         to_link = bool(marks) and (
             (_LINK in receiver and name in SENDS)
             or (
@@ -426,7 +443,7 @@ class _Reader:
                 {_LINK, _HELD} <= receiver
                 and _EVENT in every
                 and name in _ADDS
-                and not says_stored(self.function.short)
+                and not (says_stored(self.function.short) or is_store(self.function.owner))
             )
             or (_LINK in called)
         )
@@ -451,7 +468,8 @@ class _Reader:
         )  # `room.send(event)`
         if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
             apart = apart or to_whom or not _ONE_FRAME.search(name)
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
+            given = any(_USER in mark and (mark & {_EVENT, _NAME} or _is_given(mark)) for mark in marks)
+            passed = Passed(callee, name, node.lineno, _EVENT in every, apart, given or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
         whole = [isinstance(argument, ast.Starred) for argument in node.args]
@@ -463,7 +481,7 @@ class _Reader:
         addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
         two = any(one and other - one for one in addresses for other in sources)
         if two or (len(marks) == 1 and sources[0] and _EVENT in every):
-            handed = Handed(callee, name, two)
+            handed = Handed(callee, name, two, _EVENT in every)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
 
@@ -473,9 +491,13 @@ class _Reader:
             return
         to = self.known.get(_root(node.func), set())
         whom = {mark for mark in to if mark.startswith(_GIVEN)}
-        what = {mark for mark_ in marks for mark in mark_ if mark.startswith(_GIVEN)}
-        if whom and what - whom:
+        if whom and any(_EVENT in mark and not whom <= mark for mark in marks):
             self.evidence.sinks = True
+
+
+def _is_given(marks: Collection[str]) -> bool:
+    """Whether it comes from a parameter."""
+    return any(mark.startswith(_GIVEN) for mark in marks)
 
 
 def _notifies(node: ast.Call) -> bool:
