@@ -57,6 +57,17 @@ class GreetsThenLooks:
         await echo(connection, user)
 
 
+class SlowsDown(GreetsThenLooks):
+    """Is quick until it is known how good users are answered, and then takes longer than we are patient at first."""
+
+    connections = 0
+
+    async def handler(self, connection):
+        self.connections += 1
+        await asyncio.sleep(0.8 if self.connections > 6 else 0)
+        await super().handler(connection)
+
+
 class StaysOpen:
     """Says no in a frame of its own, and leaves the connection open."""
 
@@ -280,13 +291,13 @@ def found():
     async def play():
         kinds = [GreetsThenLooks, StaysOpen, SaysNoInTheSameFrame, PlainText, OneSessionEach, Falls, Redirects]
         kinds += [SaysNoInTheSameFrameAndOtherWords, LosesPatience, Silent, Ticks, OpenDoor, LetsInWhoWaits]
-        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho]
+        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho, SlowsDown]
         return dict(zip(kinds, await asyncio.gather(*map(examine, kinds)), strict=True))
 
     return asyncio.run(play())
 
 
-@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely])
+@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely, SlowsDown])
 def test_a_right_server_of_another_kind_passes(kind, found):
     verdict, attempts = found[kind]
     assert verdict.verdict == "pass", (verdict.notes, verdict.checks)

@@ -58,8 +58,8 @@ class _Direct(websockets_connect):
 class Visit:
     """One connection and what came of it. Made by `knock`; `leave` it in the end.
 
-    `marks` says whose each mark is; it may grow while the visit lasts. What is said goes by `post`, where that is not
-    on the connection.
+    `frames` are the shapes of what was sent, and after how many seconds each first came. `marks` says whose each mark
+    is; it may grow while the visit lasts. What is said goes by `post`, where that is not on the connection.
     """
 
     user_id: str
@@ -69,7 +69,7 @@ class Visit:
     post: Callable[[str], Awaitable[None]] | None = None
     posted_to: str = ""
     failed: Answer | None = None
-    frames: dict[str, None] = field(default_factory=dict)
+    frames: dict[str, float] = field(default_factory=dict)
     heard: dict[Heard, None] = field(default_factory=dict)
     echoed: dict[str, None] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
@@ -161,10 +161,10 @@ class Visit:
                 self.heard[Heard(self.user_id, owner)] = None
                 if owner == self.user_id:
                     self.echoed[kind] = None
-        self.frames[kind] = None
+        self.frames.setdefault(kind, time.monotonic() - self.began)
         words = _NO.search(text[:_DENIALS_ARE_SHORT])
         if words is not None and not any(mark in text for mark in self.marks):
-            self.frames[DENIAL] = None
+            self.frames.setdefault(DENIAL, time.monotonic() - self.began)
             self.excerpt = self.excerpt or words[0]
 
 
