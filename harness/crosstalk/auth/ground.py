@@ -25,6 +25,7 @@ from crosstalk.auth.tokens import Token
 from crosstalk.model.attempt import DENIAL, Answer
 from crosstalk.targets.cause import HttpCall
 from crosstalk.targets.greeting import told
+from crosstalk.targets.reading import Read
 
 MESSAGE = '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
@@ -40,7 +41,7 @@ class Site:
     posts what is said, where that is not said on the connection. `origin` is the server's own site. `patience` is how
     long an answer may take in seconds, `leeway` what the server may add to a token's life, and `life` is that of a
     token that must expire while it is connected: time enough to connect and be served once. `target` is what the
-    verdict calls the server.
+    verdict calls the server. `read` reads what it streams in pieces.
     """
 
     url: str
@@ -56,6 +57,7 @@ class Site:
     call: HttpCall | None = None
     hello: tuple[str, ...] = ()
     subprotocols: tuple[str, ...] = ()
+    read: Read | None = None
     identity: tuple[str, ...] = ("user_id", "userId", "user", "uid", "sub")
 
     def saying(self, user_id: str, mark: str) -> str:
@@ -189,6 +191,7 @@ class Ground:
             timeout=self.site.timeout,
             verify=self.site.tls,
             call=self.site.call,
+            read=self.site.read,
             **given,
         )
         if credential.first_message is not None:
