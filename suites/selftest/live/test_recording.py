@@ -153,6 +153,22 @@ def test_a_type_that_turns_out_to_tell_its_run_was_taken_wrongly():
     assert round_.history.unclear == {0}
 
 
+def test_a_canary_that_is_streamed_in_pieces_is_put_together():
+    round_ = Round(text=("/delta",))
+    hers = round_.told[0][0]
+    for at in range(0, len(hers), 5):
+        for run, said in (("r1", hers), ("r2", round_.told[1][0])):
+            round_.frame(0, "delta", run_id=run, delta=f"{said[at : at + 5]}")
+        assert round_.last[0] == (1 if at + 5 >= len(hers) else -1)
+    assert list(round_.history.at_owner)[-2:] == [0, 1] and round_.broken() >= {"isolation"}
+
+
+def test_a_canary_that_is_streamed_whole_is_one():
+    round_ = Round(text=("/delta",))
+    round_.frame(0, "delta", delta=f"said {round_.told[0][0]}")
+    assert round_.last == (0, CANARY, 0)
+
+
 def test_what_the_server_declines_need_not_arrive():
     round_ = Round()
     round_.ask(0, 0)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from crosstalk.model.canary import LENGTH
 from crosstalk.model.live_history import (
     CANARY,
     ENVELOPE,
@@ -81,6 +82,7 @@ class Recorder:
         self._complete: dict[tuple[int, int], bool] = {}
         self._by_user: dict[int, list[int]] = defaultdict(list)
         self._indexed = 0
+        self._streamed: dict[tuple[int, str], str] = {}
         self._taken: dict[str, set[int]] = defaultdict(set)
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
@@ -118,7 +120,10 @@ class Recorder:
         learned = waits_for = ""
         strange = b""
         earlier = False  # it is of another round, which a system with a memory may show again
-        for token in canaries(data):
+        tokens = canaries(data)
+        if reading.text:
+            tokens = list(dict.fromkeys(tokens + self._completed_by(reading.text, episode, run_id or "")))
+        for token in tokens:
             whose, round_, number = known.proven(token)
             if whose < 0:
                 self.foreign += 1
@@ -193,6 +198,12 @@ class Recorder:
             self._progress(run, episode, time, kind)
         if learned:
             self._learned(learned, run, user)
+
+    def _completed_by(self, text: str, episode: int, run_id: str) -> list[bytes]:
+        """The canaries that end in this piece of what is streamed on a connection, each run by itself."""
+        whole = (self._streamed.get((episode, run_id), "") + text).encode()
+        self._streamed[episode, run_id] = whole[1 - LENGTH :].decode("utf-8", "replace")
+        return canaries(whole)
 
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)
