@@ -105,13 +105,15 @@ def lead(verdict: Verdict) -> list[str]:
         told.append(
             f"{len(broken)} of {len(verdict.checks)} checks failed ({names})"
             + (f", with {others} more findings" if others > 1 else ", with one more finding" if others else "")
-            + "; each was "
             + (
-                "confirmed by playing it again, and each can be played again by you."
+                f"; {'each' if others else 'it'} was confirmed by playing it again, and can be played again by you."
                 if all(again(v).startswith("crosstalk replay ") for check in broken for v in check.violations)
-                else "seen as it is shown."
+                else f"; {'each' if others else 'it'} was seen as it is shown."
             )
         )
+        shown = broken[0].violations[0].exhibit if broken[0].violations else None
+        if shown is not None and shown.place is not None:
+            told.insert(1, f"Start at {shown.place}.")
         return told
     leaks = next((check for check in verdict.checks if check.name == "isolation"), None)
     counted = ""
@@ -322,7 +324,8 @@ def _concerned(shown: Exhibit) -> list[tuple[str, str]]:
             told.append(("the event", event_words(scene, foreign[0])))
         told.append(("received by", f"{name(scene.users[receiver.user])}, on device {name(receiver.device)}"))
     elif culprit is not None and culprit.kind == "missing":
-        told.append(("the run" if scene.live else "the event", event_words(scene, scene.acts[culprit.number].event)))
+        act = scene.acts[culprit.number]
+        told.append(("the run" if scene.live else "the event", event_words(scene, act.event, act.user)))
         told.append(("missing on", f"device {name(scene.connections[culprit.connection].device)}"))
     if shown.place is not None:
         sent = culprit is not None and culprit.kind == "arrival" and scene.arrivals[culprit.number].place is not None

@@ -486,7 +486,7 @@ def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup]
         gone = f"{numbered(scene, act.event)} not whole" if scene.live else f"no #{act.event}"
         labels.append(element("text", gone, class_="redtext halo", x=x + 12, y=y + 4))
         receiver = scene.connections[culprit.connection]
-        called = event_words(scene, act.event)
+        called = event_words(scene, act.event, act.user)
         facts.append(f"{called[0].upper()}{called[1:]} is owed to {name(receiver.device)}.")
         facts.append("Not all of it has come." if scene.live else "It is not there.")
     elif culprit.kind == "act":
