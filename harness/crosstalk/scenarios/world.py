@@ -828,6 +828,8 @@ class World:
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
+            for task, call in self.pending.items():
+                call.where = waiting_at(task)
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
