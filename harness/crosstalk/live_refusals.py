@@ -53,6 +53,8 @@ def examine(
         tls=trusting(profile),
         target=target,
         call=planned.cause if isinstance(planned.cause, HttpCall) else None,
+        hello=profile.hello,
+        subprotocols=profile.subprotocol,
     )
 
     async def play() -> Verdict:

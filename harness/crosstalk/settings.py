@@ -73,10 +73,24 @@ SETTINGS = (
     Setting("hello", "--crosstalk-hello", "text", "", "What a client sends first on each connection."),
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
+    Setting(
+        "read",
+        "--crosstalk-read",
+        "lines",
+        (),
+        "PART=POINTER: where events say their type, owner, run, thread, sequence.",
+    ),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
     Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
     Setting(
         "against", "--crosstalk-against", "text", "", "The OLD broadcaster that --broadcaster is to replace: its SPEC."
+    ),
+    Setting(
+        "against_name",
+        "--crosstalk-against-name",
+        "lines",
+        (),
+        "ROLE=NAME, may be repeated: a method of OLD, as publish=emit_to; of an application, as open=/ws/{user}.",
     ),
     Setting("switch", "--crosstalk-switch", "text", "drain", "How users move from OLD to it: drain, sticky, or SPEC."),
     Setting("allow", "--crosstalk-allow", "list", (), "A kind of difference from OLD that is meant."),
@@ -104,6 +118,7 @@ REACHING = (
     "hello",
     "ready",
     "body",
+    "read",
     "publish_header",
 )
 """How an ASGI application is reached: what crosstalk.targets.asgi.options reads."""
@@ -136,9 +151,11 @@ class Settings:
     hello: str = ""
     ready: str = ""
     body: str = ""
+    read: tuple[str, ...] = ()
     publish_header: tuple[str, ...] = ()
     profile: str = ""
     against: str = ""
+    against_name: tuple[str, ...] = ()
     switch: str = "drain"
     allow: tuple[str, ...] = ()
     faster: float | None = None

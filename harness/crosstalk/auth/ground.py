@@ -24,6 +24,7 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.tokens import Token
 from crosstalk.model.attempt import DENIAL, Answer
 from crosstalk.targets.cause import HttpCall
+from crosstalk.targets.greeting import told
 
 MESSAGE = '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
@@ -35,10 +36,11 @@ class Site:
 
     `url` may hold {user}. `message` is what a user says to be answered: a template of JSON with {canary} or {text} in
     it, which the server echoes, and {run}, {thread}, {user}; empty where nothing is said. `subscribe` subscribes to a
-    channel by name, with {user} in it. `call` posts what is said, where that is not said on the connection. `origin` is
-    the server's own site. `patience` is how long an answer may take in seconds, `leeway` what the server may add to a
-    token's life, and `life` is that of a token that must expire while it is connected: time enough to connect and be
-    served once. `target` is what the verdict calls the server.
+    channel by name, with {user} in it; so does `hello` each connection, and `subprotocols` are offered on it. `call`
+    posts what is said, where that is not said on the connection. `origin` is the server's own site. `patience` is how
+    long an answer may take in seconds, `leeway` what the server may add to a token's life, and `life` is that of a
+    token that must expire while it is connected: time enough to connect and be served once. `target` is what the
+    verdict calls the server.
     """
 
     url: str
@@ -52,6 +54,8 @@ class Site:
     tls: ssl.SSLContext | None = None
     target: str = ""
     call: HttpCall | None = None
+    hello: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] = ()
     identity: tuple[str, ...] = ("user_id", "userId", "user", "uid", "sub")
 
     def saying(self, user_id: str, mark: str) -> str:
@@ -153,7 +157,7 @@ class Ground:
         await self.rate.permit()
         visit = await knock(
             self.site.url,
-            credential,
+            replace(credential, subprotocols=(*self.site.subprotocols, *credential.subprotocols)),
             redactor=self.redactor,
             marks=self.marks,
             timeout=self.site.timeout,
@@ -163,6 +167,9 @@ class Ground:
         )
         if credential.first_message is not None:
             # as clients do: servers such as Socket.IO's close on what is said before they know who says it
+            await visit.listen(min(SETTLE, self.site.patience))
+        for message in self.site.hello:
+            await visit.say(told(message, credential.user_id))
             await visit.listen(min(SETTLE, self.site.patience))
         return visit
 

@@ -1,16 +1,14 @@
 """One connection under observation: knock at a server with a credential, say something, and note how it answers.
 
 Nothing is followed and nothing retried: a redirect is an answer too. Frames are noted by their *shape*, so that what a
-bad credential gets can be compared with what good ones got: for a JSON object its keys and the values that say what
-kind of frame it is; for text the text itself without numbers, user ids and marks. A frame whose words say no
-("unauthorized", "token expired") has the shape DENIAL besides.
+bad credential gets can be compared with what good ones got. A frame whose words say no ("unauthorized", "token
+expired") has the shape DENIAL besides.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import ssl
 import time
@@ -32,10 +30,10 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.model.attempt import DENIAL, Answer, Heard, Kind
 from crosstalk.targets.cause import Asked, HttpCall, NotCaused
 from crosstalk.targets.connection import NotConnected
+from crosstalk.targets.shape import shape
 from crosstalk.targets.transports import transport
 from crosstalk.targets.websocket import connect as websocket_connect
 
-_KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _THING = r"(?:token|credentials?|signature|jwt|session|auth\w*)"
 _NO = re.compile(
     r"unauthori[sz]ed|unauthenticated|forbidden|denied"
@@ -47,7 +45,6 @@ _NO = re.compile(
 )
 _DENIALS_ARE_SHORT = 2_000
 _KINDS: dict[str, Kind] = {"status": "refused", "denied": "refused", "timeout": "no answer"}
-_NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
 
 class _Direct(websockets_connect):
@@ -169,32 +166,6 @@ class Visit:
         if words is not None and not any(mark in text for mark in self.marks):
             self.frames[DENIAL] = None
             self.excerpt = self.excerpt or words[0]
-
-
-def shape(frame: str | bytes, names: tuple[str, ...] = ()) -> str:
-    """What kind of frame it is; equal for frames that differ in ids, numbers and prose only."""
-    if isinstance(frame, bytes):
-        return "binary"
-    try:
-        value = json.loads(frame)
-    except (ValueError, RecursionError):  # JSON may be nested deeper than we can follow
-        return "text " + _without(frame[:400], names)[:80]
-    if isinstance(value, dict):
-        kinds = [f"{key}={_without(str(value[key]), names)[:40]}" for key in _KIND_KEYS if _is_plain(value.get(key))]
-        return "{" + ", ".join([*kinds, *sorted(key for key in value if key not in _KIND_KEYS)]) + "}"
-    if isinstance(value, list):
-        return "[" + (_without(value[0], names)[:40] if value and isinstance(value[0], str) else "") + "]"
-    return type(value).__name__
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, bool))
-
-
-def _without(text: str, names: tuple[str, ...]) -> str:
-    for name in names:
-        text = text.replace(name, "*")
-    return _NUMBERS.sub("#", text)
 
 
 def url_for(url: str, user_id: str, credential: Credential) -> str:

@@ -6,8 +6,8 @@ which every connect and disconnect returned. One opportunity a run that came to 
 
 Memory: judged on runs with a census, several counts of what is reachable from the broadcaster while users come and go
 (or events pass). Fails when between all neighbouring counts it grew by at least GROWTH_OBJECTS objects, or
-GROWTH_BYTES bytes, for each departed user (or event): a cache that fills up stops growing, a leak does not. One
-opportunity a run with three counts.
+GROWTH_BYTES bytes, for each departed user (or event): a cache that fills up stops growing, a leak does not. Memory that
+rises and falls by itself hides a leak between few counts: then more are taken. One opportunity a run with three counts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,16 @@ def check(history: History) -> Result:
     return result
 
 
-def _memory(history: History, result: Result) -> None:
+def rises_and_falls(history: History) -> bool:
+    """Whether between some counts memory grew enough for a leak, and between others it did not: more may tell."""
+    _, objects, size = _grown(history)
+    return min(objects, default=0.0) < GROWTH_OBJECTS <= max(objects, default=0.0) or (
+        min(size, default=0.0) < GROWTH_BYTES <= max(size, default=0.0)
+    )
+
+
+def _grown(history: History) -> tuple[str, list[float], list[float]]:
+    """By how many objects and bytes memory grew between neighbouring counts, for each departed user or event."""
     objects, size = [], []
     what = "departed user"
     for before, after in pairwise(history.census):
@@ -52,10 +61,15 @@ def _memory(history: History, result: Result) -> None:
         if not units:
             units, what = after.events - before.events, "event"
         if units <= 0:
-            return
+            return what, [], []
         objects.append((after.objects - before.objects) / units)
         size.append((after.bytes - before.bytes) / units)
-    if min(objects) >= GROWTH_OBJECTS or min(size) >= GROWTH_BYTES:
+    return what, objects, size
+
+
+def _memory(history: History, result: Result) -> None:
+    what, objects, size = _grown(history)
+    if objects and (min(objects) >= GROWTH_OBJECTS or min(size) >= GROWTH_BYTES):
         message = (
             f"memory grows with every {what}: {objects[-1]:.1f} objects and {size[-1]:.0f} bytes each "
             "remain reachable from the broadcaster; if that is meant, say --guarantee growth=no"

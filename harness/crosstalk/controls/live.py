@@ -81,7 +81,8 @@ def drop_on_a_device(round_: Recorder, frames: Frames) -> LiveHistory | None:
     for run, places in reversed(owed(history).items()):
         for place in places[1:]:
             for at, row in reversed(list(enumerate(rows))):
-                if row >= 0 and frames[at].episode == place and history.at_run[row] == run and arrived[run, place]:
+                mine = row >= 0 and frames[at].episode == place and history.at_run[row] == run and arrived[run, place]
+                if mine and _counts(history, row):
                     return _changed(round_, frames, at, [])
     return None
 

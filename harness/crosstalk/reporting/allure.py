@@ -26,7 +26,7 @@ from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
 from crosstalk.reporting.folder import pretty
 from crosstalk.reporting.legible import legible, printable
-from crosstalk.reporting.migration import difference_again, difference_drawn, loss_again
+from crosstalk.reporting.migration import difference_again, difference_drawn, difference_story, loss_again
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
 from crosstalk.reporting.sarif import is_inside
@@ -119,6 +119,9 @@ def _attach_differences(result: Equivalence) -> None:
     kinds = allure.attachment_type
     for number, one in enumerate(result.differences, 1):
         with _failing_step(f"{number}. {legible(one.sentence, 300)}"):
+            for sentence in difference_story(one):
+                with allure.step(sentence):
+                    pass
             drawn = difference_drawn(one)
             if drawn is not None:
                 allure.attach(str(drawn), f"difference {number}: OLD and NEW", kinds.SVG)

@@ -64,6 +64,33 @@ def bars(counts: Mapping[str, float], what: str, form: str = "{:,.0f}") -> Marku
     return _plot(drawn, width, 12 + row * len(counts))
 
 
+def readings(points: Sequence[tuple[float, float]], judged: float, what: str) -> Markup:
+    """What was read, by how many had gone: a dot a reading, hollow before the last `judged` of them."""
+    width, height, left, low = 560.0, 170.0, 100.0, 140.0
+    most, least = max(value for _, value in points), min(value for _, value in points)
+    spread, end = (most - least) or abs(most) or 1.0, max(at for at, _ in points) or 1.0
+    first, last = points[0][1], points[-1][1]
+    said = f"{what}: from {amount(first)} to {amount(last)}"
+    drawn = [element("title", said), element("text", said, x=8.0, y=12.0)]
+    for share in (0, 0.5, 1):
+        y, value = low - (low - 26) * share, most - (most - least) * (1 - share)
+        drawn.append(element("line", class_="grid", x1=left, x2=width - 14, y1=y, y2=y))
+        if share != 0.5 or most > least:
+            drawn.append(element("text", amount(value), x=left - 6, y=y + 4, text_anchor="end"))
+    for at, value in points:
+        x, y = left + (width - left - 20) * at / end, low - (low - 26) * (value - least) / spread
+        kind = "bar" if at > end - judged else "dot"
+        drawn.append(element("circle", class_=kind, cx=round(x, 1), cy=round(y, 1), r=4.0))
+    drawn.append(element("text", "0", x=left, y=low + 18))
+    drawn.append(element("text", f"{end:,.0f} users", x=width - 14, y=low + 18, text_anchor="end"))
+    return _plot(drawn, width, height)
+
+
+def amount(value: float) -> str:
+    """Three digits are enough of a small number; a large one is written out."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def milliseconds(seconds: float) -> str:
     """Three digits are enough."""
     return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1e3:.3g} ms"

@@ -32,6 +32,7 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
+from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -78,6 +79,13 @@ def _nothing() -> None:
     """Nobody wants to be told."""
 
 
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What was done to an event: fields added, taken away, and altered."""
+    kept = before.keys() & after.keys()
+    fields = [f"+{name}" for name in after if name not in kept] + [f"-{name}" for name in before if name not in kept]
+    return ", ".join((*fields, *(name for name in before if name in kept and before[name] != after[name])))
+
+
 def _over(user: str, given: dict[str, Any]) -> None:
     raise RuntimeError("the run is over")
 
@@ -110,6 +118,7 @@ class World:
         "history",
         "hoard",
         "key",
+        "known",
         "last",
         "loop",
         "marks",
@@ -177,6 +186,7 @@ class World:
         self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        self.known: Known | None = None  # what users are told, where the broadcaster makes the events itself
         # made beforehand: what is kept of an event must not take the address that one before has just given back
         most = program.steps + 2 * len(program.users)
         self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
@@ -626,7 +636,7 @@ class World:
         """A new content for `users`."""
         content = len(self.history.contents)
         token = _token(self.key, self.run_id, users[0], run, content)
-        run_id, thread_id = _ids(run)
+        run_id, thread_id = _ids(run) if self.known is None else self._told(self.known, token, users[0], content)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
@@ -639,6 +649,12 @@ class World:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
         return content
+
+    def _told(self, known: Known, token: str, user: int, content: int) -> tuple[str, str]:
+        """Ids of a run and a thread that nobody but the user is told."""
+        run_id = known.run_id(token, user, self.run_id, content)
+        self.frames.runs[run_id] = content
+        return run_id, known.thread_id(user, 0)
 
     async def do_publish(
         self,
@@ -657,7 +673,7 @@ class World:
             self.history.contents[content].publishes += 1
             published = self.frames.events[content]
             event = published.copy()
-            event["payload"] = published["payload"].copy()
+            payload = event["payload"] = published["payload"].copy()
             given: dict[str, Any] = {
                 "event": event,
                 "type": type_,
@@ -669,15 +685,21 @@ class World:
                 text = json.dumps(event)
                 given["event"] = given["text"] = text if form == "text" else text.encode()
                 given["bytes"] = text.encode()
-            await self._perform(Call("publish", user, 0, content=content, probe=probe), self.publish, given)
-            if mutate and self.guarantees.snapshot:
-                event["type"] = "changed_by_the_publisher"
-                event["payload"]["text"] = "changed by the publisher"
+            call = Call("publish", user, 0, content=content, probe=probe)
+            await self._perform(call, self.publish, given)
+            if self.guarantees.snapshot:
+                if event != published:
+                    call.changed = _changes(published, event)
+                if mutate:
+                    event["type"] = "changed_by_the_publisher"
+                    payload["text"] = "changed by the publisher"
         finally:
             then()
 
     def twins(self, users: tuple[int, ...], then: Callable[[], None] = _nothing) -> list[Coroutine[Any, Any, None]]:
-        """Publishes of one content for each of `users`."""
+        """Publishes of one content for each of `users`; of one each, where it starts a run that is its user's own."""
+        if self.known is not None:
+            return [self.do_publish(user, 0, "partial_result", then=then) for user in users]
         content = self._event(users, 0, "partial_result")
         return [self.do_publish(user, 0, "partial_result", content=content, then=then) for user in users]
 
@@ -781,6 +803,8 @@ class World:
                 sabotage(self)
 
         self.adapter = adapter
+        self.frames.read = adapter.read
+        self.known = Known(self.key, self.program.users) if adapter.answers else None
         self.phase = "starting"
         making = self.loop.create_task(make())
         self.own[making] = None
@@ -798,7 +822,7 @@ class World:
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
-            self.phase = "probing with stalls held"
+            self.phase = PROBING_OTHERS
             for user in sorted(history.unstalled):
                 self._probe(user)
             loop.settle(self.settling)
@@ -843,10 +867,12 @@ class World:
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
         loop, history = self.loop, self.history
+        steps = history.guarantees.grammar.alphabet
         for _ in range(PACED):
             before = len(history.send_frame)
             loop.settle(self.settling)
-            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+            came = [history.frames[number] for number in history.send_frame[before:]]
+            if not any(frame.carried or (self.known and frame.type in steps) for frame in came):
                 break
         history.rest = history.tick()
 
@@ -881,6 +907,7 @@ class World:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
 
 
+PROBING_OTHERS = "probing with stalls held"
 FLOOD = 100_000
 PACED = 10
 """A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""

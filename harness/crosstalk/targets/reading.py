@@ -2,8 +2,9 @@
 
 Each of the five has a list of pointers, of which the first that leads to a text or a number counts. The pointers are
 compiled once into msgspec structs that decode only what they name; a frame that doesn't fit those (an array of events,
-lines of JSON, a text where an object was expected) is walked as it is. Canaries need no pointer: they are found
-anywhere in the bytes, also inside a text within a text. Of a Socket.IO event, `42["name",{...}]`, the array is read.
+lines of JSON, a text where an object was expected) is walked as it is, also into a text that is JSON itself. Canaries
+need no pointer: they are found anywhere in the bytes. Of a Socket.IO event, `42["name",{...}]`, the array is read, and
+of a STOMP frame its body.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ PARTS = ("type", "owner", "run", "thread", "sequence")
 SOCKET_IO = re.compile(rb"42(?:/[^,\[]*,)?\d*(?=\[)|4?0(?:/[^,{]*,)?(?=\{)")
 """What stands before the JSON of a Socket.IO event (Engine.IO message, event, namespace, number of the answer) or
 handshake."""
+_BEFORE = re.compile(SOCKET_IO.pattern + rb"|(?P<stomp>[A-Z]+\r?\n(?:[^\r\n]+\r?\n)*\r?\n)")
+"""The same, or the command and headers of a STOMP frame."""
+ENDS = b"\x1e\0"
+"""What ends a message, so that there may be several in a frame: of SignalR, of STOMP."""
+_END = re.compile(rb"[" + ENDS + rb"]")
 _UNDER = ("", "/payload", "/data")
 _LOWER_TOKEN = re.compile(TOKEN.pattern)  # many times faster than without regard to case
 
@@ -41,6 +47,22 @@ class Pointers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for pointer in getattr(self, part):
                 if not pointer.startswith("/"):
                     raise ValueError(f"{pointer!r} is no JSON Pointer: it begins with a slash, as in /payload/user_id")
+
+    def without(self, other: Pointers) -> Pointers:
+        """The parts of which `other` says something else."""
+        mine = msgspec.structs.asdict(self).items()
+        return Pointers(**{part: () if pointers == getattr(other, part) else pointers for part, pointers in mine})
+
+
+def declared(items: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """PART=POINTER, as typed, by part. Raises ValueError with one sentence."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        part, equals, pointer = item.partition("=")
+        if not equals or part not in PARTS:
+            raise ValueError(f"{item!r}: give PART=POINTER with one of {', '.join(PARTS)}")
+        found[part] = (*found.get(part, ()), pointer)
+    return found
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -63,11 +85,12 @@ def canaries(data: bytes) -> list[bytes]:
 
 
 def split(data: bytes) -> list[bytes]:
-    """The events of a frame that holds several: an array of them, or one a line."""
+    """The events of a frame that holds several: an array of them, or ended each by a mark or by its line."""
     try:
         return [bytes(piece) for piece in msgspec.json.decode(data, type=list[msgspec.Raw])]
     except msgspec.MsgspecError:
-        return [line for line in data.splitlines() if line.strip()]
+        marked = [piece for piece in _END.split(data) if piece.strip()]
+        return marked if len(marked) > 1 else [line for line in data.splitlines() if line.strip()]
 
 
 def named(data: str, **more: str) -> bytes:
@@ -135,7 +158,7 @@ def _struct(tree: dict[str, Any], name: str) -> type[msgspec.Struct]:
     for number, (key, below) in enumerate(tree.items()):
         kind: Any = Any
         if isinstance(below, dict):
-            kind = _struct(below, f"{name}_{number}") | str | int | float | bool | list | None
+            kind = _struct(below, f"{name}_{number}") | int | float | bool | list | None
         fields.append((f"f{number}", kind, None))
         rename[f"f{number}"] = key
     return msgspec.defstruct(name, fields, rename=rename, gc=False)
@@ -179,15 +202,10 @@ def _decoded(data: bytes) -> Any:
 
 
 def _walked(data: bytes, ways: list[list[tuple[str, ...]]]) -> list[Reading] | None:
-    event = SOCKET_IO.match(data)
-    if event is not None:
-        data = data[event.end() :]
-    try:
-        whole = _decoded(data)
-    except (ValueError, RecursionError):
-        try:
-            whole = [_decoded(line) for line in data.splitlines() if line.strip()] or None
-        except (ValueError, RecursionError):
+    whole = _bare(data)
+    if whole is None:
+        whole = [_bare(piece) for piece in split(data)]
+        if len(whole) < 2 or not all(isinstance(event, dict) for event in whole):
             return None
     if isinstance(whole, list) and whole and all(isinstance(event, dict) for event in whole):
         return [_reading(_values(event, ways)) for event in whole]
@@ -196,12 +214,28 @@ def _walked(data: bytes, ways: list[list[tuple[str, ...]]]) -> list[Reading] | N
     return None
 
 
+def _bare(data: bytes) -> Any:
+    """The JSON of a frame without what stands around it, be it a text that holds JSON; None for what holds none."""
+    data = data.lstrip()
+    before = _BEFORE.match(data)
+    body = data[before.end() if before is not None else 0 :].rstrip(ENDS)
+    if not body and before is not None and before["stomp"]:
+        return {}
+    try:
+        whole = _decoded(body)
+        return _decoded(whole.encode()) if isinstance(whole, str) else whole
+    except (ValueError, RecursionError):
+        return None
+
+
 def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
     values: list[Any] = []
     for part in ways:
         for way in part:
             value = event
             for token in way:
+                if isinstance(value, str) and value.startswith(("{", "[")):
+                    value = _bare(value.encode())
                 if isinstance(value, dict):
                     value = value.get(token)
                 elif isinstance(value, list) and token.isdigit() and int(token) < len(value):

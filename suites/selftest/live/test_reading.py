@@ -48,6 +48,32 @@ def test_several_events_in_a_frame_are_several():
         assert [read(piece) for piece in split(frame)] == [[event] for event in read(frame)]
 
 
+STOMP = b'MESSAGE\nsubscription:0\ndestination:/user/queue/events\n\n{"type":"%b"}\0'
+
+
+@pytest.mark.parametrize(
+    ("frame", "types"),
+    [
+        (b'{"type":"a"}\x1e', ["a"]),
+        (b'{"type":"a"}\x1e{"type":"b"}\x1e', ["a", "b"]),
+        (STOMP % b"a", ["a"]),
+        (STOMP % b"a" + b"\n" + STOMP % b"b", ["a", "b"]),
+        (json.dumps('{"type":"a"}').encode(), ["a"]),
+    ],
+)
+def test_what_ends_messages_or_stands_around_them_is_no_part_of_them(frame, types):
+    read = reader(Pointers())
+    assert [event.type for event in read(frame)] == types
+    if len(types) > 1:
+        assert [read(piece)[0].type for piece in split(frame)] == types
+
+
+def test_pointers_lead_into_a_text_that_is_json():
+    read = reader(Pointers(type=("/event",)))
+    assert read(b'{"event":"a","data":"{\\"run_id\\":\\"r\\"}"}') == [Reading("a", None, "r", None, None)]
+    assert read(b'{"event":"a","data":"{ no JSON"}') == [Reading("a", None, None, None, None)]
+
+
 def test_pointers_lead_through_arrays_and_odd_keys():
     pointers = Pointers(type=("/0",), owner=("/1/user~1id",), run=("/1/~0run",), thread=("/2/0/t",), sequence=("/3",))
     frame = json.dumps(["chat", {"user/id": "u", "~run": "r"}, [{"t": "t"}], 9]).encode()

@@ -11,7 +11,18 @@ from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import put_off, tried
 from crosstalk.model.bound import upper_bound as bound
 from crosstalk.model.golden_path import Grammar
-from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, NOT_STARTED, RUN, STARTED, THREAD, LiveHistory
+from crosstalk.model.live_history import (
+    CANARY,
+    ENVELOPE,
+    NEVER,
+    NO_BASIS,
+    NOT_STARTED,
+    RUN,
+    STARTED,
+    THREAD,
+    UNANSWERED,
+    LiveHistory,
+)
 from crosstalk.model.live_records import histories
 from crosstalk.scenarios.live.journal import Journal, records
 from crosstalk.scenarios.live.known import Known
@@ -69,6 +80,14 @@ class Round:
         return h.at_owner[-1], h.at_basis[-1], h.at_run[-1]
 
 
+def another_device(round_, user, device, connected):
+    """A further connection of `user`, open since `connected` and healthy; its number."""
+    round_.recorder.apply("connecting", user, device, connected)
+    number = len(round_.history.episodes) - 1
+    round_.recorder.apply("connected", number, connected)
+    return number
+
+
 def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
     """Only threads tell whose the events are; device 1 gets the last one when the run is complete on device 0."""
     round_ = Round()
@@ -82,6 +101,56 @@ def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
     round_.ask(0, 1)
     round_.frame(1, "agent_started", thread_id=round_.told[0][2])
     assert round_.last[2] == -1 and round_.history.unclear == {0}
+
+
+def anonymous(round_, episode, *types):
+    for type_ in types or WHOLE:
+        round_.frame(episode, type_)
+
+
+def test_events_that_tell_nothing_are_of_the_only_run_under_way_on_the_connection():
+    round_ = Round()
+    anonymous(round_, 0)
+    round_.ask(0, 0)
+    anonymous(round_, 0)
+    anonymous(round_, 2)
+    assert round_.broken() == set() and not round_.history.unclear
+    assert list(round_.history.at_run) == [0] * 3 + [2] * 3 + [1] * 3
+    assert {*round_.history.at_owner} == {-1}, "whose they are is told by nothing all the same"
+
+
+def test_one_event_too_many_that_tells_nothing_is_out_of_order():
+    round_ = Round()
+    anonymous(round_, 0, *WHOLE, "agent_thinking")
+    anonymous(round_, 2)
+    assert round_.broken() == {"golden_path"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda round_: round_.ask(0, 0),
+        lambda round_: round_.ask(0, 1),
+        lambda round_: round_.known.unfinished.add(0),
+        lambda round_: round_.frame(0, "agent_started", run_id=round_.told[0][1]),
+        lambda round_: anonymous(round_, 1),
+    ],
+    ids=["two runs at a time", "two devices", "one of an earlier round", "others tell theirs", "on another device"],
+)
+def test_events_that_tell_nothing_and_may_be_of_several_runs_are_of_none(before):
+    round_ = Round()
+    before(round_)
+    anonymous(round_, 0, "agent_started")
+    round_.run(1, 2)
+    assert 0 in round_.history.unclear
+    assert round_.broken() == set()
+
+
+def test_a_type_that_turns_out_to_tell_its_run_was_taken_wrongly():
+    round_ = Round()
+    anonymous(round_, 0, "agent_started", "agent_thinking", "agent_thinking")
+    round_.run(0, 0, types=("agent_thinking",))
+    assert round_.history.unclear == {0}
 
 
 def test_what_the_server_declines_need_not_arrive():
@@ -273,18 +342,8 @@ def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
     assert tried(round_.history)[1] == {}
 
 
-@pytest.mark.parametrize("by_http", [False, True])
-@pytest.mark.parametrize(
-    ("usual", "waited", "complete_after", "broken"),
-    [
-        (0.5, 6.0, 0.1, True),
-        (0.5, 6.0, -1.0, False),  # complete while the other still did not read
-        (0.5, 3.0, 0.1, False),  # it had not had its 5 seconds
-        (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
-    ],
-)
-def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken, by_http):
-    """Bob asks and does not read; Alice asks meanwhile."""
+def one_who_does_not_read(usual=0.5, waited=6.0, complete_after=0.1, by_http=False):
+    """Bob asks and does not read; Alice asks meanwhile, and her run is complete only after he has read on."""
     round_ = Round()
     alice, bob = round_.history.runs
     bob.completed = bob.started + usual
@@ -300,6 +359,21 @@ def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, c
     round_.recorder.apply("released", 2, round_.time)
     alice.completed = round_.time + complete_after
     round_.run(0, 0, 1)
+    return round_
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+@pytest.mark.parametrize(
+    ("usual", "waited", "complete_after", "broken"),
+    [
+        (0.5, 6.0, 0.1, True),
+        (0.5, 6.0, -1.0, False),  # complete while the other still did not read
+        (0.5, 3.0, 0.1, False),  # it had not had its 5 seconds
+        (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
+    ],
+)
+def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken, by_http):
+    round_ = one_who_does_not_read(usual, waited, complete_after, by_http)
     round_.frame(2, "agent_thinking")
     result = LIVE_CHECKS["blocking"](round_.end())
     assert bool(result.violations) == broken
@@ -307,6 +381,70 @@ def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, c
     if broken:
         (violation,) = result.violations
         assert f"a run of 'alice' waited {waited} s while 'bob' did not read" in violation.message
+
+
+def change(number, **fields):
+    """One run of the round, changed."""
+
+    def changed(round_):
+        for name, value in fields.items():
+            setattr(round_.history.runs[number], name, value)
+
+    return changed
+
+
+def never_read_on(round_):
+    round_.history.episodes[2].released = round_.history.episodes[2].left = NEVER
+
+
+def her_connections_lost(round_):
+    change(0, episode=-1)(round_)
+    for episode in (0, 1):
+        round_.recorder.apply("excused", episode, 3.0, "lost")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        change(0, user=1, episode=-1),  # the reader's own
+        change(0, started=2.1),  # asked for before he ceased to read
+        change(0, started=8.9),  # asked for when he read on
+        change(1, completed=NEVER),  # how long a run of his takes is not known
+        never_read_on,
+        her_connections_lost,
+    ],
+)
+def test_what_says_nothing_of_one_who_does_not_read(other):
+    round_ = one_who_does_not_read()
+    other(round_)
+    round_.frame(2, "agent_thinking")
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (0, [])
+
+
+def test_a_run_that_never_was_complete_is_not_laid_to_one_who_does_not_read():
+    round_ = one_who_does_not_read()
+    change(0, completed=NEVER)(round_)
+    round_.frame(2, "agent_thinking")
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (1, [])
+
+
+def test_whoever_had_nothing_to_read_could_hold_up_nobody():
+    round_ = one_who_does_not_read(complete_after=-1.0)
+    round_.history.at_time[-1] = 3.0  # something came to another before, and to others after
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (0, [])
+
+
+def test_only_runs_that_he_has_to_read_there_count_as_his():
+    """What he asked for on another connection does not wait for him here."""
+    round_ = one_who_does_not_read()
+    other = another_device(round_, 1, 1, 0.2)
+    for _ in range(20):
+        round_.ask(1, other)
+    round_.frame(2, "agent_thinking")
+    assert LIVE_CHECKS["blocking"](round_.end()).violations
 
 
 def test_a_receipt_for_who_asked_is_owed_to_nobody_else():
@@ -363,14 +501,6 @@ def test_only_what_is_ones_own_by_more_than_the_envelope_can_be_misnamed():
     round_.frame(0, "agent_summary", text=mine, user_id="bob")
     result = LIVE_CHECKS["ownership"](round_.end())
     assert (result.opportunities, len(result.violations)) == (2, 1)
-
-
-def another_device(round_, user, device, connected):
-    """A further connection of `user`, open since `connected` and healthy; its number."""
-    round_.recorder.apply("connecting", user, device, connected)
-    number = len(round_.history.episodes) - 1
-    round_.recorder.apply("connected", number, connected)
-    return number
 
 
 def test_events_are_counted_for_every_further_device():
@@ -514,6 +644,44 @@ def test_failures_are_counted_by_reason():
     attempts, failures = tried(round_.end())
     assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
     assert attempts == 4 + 3 + 2
+
+
+@pytest.mark.parametrize("late", [0.0, 7.0])
+def test_what_failed_by_time_alone_is_no_failure_where_the_client_stood_still(late):
+    round_ = Round()
+    round_.run(1, 2)
+    for why in ("no answer within 10 s", "refused"):
+        round_.recorder.apply("connecting", 1, 1, 2.0)
+        round_.recorder.apply("failed", len(round_.history.episodes) - 1, 2.1, why)
+    for why in ("not asked for in time", "too many requests", "the call failed"):
+        round_.ask(1, 2)
+        round_.recorder.apply("asked", len(round_.history.runs) - 1, round_.time, NOT_STARTED, why)
+    another_device(round_, 1, 2, 0.2)
+    history = round_.end()
+    round_.recorder.apply("excused", 5, 9.0, UNANSWERED)
+    history.runs[0].completed = NEVER
+    history.runs[1].completed = round_.time
+    history.late = late
+    attempts, failures = tried(history)
+    by_time = {
+        "could not connect: no answer within 10 s",
+        "a run could not be started: not asked for in time",
+        "a run was not completed",
+        "a connection left a ping unanswered",
+    }
+    always = {"could not connect: refused", "a run could not be started: the call failed"}
+    assert failures == dict.fromkeys(always if late else always | by_time, 1)
+    assert attempts == 6 + 4 + 2 + (1 if late else 2)
+
+
+def test_a_lost_connection_is_a_failure_unless_its_user_or_the_servers_patience_ended_it():
+    round_ = Round()
+    round_.recorder.apply("excused", 1, 3.0, "its user reset it")
+    for number, why in enumerate(("it was reset", "it was reset", "too many messages")):
+        round_.recorder.apply("left", number, 5.0, "network", why)
+    for run in round_.history.runs:
+        run.status = NOT_STARTED
+    assert tried(round_.history) == (6, {"a connection was lost: it was reset": 1})
 
 
 def test_a_secret_that_a_server_sends_as_a_type_is_not_written_down(tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
@@ -54,12 +55,30 @@ class Handed:
     two: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call that gets connections that were looked up: to send to them, as it seems if its name `says` so. With an
+    `address` it gets the user too, and may do the looking up."""
+
+    callee: str
+    name: str
+    line: int
+    says: bool
+    address: bool
+
+
 @dataclass(slots=True)
 class Evidence:
+    """`sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to
+    a call. `sinks`: it hands something to what it was given. `finds`: it returns connections that it looked up."""
+
     takes_user: bool = False
     takes_event: bool = False
     looks_up: bool = False
+    finds: bool = False
+    sinks: bool = False
     sends_at: int = 0
+    sent: list[Sent] = field(default_factory=list)
     everybody_at: int = 0
     passes: list[Passed] = field(default_factory=list)
     handed: list[Handed] = field(default_factory=list)
@@ -83,9 +102,10 @@ _USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held
 _GIVEN = "@"
 
 
-def gather(function: Function) -> Evidence:
-    """The evidence of `function`; functions inside it are judged for themselves."""
-    reader = _Reader(function)
+def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
+    """The evidence of `function`; functions inside it are judged for themselves. `finders` are names of functions that
+    find connections, whatever they are called."""
+    reader = _Reader(function, finders)
     reader.read()
     return reader.evidence
 
@@ -94,8 +114,9 @@ class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
     (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
+        self.finders = finders
         self.evidence = Evidence()
         self.known: dict[str, set[str]] = {}
         self.beside: dict[str, set[str]] = {}
@@ -165,6 +186,8 @@ class _Reader:
                         self._bind(item.optional_vars, marks)
             case ast.Try(handlers=handlers) | ast.TryStar(handlers=handlers):
                 self._catches(node, handlers)
+            case ast.Return(value=value) if value is not None:
+                self.evidence.finds |= {_LINK, _HELD} <= self._expression(value) and self.evidence.looks_up
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -372,7 +395,8 @@ class _Reader:
             every = every | {_EVENT}
         if says_stored(ast.unparse(function)):
             return receiver | every | {_NAME}  # a record, whatever it is named
-        if says_connections(name) and self._finds(name, given, every):
+        found = says_connections(name) and self._finds(name, given, every)
+        if found or (name in self.finders and any(mark.startswith(_GIVEN) or mark == _USER for mark in every)):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
@@ -405,16 +429,22 @@ class _Reader:
                 and not says_stored(self.function.short)
             )
             or (_LINK in called)
-            or (_LINK in every and over and len(marks) > 1 and something and _LINK not in receiver)
-            or (self.family and {_LINK, _EVENT} <= every and over)
         )
+        callee = ast.unparse(node.func)[:120]
         if to_link:
             evidence.sends_at = evidence.sends_at or node.lineno
+            return
+        self._sinking(node, marks)
+        if _LINK in every and _LINK not in receiver and ((len(marks) > 1 and something) or _EVENT in every):
+            says = over and (len(marks) > 1 or self.family)
+            address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
+            sent = Sent(callee, name, node.lineno, says, address)
+            if sent not in evidence.sent:
+                evidence.sent.append(sent)
+            if says and not address:
+                return
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
-        if to_link:
-            return
-        callee = ast.unparse(node.func)[:120]
         apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
@@ -436,6 +466,16 @@ class _Reader:
             handed = Handed(callee, name, two)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
+
+    def _sinking(self, node: ast.Call, marks: list[set[str]]) -> None:
+        """`peer.offer(frame)`, where `peer` comes from one parameter and `frame` from another."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr in _KEEPS | _ADDS:
+            return
+        to = self.known.get(_root(node.func), set())
+        whom = {mark for mark in to if mark.startswith(_GIVEN)}
+        what = {mark for mark_ in marks for mark in mark_ if mark.startswith(_GIVEN)}
+        if whom and what - whom:
+            self.evidence.sinks = True
 
 
 def _notifies(node: ast.Call) -> bool:

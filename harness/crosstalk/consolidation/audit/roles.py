@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from crosstalk.consolidation.audit.evidence import Evidence, gather
+from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
 from crosstalk.consolidation.audit.words import is_family, is_strong
 
@@ -105,12 +105,18 @@ class _Known:
                 self.function[function.id] = function
                 self.evidence[function.id] = gather(function)
                 self.by_name[function.short].append(function.id)
+        finders = {name for name, ids in self.by_name.items() if all(self.evidence[id_].finds for id_ in ids)}
+        for id_, evidence in self.evidence.items():
+            if any(callee.rpartition(".")[2] in finders for callee, _ in evidence.calls):
+                self.evidence[id_] = gather(self.function[id_], finders)
 
     def roles(self) -> None:
-        for id_, evidence in self.evidence.items():
-            meant = evidence.takes_event or is_family(self.function[id_].short)
-            if evidence.looks_up and evidence.sends_at and meant and not evidence.abstract:
-                self.role[id_] = "real"
+        self._real(address=False)
+        self._adapters()
+        self._real(address=True)
+        self._adapters()
+
+    def _adapters(self) -> None:
         changed = True
         while changed:
             more = {id_ for id_ in self.evidence if id_ not in self.role and self._passes_on(id_)}
@@ -123,6 +129,24 @@ class _Known:
             }
             self.role = {id_: role for id_, role in self.role.items() if id_ not in fewer}
             changed = bool(fewer)
+
+    def _real(self, address: bool) -> None:
+        """Those that send themselves, or leave that to a call which gets (with `address`) the user's address too."""
+        for id_, evidence in self.evidence.items():
+            meant = evidence.takes_event or is_family(self.function[id_].short)
+            if not (evidence.looks_up and meant) or evidence.abstract or id_ in self.role:
+                continue
+            if evidence.sends_at or any(sent.address == address and self._sent(id_, sent) for sent in evidence.sent):
+                self.role[id_] = "real"
+
+    def _sent(self, id_: str, sent: Sent) -> bool:
+        """Whether a call that gets connections sends to them: found in the tree it does, else its name says so."""
+        targets = self._targets(self.function[id_], sent.callee, sent.name, sure=True)
+        if not targets:
+            return sent.says
+        if sent.address and any(target in self.role for target in targets):
+            return False
+        return any(self.evidence[t].sinks or self.evidence[t].abstract or sent.says for t in targets)
 
     def _passes_on(self, id_: str, sure: bool = False) -> bool:
         """Whether it passes a user and an event on. With `sure` a callee found in the tree must have a role itself."""

@@ -30,6 +30,8 @@ USERS = frozenset(
         "username",
     ]
 )
+_OTHERS = re.compile(r"^_*(exclude|except|skip|ignore|without|not|from|sender|source)d?_")
+"""What begins so is of those who are not addressed."""
 _ADDRESSES = re.compile(r"(^|_)(conn|connection|client|session|peer|run|thread|conversation|chat)_?ids?$")
 """Ids by which code finds who is to be told, though the word alone means something else."""
 EVENTS = frozenset(
@@ -49,6 +51,9 @@ EVENTS = frozenset(
         "packet",
         "text",
         "events",
+        "messages",
+        "frames",
+        "notifications",
     ]
 )
 CONNECTIONS = frozenset(
@@ -84,6 +89,19 @@ CONNECTIONS = frozenset(
         "consumers",
         "callbacks",
         "pool",
+        "subscription",
+        "subscriptions",
+        "subs",
+        "device",
+        "devices",
+        "waiters",
+        "inbox",
+        "inboxes",
+        "mailbox",
+        "mailboxes",
+        "watchers",
+        "observers",
+        "receivers",
     ]
 )
 SENDS = frozenset(
@@ -109,8 +127,8 @@ SENDS = frozenset(
     ]
 )
 _FAMILY = re.compile(
-    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message|announce|tell|fan_?out)"
-    r"(_|$)"
+    r"(^|_)a?(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|relay|announce|tell|fan_?out)(_|$)"
+    r"|^_*(message|(on_)?route)(_|$)"
 )
 _STRONG = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message)(_\w+)*_"
@@ -119,7 +137,9 @@ _STRONG = re.compile(
 _PASSING = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
 )
-_HANDING = re.compile(r"(^|_)(send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)")
+_HANDING = re.compile(
+    r"(^|_)(broadcast|send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)(_|$)"
+)
 _PAST = re.compile(r"histor|backlog|recent|archive|cache|replay|(^|_)logs?(_|$)")
 _STORED = re.compile(r"(^|[_.])(storage|stores?|repo|repository|database|db|objects|crud|save|persist|record)([_.]|$)")
 _BY_KEY = re.compile(r"_(by|for|of|in)(_|$)")
@@ -138,7 +158,7 @@ def _plain(name: str) -> str:
 def says_user(name: str) -> bool:
     """Whether `name` is a user's, or of what stands for users: a room, a topic, an account."""
     plain = _plain(name)
-    return (
+    return not _OTHERS.search(name.lower()) and (
         plain in USERS
         or plain.rpartition("_")[2] in USERS - {"to", "channel", "channels", "target"}
         or bool(_ADDRESSES.search(name.lower().strip("_")))

@@ -8,11 +8,10 @@ server wrote before its answer has arrived by then), and only after that is ever
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
@@ -36,7 +35,7 @@ from crosstalk.scenarios.live.program import (
 )
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.targets.cause import Asked, Cause, NotCaused
-from crosstalk.targets.connection import Closed, Connect, Connection, Limits, NotConnected
+from crosstalk.targets.connection import Closed, Connect, Connection, NotConnected, Terms
 from crosstalk.targets.websocket import connect
 
 ATTEMPTS, PATIENCE_OF_BARRIERS, SMALL_BUFFER = 3, 10.0, 4096
@@ -55,7 +54,7 @@ class Means:
     authenticator: Authenticator
     cause: Cause
     known: Known
-    limits: Limits
+    terms: Terms
     clock: Callable[[], float]
     connections: Rate
     messages: Rate
@@ -63,8 +62,6 @@ class Means:
     run_seconds: float = 30.0
     linger_seconds: float = 0.3
     ping_seconds: float = 5.0
-    tls: ssl.SSLContext | None = None
-    origin: str = ""
     connect: Connect = connect
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
@@ -244,11 +241,11 @@ class Playing:
                 credential,
                 lambda connection, data: receive(episode, clock(), data),
                 ended,
-                limits=means.limits,
-                tls=means.tls,
-                origin=means.origin,
-                receive_buffer=SMALL_BUFFER if step.narrow else 0,
-                last_event_id=before.last_event_id if before is not None else "",
+                replace(
+                    means.terms,
+                    receive_buffer=SMALL_BUFFER if step.narrow else 0,
+                    last_event_id=before.last_event_id if before is not None else "",
+                ),
             )
         except (NotConnected, AuthenticationFailed) as failed:
             put_off = later and isinstance(failed, NotConnected) and failed.status == later
