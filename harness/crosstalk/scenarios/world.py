@@ -478,7 +478,8 @@ class World:
         if socket is not None:
             wire = socket._wire
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled
-            if busy or socket._closed or history.episodes[wire.episode].left > history.now:
+            accepted = socket._greeted >= 0  # which no connection is twice
+            if busy or accepted or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
         if socket is None:
