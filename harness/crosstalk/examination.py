@@ -502,6 +502,10 @@ def examine(
         return explorer.examine()
 
 
+SOME = 64
+"""Schedules in which each check has some opportunity, on nearly any broadcaster."""
+
+
 class _Explorer:
     """The state of one examination while it runs."""
 
@@ -639,6 +643,20 @@ class _Explorer:
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
+    def _slow(self) -> tuple[str, ...]:
+        """Why so few schedules were played, where that is the broadcaster's own slowness, and what to do."""
+        began = time.monotonic()
+        history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
+        took = time.monotonic() - began
+        if history.blocked or took * SOME < self.seconds:
+            return ()
+        enough = int(began - self.began + SOME * took) // 10 * 10 + 10
+        return (
+            f"the broadcaster is slow to play: {len(history.send_start)} deliveries took {took:.1f} s, so time was "
+            "short. Let nothing in it keep the thread (time.sleep, a driver that does not await), which "
+            f"holds up every user in production too; or say --budget {enough}",
+        )
+
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
         for check, result in run.results.items():
@@ -688,9 +706,18 @@ class _Explorer:
         """The programs in which memory grew over the first few departures or passing events, and over how many."""
         growing: list[tuple[Programs, tuple[int, ...]]] = []
         if "cleanup" in self.checks and self.examination.guarantees.growth:
-            for programs in (departures, _vanished, passing_events):
+            for programs in (departures, _vanished, passing_events, _cancelled):
+                if programs is _cancelled and any(found is departures for found, _ in growing):
+                    continue  # that tells no more
                 if counts := growth(self._play_afresh, programs):
                     growing.append((programs, counts))
+            if not self.examination.guarantees.cancelled_disconnect and growing and growing[-1][0] is _cancelled:
+                growing.pop()
+                self.notes.append(
+                    "what a disconnect that is cancelled half-way has not tidied up stays for ever: where handlers are "
+                    "cancelled, await it under asyncio.shield; --guarantee cancelled_disconnect=yes holds the "
+                    "broadcaster to leaving nothing"
+                )
         return [] if growing and self._tasks_remain() else growing
 
     def _tasks_remain(self) -> bool:
@@ -743,6 +770,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
+        few = False
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
@@ -755,6 +783,7 @@ class _Explorer:
             )
             if reason == NO_OPPORTUNITY:
                 reason += " in what was played; a larger budget gives it some"
+                few = self.schedules is None and 0 < self.runs < SOME
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":
@@ -769,7 +798,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=(*self.notes, *self.examination.remarks()),
+            notes=(*self.notes, *(self._slow() if few and not self.interrupted else ()), *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 
@@ -800,6 +829,10 @@ def _leaks(run: Run) -> bool:
 
 def _vanished(counts: tuple[int, ...]) -> Program:
     return departures(counts, gone=True)
+
+
+def _cancelled(counts: tuple[int, ...]) -> Program:
+    return departures(counts, cancelled=True)
 
 
 def _confirmed(

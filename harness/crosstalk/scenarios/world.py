@@ -730,6 +730,13 @@ class World:
             self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
+    def cancel_at_await(self, task: asyncio.Task[Any]) -> None:
+        """As `cancel`, as soon as the broadcaster awaits something in the call."""
+        if task in self.pending:
+            self.cancel(task)
+        elif not task.done():
+            self.loop.call_soon(self.cancel_at_await, task)
+
     @unwatched()
     def do_collect(self) -> None:
         gc.collect()
@@ -738,7 +745,7 @@ class World:
     def do_census(self) -> None:
         gc.collect()
         episodes = self.history.episodes
-        departed = sum(episode.left <= self.history.now for episode in episodes)
+        departed = sum(episode.leaving <= self.history.now for episode in episodes)
         events = len(self.history.contents)
         objects, size = reachable((self.broadcaster, *self.hoard), self)
         timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
