@@ -217,9 +217,7 @@ def open_target(
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
     try:
-        sample = factory()
-        if hasattr(type(sample), "__await__"):
-            sample = asyncio.run(_await(sample))
+        sample = _sample(factory)
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
         if looks_like_asgi(sample):
@@ -238,9 +236,21 @@ def open_target(
     return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
-async def _await(value: object) -> object:
-    async with asyncio.timeout(10):
-        return await value  # type: ignore[misc]
+def _sample(factory: Callable[[], Any]) -> Any:
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+
+    async def made() -> Any:
+        sample = factory()
+        async with asyncio.timeout(10):
+            return await sample if hasattr(type(sample), "__await__") else sample
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(made())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:

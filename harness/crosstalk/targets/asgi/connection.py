@@ -86,8 +86,9 @@ class Connection:
 
     def say(self, text: str, asking: asyncio.Task[Any] | None = None) -> None:
         """The client's message; `asking` is the call that it is made for."""
-        if asking is not None and asking in self._world.pending:
-            self._world.pending[asking].episode = self._wire.episode
+        call = None if asking is None else self._world.own.get(asking)
+        if call is not None:
+            call.episode = self._wire.episode
         message = {"type": "websocket.receive", "text": text}
         for future in self._wire.receivers:
             if not future.done():
