@@ -46,6 +46,7 @@ from crosstalk.scenarios.program import (
     Program,
     Publish,
     Stall,
+    Words,
     decode,
     departures,
     draw,
@@ -83,7 +84,11 @@ Programs = Callable[[tuple[int, ...]], Program]
 """The program in which a census is taken at each of these counts."""
 
 
-def control_program(guarantees: Guarantees = LENIENT) -> Program:
+ONE_MESSAGE: Words = (("message",),)
+"""A run as its user asks for it, where the application makes its events itself."""
+
+
+def control_program(guarantees: Guarantees = LENIENT, words: Words = ()) -> Program:
     """What the controls play: connections, publishes, a whole agent run, a reconnect and a stall."""
     return Program(
         users=("alice", "bob", "carol"),
@@ -92,7 +97,7 @@ def control_program(guarantees: Guarantees = LENIENT) -> Program:
             (
                 *(Connect(device) for device in range(4)),
                 *(Publish(user) for user in range(3)),
-                *golden_run(2, 1, guarantees.grammar.words()[-1]),
+                *golden_run(2, 1, (words or guarantees.grammar.words())[-1]),
                 Disconnect(0),
                 Connect(0),
                 Stall(1),
@@ -128,6 +133,15 @@ class Examination:
     remarks: Callable[[], tuple[str, ...]] = tuple
     unread: str = ""
     blocked: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What is published for a run, by event types."""
+        return ONE_MESSAGE if self.adapter.answers else self.guarantees.grammar.words()
+
+    def controls(self) -> Program:
+        """The program that the controls play on this target."""
+        return control_program(self.guarantees, self.words)
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -203,9 +217,7 @@ def open_target(
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
     try:
-        sample = factory()
-        if hasattr(type(sample), "__await__"):
-            sample = asyncio.run(_await(sample))
+        sample = _sample(factory)
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
         if looks_like_asgi(sample):
@@ -224,9 +236,21 @@ def open_target(
     return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
-async def _await(value: object) -> object:
-    async with asyncio.timeout(10):
-        return await value  # type: ignore[misc]
+def _sample(factory: Callable[[], Any]) -> Any:
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+
+    async def made() -> Any:
+        sample = factory()
+        async with asyncio.timeout(10):
+            return await sample if hasattr(type(sample), "__await__") else sample
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(made())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -237,11 +261,11 @@ def find(history: History, check: str, cause: str) -> Violation | None:
 def calibrated(examination: Examination) -> Examination:
     """Finds out, in plain order, whether the broadcaster has to be started, how an event is given (a dict or text) and
     whether integers returned are counts."""
-    history, _ = examination.run(control_program(examination.guarantees), Plain())
+    history, _ = examination.run(examination.controls(), Plain())
     adapter = examination.adapter
     if adapter.startable and not len(history.send_start):
         adapter.start = adapter.startable
-        started, _ = examination.run(control_program(examination.guarantees), Plain())
+        started, _ = examination.run(examination.controls(), Plain())
         if len(started.send_start):
             history = started
         else:
@@ -258,7 +282,7 @@ def calibrated(examination: Examination) -> Examination:
         and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
     ):
         adapter.form = "text"
-        second, _ = examination.run(control_program(examination.guarantees), Plain())
+        second, _ = examination.run(examination.controls(), Plain())
         if len(second.send_start):
             history = second
             publishes = [call for call in history.calls if call.kind == "publish"]
@@ -277,7 +301,7 @@ def calibrated(examination: Examination) -> Examination:
     examination = replace(examination, guarantees=guarantees, workers=workers, patience=patience)
     if patience and _missing(history):
         patient = replace(examination, settling=SETTLE + patience)
-        second, _ = patient.run(control_program(guarantees), Plain())
+        second, _ = patient.run(patient.controls(), Plain())
         if _missing(second) < _missing(history):
             examination, history = patient, second
     asked = sorted(name for name in history.lacking if _SENDING.search(name))
@@ -294,7 +318,11 @@ _SENDING = re.compile("send|write|emit|push|put|publish|deliver|post|message|not
 
 
 def _missing(history: History) -> int:
-    return len(owed(history, history.final_quiet)[1]) if history.final_quiet != NEVER else 0
+    """How many deliveries are missing, and runs incomplete where the application makes their events."""
+    if history.final_quiet == NEVER:
+        return 0
+    runs = [] if history.answers is None else CHECKS["golden_path"](history).violations
+    return len(owed(history, history.final_quiet)[1]) + sum(violation.cause == "incomplete" for violation in runs)
 
 
 def _unread(history: History) -> str:
@@ -347,7 +375,7 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
             if sabotage is hoard:
                 caught = bool(growth(lambda program: examination.run(program, Plain(), sabotage=hoard)[0]))
             else:
-                history, _ = examination.run(control_program(examination.guarantees), Plain(), sabotage=sabotage)
+                history, _ = examination.run(examination.controls(), Plain(), sabotage=sabotage)
                 blocked = history.blocked
                 caught = bool(CHECKS[name](history).violations)
         found.append(Control(name, sabotage.__name__, caught))
@@ -434,7 +462,7 @@ def explore(
     strategies = mix(source)
     feedback = Feedback(source)
     waits: Sequence[float] = WAITS
-    words = examination.guarantees.grammar.words()
+    words = examination.words
     number = fresh = 0
     while True:
         bred = feedback.breed() if number % 2 and number >= FRESH else None

@@ -50,13 +50,14 @@ USUAL = Limits()
 class Terms:
     """How a connection is opened, whoever's it is.
 
-    `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon. `last_event_id` is that
-    of the device's connection before this one.
+    `subprotocols` are offered beside those of the user. `receive_buffer` bytes in the kernel, where given, make
+    backpressure reach the server soon. `last_event_id` is that of the device's connection before this one.
     """
 
     limits: Limits = USUAL
     tls: ssl.SSLContext | None = None
     origin: str = ""
+    subprotocols: tuple[str, ...] = ()
     receive_buffer: int = 0
     last_event_id: str = ""
 

@@ -78,6 +78,10 @@ def test_a_server_that_keeps_something_of_everybody_is_found_out(tmp_path, monke
     assert {one["outcome"] for one in found["grown"] if one["quantity"] != "memory"} == {"pass"}
     assert found["judged"]["verdict"] == "pass", found["judged"]["checks"]
     assert "grows   memory: " in done.stdout and "for each of 160 departed users" in done.stdout
+    assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
+    text = (tmp_path / "index.html").read_text()
+    assert "memory, by how many users have gone" in text and "The live run" in text
+    assert json.loads((tmp_path / "verdict.json").read_text())["checks"] == found["judged"]["checks"]
 
 
 def test_without_a_look_at_the_server_growth_is_unknown_and_the_rest_is_judged(tmp_path, monkeypatch):
