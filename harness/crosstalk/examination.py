@@ -484,9 +484,10 @@ def explore(
         yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
-            # the broadcaster sets timers: time also moves to just before and just after them
+            # the broadcaster sets timers: time also moves to just after them, and to so little before them that what
+            # takes as long as the shortest is under way when they fire
             near = sorted(delay for delay in examination.delays if delay > 0)[:8]
-            waits = (*WAITS, *(delay * factor for delay in near for factor in (0.5, 1.01)))
+            waits = (*WAITS, *(wait for delay in near for wait in (delay - near[0] / 2, delay * 1.01)))
 
 
 def examine(
