@@ -27,8 +27,8 @@ from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_t
 from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong, publishes, says_past
 
 _FEW, _SOME, _MANY = 5, 25, 50
-"""Statements of a function that does little but pass on what it was given; the same where that is an event, and where its
-name says so."""
+"""Statements of a function that does little but pass on what it was given; the same where that is an event, and where
+its name says so."""
 
 
 class Found(msgspec.Struct, frozen=True):

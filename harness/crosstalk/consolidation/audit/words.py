@@ -129,6 +129,7 @@ SENDS = frozenset(
 _FAMILY = re.compile(
     r"(^|_)a?(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|relay|announce|tell|fan_?out)(_|$)"
     r"|^_*(message|(on_)?route)(_|$)"
+    r"|(^|_)(add|put|pass|post|write|queue|enqueue)(_\w+)?_(message|msg|event|notification|frame|packet)s?(_|$)"
 )
 _STRONG = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message)(_\w+)*_"
