@@ -5,9 +5,10 @@ field of one, or the event) and what to tell them, if only "there is news".
 
 * It is real when by that name it chooses among connections, or what stands for them (queues, callbacks, subscriptions),
   and hands the event to those chosen.
-* It is an adapter when it passes the name and the event on to what does so, in the tree or outside it (a channel layer,
-  Redis, a push service).
-* An entry point is neither, and calls one of them: above all what a framework calls with a request or a frame.
+* It is an adapter when it is there to pass the name and the event on to what does so, in the tree or outside it (a
+  channel layer, Redis, a push service). Choosing users, whose connections another finds, is passing on.
+* An entry point is neither, and calls one of them: what a framework calls with a request or a frame, and whoever tells
+  somebody when it has done something else.
 
 Nobody of these: an object that is itself the address (a room with its own sockets), a send to everybody, a worker that
 takes events out of a queue, a client that sends its server a frame, what ends a connection or subscription, mail, SMS
