@@ -20,6 +20,7 @@ from pathlib import Path
 from crosstalk.auth.base import Authenticator, Credential
 from crosstalk.auth.rate import Rate, login_all
 from crosstalk.auth.redaction import SHORTEST, Redactor
+from crosstalk.checks.live.success import Failure
 from crosstalk.live_tally import Demands, Found, Tally
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.live_history import NEVER, LiveHistory
@@ -214,8 +215,10 @@ class Examining:
             if user in done.credentials:
                 self.means.credentials[number] = done.credentials[user]
                 self._learn(done.credentials[user])
-        for why in done.failures.values():
-            self.tally.failures[f"could not log in: {self.redactor.text(why)}"] += 1
+        for user, why in done.failures.items():
+            self.tally.fail(
+                self.settings.users, Failure(f"could not log in: {why}", self.settings.users.index(user), 0.0)
+            )
         self.tally.attempts += len(self.settings.users)
         if not done.credentials:
             why = next(iter(done.failures.values()), "there are no users")

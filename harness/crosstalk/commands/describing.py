@@ -45,6 +45,7 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 PROFILE = click.option(
     "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
 )
+DEVICES = click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
 OPTIONS = {
     "users": click.option("--users", type=int, default=None, help="How many simulated users (default 20)."),
     "auth": click.option(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crosstalk.commands.describing import described, describing, refuse, seconds
+from crosstalk.commands.describing import DEVICES, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.profile import Profile
 from crosstalk.reporting.timeline import printable
@@ -18,7 +18,7 @@ from crosstalk.reporting.timeline import printable
 @click.argument("url", default="")
 @describing()
 @click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@DEVICES
 @click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
 @click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")

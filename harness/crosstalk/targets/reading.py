@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from crosstalk.model.canary import TOKEN
+from crosstalk.model.live_history import PATIENCE
 
 PARTS = ("type", "owner", "run", "thread", "sequence", "text")
 SOCKET_IO = re.compile(rb"42(?:/[^,\[]*,)?\d*(?=\[)|4?0(?:/[^,{]*,)?(?=\{)")
@@ -268,3 +269,18 @@ def _reading(values: list[Any]) -> Reading:
         sequence,
         text if text is None or type(text) is str else str(text),
     )
+
+
+_DECLINES = re.compile(
+    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
+)
+"""Words by which a server says that it will not do what it is asked for."""
+_DECLINES_ARE_SHORT = 2_000
+
+
+def says_no(kind: str, data: bytes) -> str:
+    """The word by which an event of that type, `data`, says that what was asked for will not be done; "" for none."""
+    if len(data) > _DECLINES_ARE_SHORT:
+        return ""
+    said = _DECLINES.search(data.decode("utf-8", "replace"))
+    return ((said and said[1]) or kind or "error") if said is not None or "error" in kind.lower() else ""

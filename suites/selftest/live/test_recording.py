@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import put_off, tried
+from crosstalk.checks.live.success import failed, put_off, tried
 from crosstalk.model.bound import upper_bound as bound
 from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_history import (
@@ -660,6 +660,10 @@ def test_failures_are_counted_by_reason():
     attempts, failures = tried(round_.end())
     assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
     assert attempts == 4 + 3 + 2
+    assert failed(round_.history)[1] == [
+        ("could not connect: nobody listens there", 1, 2.1),
+        ("a run was not completed", 1, round_.history.runs[1].started),
+    ]
 
 
 @pytest.mark.parametrize("late", [0.0, 7.0])

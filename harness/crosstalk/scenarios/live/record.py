@@ -8,7 +8,6 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -21,7 +20,6 @@ from crosstalk.model.live_history import (
     NO_BASIS,
     NO_SEQUENCE,
     NOT_STARTED,
-    PATIENCE,
     RUN,
     STARTED,
     THREAD,
@@ -30,7 +28,7 @@ from crosstalk.model.live_history import (
 from crosstalk.model.live_records import Record, apply, delivery
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.known import Known
-from crosstalk.targets.reading import Read, Reading, canaries, split
+from crosstalk.targets.reading import Read, Reading, canaries, says_no, split
 
 NOTHING = Reading(None, None, None, None, None)
 HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
@@ -38,11 +36,6 @@ EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
 DECLINED = "the server declined it"
-_DECLINES = re.compile(
-    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
-)
-"""Words by which a server says that it will not do what it is asked for."""
-_DECLINES_ARE_SHORT = 2_000
 
 
 class Kept(NamedTuple):
@@ -93,9 +86,7 @@ class Recorder:
         self._taken: dict[str, set[int]] = defaultdict(set)
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
-        self._finals = frozenset(
-            type_ for row in history.grammar.table for type_, after in row.items() if after in history.grammar.accepting
-        )
+        self._finals = history.grammar.finals
         if journal is not None:
             journal.write(("round", history.number, history.users, history.grammar.expression))
 
@@ -229,11 +220,9 @@ class Recorder:
 
     def _listen(self, episode: int, run: int, time: float, kind: str, data: bytes) -> None:
         """Whether the server says no to what it was asked for on `episode`, or to `run` where that is told."""
-        if len(data) > _DECLINES_ARE_SHORT:
-            return
-        said = _DECLINES.search(data.decode("utf-8", "replace"))
-        if said is not None or "error" in kind.lower():
-            self._decline(episode, run, time, f"{DECLINED}: {(said and said[1]) or kind or 'error'}")
+        said = says_no(kind, data)
+        if said:
+            self._decline(episode, run, time, f"{DECLINED}: {said}")
 
     def _decline(self, episode: int, run: int, time: float, why: str) -> None:
         """Without a run it is the last one that was asked for on `episode` and of which no event has come."""

@@ -84,7 +84,11 @@ class Connection:
             if error is not None and not self._is_the_end(error):
                 raise error
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, asking: asyncio.Task[Any] | None = None) -> None:
+        """The client's message; `asking` is the call that it is made for."""
+        call = None if asking is None else self._world.own.get(asking)
+        if call is not None:
+            call.episode = self._wire.episode
         message = {"type": "websocket.receive", "text": text}
         for future in self._wire.receivers:
             if not future.done():
