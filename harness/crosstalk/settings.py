@@ -73,6 +73,13 @@ SETTINGS = (
     Setting("hello", "--crosstalk-hello", "text", "", "What a client sends first on each connection."),
     Setting("ready", "--crosstalk-ready", "text", "", "When a connection is open: auto, accept or frame."),
     Setting("body", "--crosstalk-body", "text", "", "The request's body, or the user's message, as a template."),
+    Setting(
+        "read",
+        "--crosstalk-read",
+        "lines",
+        (),
+        "PART=POINTER: where events say their type, owner, run, thread, sequence.",
+    ),
     Setting("publish_header", "--crosstalk-publish-header", "lines", (), "'Name: value' that publish requests carry."),
     Setting("profile", "--crosstalk-profile", "text", "", "How a live system is examined: NAME, or FILE.toml[:NAME]."),
     Setting(
@@ -111,6 +118,7 @@ REACHING = (
     "hello",
     "ready",
     "body",
+    "read",
     "publish_header",
 )
 """How an ASGI application is reached: what crosstalk.targets.asgi.options reads."""
@@ -143,6 +151,7 @@ class Settings:
     hello: str = ""
     ready: str = ""
     body: str = ""
+    read: tuple[str, ...] = ()
     publish_header: tuple[str, ...] = ()
     profile: str = ""
     against: str = ""

@@ -481,6 +481,37 @@ async def said(user, text, send):
     assert {len(leak.users) for leak in verdict.checks[0].violations} == {2}
 
 
+NESTED = """
+telling = tell
+async def tell(user, event):
+    named = NAMED.get(user, user)
+    event = {key: value for key, value in event.items() if key != "user_id"}
+    await telling(user, {"kind": event["type"], "data": {"to": named, "event": event}})
+"""
+
+
+def test_an_owner_that_stands_deeper_is_declared_as_for_a_live_system(opened):
+    options = {"publish": "chat:tell", "read": "owner=/data/to\ntype=/kind"}
+    checks = ("isolation", "ownership", "golden_path")
+    assert_passes(judged(opened(NESTED + "NAMED = {}\n", **options), checks=checks))
+    misnamed = NESTED + "NAMED = {'alice': 'bob'}\n"
+    assert failed(opened(misnamed, **options), *checks, schedules=20) == {"ownership"}
+    verdict = judged(opened(misnamed, publish="chat:tell"), 20, checks=("ownership",))
+    assert "no frame names the user whom it is for" in verdict.checks[0].reason, "undeclared it is nobody's owner"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "words"),
+    [
+        ("owner", "--read 'owner': give PART=POINTER with one of type, owner, run, thread, sequence"),
+        ("user=/a", "--read 'user=/a': give PART=POINTER"),
+        ("owner=data/to", "--read 'data/to' is no JSON Pointer"),
+    ],
+)
+def test_a_pointer_that_is_none(refusal, pointer, words):
+    assert words in refusal(read=pointer)
+
+
 # -- the end of a connection ------------------------------------------------------------------------------------------
 
 

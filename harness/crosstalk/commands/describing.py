@@ -9,9 +9,9 @@ import click
 
 from crosstalk.profile import Profile, ProfileError, load, profile, seconds_of
 from crosstalk.reporting.timeline import printable
+from crosstalk.targets.reading import declared
 
 F = TypeVar("F", bound=Callable[..., Any])
-_PARTS = ("type", "owner", "run", "thread", "sequence")
 
 
 def refuse(sentence: str) -> NoReturn:
@@ -36,13 +36,10 @@ def seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 
 
 def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for item in value:
-        part, equals, pointer = item.partition("=")
-        if not equals or part not in _PARTS:
-            raise click.BadParameter(f"{item!r}: give PART=POINTER with one of {', '.join(_PARTS)}")
-        found[part] = (*found.get(part, ()), pointer)
-    return found
+    try:
+        return declared(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 PROFILE = click.option(
@@ -63,6 +60,20 @@ OPTIONS = {
     ),
     "cause": click.option(
         "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
+    ),
+    "hello": click.option(
+        "--hello",
+        multiple=True,
+        callback=lambda ctx, parameter, value: value or None,
+        metavar="MESSAGE",
+        help="What a user says first on each connection, with {user} in it; repeatable, each waits for its answer.",
+    ),
+    "subprotocol": click.option(
+        "--subprotocol",
+        multiple=True,
+        callback=lambda ctx, parameter, value: value or None,
+        metavar="NAME",
+        help="A WebSocket subprotocol to offer; repeatable.",
     ),
     "read": click.option(
         "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."

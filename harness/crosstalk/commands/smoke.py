@@ -144,6 +144,7 @@ def _shown(options: dict[str, Any]) -> list[str]:
     """Those of the options that `crosstalk refusals` takes too, as they are typed."""
     names = ("auth", "cause", "connect_rate", "origin", "ca_file")
     words = [w for n in names if options[n] is not None for w in ("--" + n.replace("_", "-"), str(options[n]))]
+    words += [w for n in ("hello", "subprotocol") for text in options[n] or () for w in (f"--{n}", text)]
     return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
 
 

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-LEVEL = 0.99
+from crosstalk.model.migration import LEVEL
+
 RESAMPLES = 1_000
 LEAST = 0.01
 """A difference of less than so much is none, however sure."""

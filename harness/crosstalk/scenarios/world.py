@@ -32,7 +32,7 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
-from crosstalk.scenarios.library_types import is_end
+from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -42,6 +42,7 @@ from crosstalk.scenarios.wire import TO_PEER, Answer, AnyAnswer, Sending, Wire
 from crosstalk.schedule.loop import UNSEEN, NeverQuiet, Strategy, VirtualLoop
 from crosstalk.schedule.watchdog import ThreadBlocked, unwatched
 from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.library_types import is_end
 from crosstalk.targets.sources import as_bytes, items
 
 # Errors of code, never of a contract: raised to whom published for an absent user they are no refusal.
@@ -117,6 +118,7 @@ class World:
         "history",
         "hoard",
         "key",
+        "known",
         "last",
         "loop",
         "marks",
@@ -184,6 +186,7 @@ class World:
         self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        self.known: Known | None = None  # what users are told, where the broadcaster makes the events itself
         # made beforehand: what is kept of an event must not take the address that one before has just given back
         most = program.steps + 2 * len(program.users)
         self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
@@ -475,7 +478,8 @@ class World:
         if socket is not None:
             wire = socket._wire
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled
-            if busy or socket._closed or history.episodes[wire.episode].left > history.now:
+            accepted = socket._greeted >= 0  # which no connection is twice
+            if busy or accepted or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
         if socket is None:
@@ -632,7 +636,7 @@ class World:
         """A new content for `users`."""
         content = len(self.history.contents)
         token = _token(self.key, self.run_id, users[0], run, content)
-        run_id, thread_id = _ids(run)
+        run_id, thread_id = _ids(run) if self.known is None else self._told(self.known, token, users[0], content)
         self.history.contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
@@ -645,6 +649,12 @@ class World:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
         return content
+
+    def _told(self, known: Known, token: str, user: int, content: int) -> tuple[str, str]:
+        """Ids of a run and a thread that nobody but the user is told."""
+        run_id = known.run_id(token, user, self.run_id, content)
+        self.frames.runs[run_id] = content
+        return run_id, known.thread_id(user, 0)
 
     async def do_publish(
         self,
@@ -687,7 +697,9 @@ class World:
             then()
 
     def twins(self, users: tuple[int, ...], then: Callable[[], None] = _nothing) -> list[Coroutine[Any, Any, None]]:
-        """Publishes of one content for each of `users`."""
+        """Publishes of one content for each of `users`; of one each, where it starts a run that is its user's own."""
+        if self.known is not None:
+            return [self.do_publish(user, 0, "partial_result", then=then) for user in users]
         content = self._event(users, 0, "partial_result")
         return [self.do_publish(user, 0, "partial_result", content=content, then=then) for user in users]
 
@@ -718,6 +730,13 @@ class World:
             self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
 
+    def cancel_at_await(self, task: asyncio.Task[Any]) -> None:
+        """As `cancel`, as soon as the broadcaster awaits something in the call."""
+        if task in self.pending:
+            self.cancel(task)
+        elif not task.done():
+            self.loop.call_soon(self.cancel_at_await, task)
+
     @unwatched()
     def do_collect(self) -> None:
         gc.collect()
@@ -726,7 +745,7 @@ class World:
     def do_census(self) -> None:
         gc.collect()
         episodes = self.history.episodes
-        departed = sum(episode.left <= self.history.now for episode in episodes)
+        departed = sum(episode.leaving <= self.history.now for episode in episodes)
         events = len(self.history.contents)
         objects, size = reachable((self.broadcaster, *self.hoard), self)
         timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
@@ -791,6 +810,8 @@ class World:
                 sabotage(self)
 
         self.adapter = adapter
+        self.frames.read = adapter.read
+        self.known = Known(self.key, self.program.users) if adapter.answers else None
         self.phase = "starting"
         making = self.loop.create_task(make())
         self.own[making] = None
@@ -808,13 +829,15 @@ class World:
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
-            self.phase = "probing with stalls held"
+            self.phase = PROBING_OTHERS
             for user in sorted(history.unstalled):
                 self._probe(user)
             loop.settle(self.settling)
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
+            for task, call in self.pending.items():
+                call.where = waiting_at(task)
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
@@ -853,10 +876,12 @@ class World:
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
         loop, history = self.loop, self.history
+        steps = history.guarantees.grammar.alphabet
         for _ in range(PACED):
             before = len(history.send_frame)
             loop.settle(self.settling)
-            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+            came = [history.frames[number] for number in history.send_frame[before:]]
+            if not any(frame.carried or (self.known and frame.type in steps) for frame in came):
                 break
         history.rest = history.tick()
 
@@ -891,6 +916,7 @@ class World:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
 
 
+PROBING_OTHERS = "probing with stalls held"
 FLOOD = 100_000
 PACED = 10
 """A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from crosstalk.model.canary import TOKEN
-from crosstalk.scenarios.library_types import is_end
 from crosstalk.schedule.watchdog import ThreadBlocked
+from crosstalk.targets.library_types import is_end
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket
@@ -84,7 +84,10 @@ class Connection:
             if error is not None and not self._is_the_end(error):
                 raise error
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, asking: asyncio.Task[Any] | None = None) -> None:
+        """The client's message; `asking` is the call that it is made for."""
+        if asking is not None and asking in self._world.pending:
+            self._world.pending[asking].episode = self._wire.episode
         message = {"type": "websocket.receive", "text": text}
         for future in self._wire.receivers:
             if not future.done():

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from crosstalk.auth.base import Credential
+from crosstalk.targets.reading import Pointers, declared
 
 _WHO = ("user", "token", "connection")
 _WHAT = ("event", "type", "run", "thread", "canary", "text")
@@ -40,6 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     ready: a connection counts as open when the application has accepted it ("accept"), has sent its first frame
     ("frame"), or ("auto") waits for the client after accepting, has sent a frame, or a moment has passed.
     publish: "POST /path" (any method), "module:function", "message" or "message:PRESET".
+    read: where events say what they are.
     """
 
     open: str
@@ -54,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
     hello: str = ""
     ready: str = "auto"
     body: str = "{event}"
+    read: Pointers = Pointers()
 
     @property
     def request(self) -> tuple[str, str] | None:
@@ -103,6 +106,7 @@ def parse(names: Mapping[str, str]) -> Options:
         given.get("hello", ""),
         given.get("ready", "auto"),
         given.get("body") or PRESETS.get(publish.removeprefix("message:"), "{event}"),
+        _pointers(given.get("read", "")),
     )
     _checked(options)
     return options
@@ -158,6 +162,13 @@ def _pairs(given: Mapping[str, str], name: str, between: str) -> tuple[tuple[str
             raise ValueError(f"--{name.replace('_', '-')} {key.strip()!r} lacks a value: give '{form}'")
         pairs.append((key.strip(), value.strip()))
     return tuple(pairs)
+
+
+def _pointers(text: str) -> Pointers:
+    try:
+        return Pointers(**declared(_lines(text)))
+    except ValueError as error:
+        raise ValueError(f"--read {error}") from None
 
 
 class Unsendable(Exception):
