@@ -7,6 +7,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import event_streams
 import planted
 import pytest
 import switching
@@ -27,7 +28,7 @@ PACE = 0.01
 
 async def moved(proxy, old=planted.Chat, devices=2, fan_out="auto"):
     """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
-    given = {"users": 6, "duration": 3.0, "run_seconds": 2.5, "devices": devices, "fan_out": fan_out}
+    given = {"users": 6, "duration": 2.0, "run_seconds": 2.5, "devices": devices, "fan_out": fan_out}
     async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
         if proxy is None:
             return await rehearse(planned(first, **given), Wanted(first, second, limit=2.0))
@@ -44,6 +45,34 @@ class OneEach(planted.Chat):
         for earlier in self.devices.get(device.user, ()):
             self.closing = asyncio.ensure_future(earlier.connection.close(4000, "elsewhere"))
         super().enter(device)
+
+
+class CutStreams(event_streams.Streams):
+    """OLD, NEW and the proxy in one: a move ends all streams, and who comes back is sent what was missed."""
+
+    async def move(self, share, cohort):
+        for stream in [stream for mine in self.devices.values() for stream in mine]:
+            stream.queue.put_nowait(None)
+
+    async def sent_on(self, stream):
+        yield ": welcome\n\n"
+        try:
+            while (item := await stream.queue.get()) is not None:
+                yield self.written(*item)
+        finally:
+            self.leave(stream)
+
+
+class CutUnnamed(CutStreams, event_streams.Unnamed):
+    """Without ids nobody can say what was missed."""
+
+
+async def moved_streams(kind):
+    """The same with event streams, whose runs are asked for by POST."""
+    chat = kind(SECRET, PACE)
+    given = {"users": 4, "duration": 2.0, "run_seconds": 2.5, "cause": f"{chat.url}/ask"}
+    async with chat.serving() as url:
+        return await rehearse(planned(url, **given), Wanted(url, url, url, chat.move, "a proxy", limit=2.0))
 
 
 CASES = {
@@ -65,19 +94,23 @@ def rehearsals():
     """All at the same time, for most of it is waiting."""
 
     async def every():
-        return await asyncio.gather(*(moved(*case) for case in CASES.values()))
+        streams = (moved_streams(kind) for kind in (CutStreams, CutUnnamed))
+        return await asyncio.gather(*(moved(*case) for case in CASES.values()), *streams)
 
-    return dict(zip(CASES, asyncio.run(every()), strict=True))
+    return dict(zip((*CASES, "streams", "streams without ids"), asyncio.run(every()), strict=True))
 
 
-@pytest.mark.parametrize("name", ["by themselves", "drained", "drained, one device", "one connection each"])
-def test_a_migration_without_loss_passes(name, rehearsals):
+@pytest.mark.parametrize(
+    ("name", "users"),
+    [("by themselves", 6), ("drained", 6), ("drained, one device", 6), ("one connection each", 6), ("streams", 4)],
+)
+def test_a_migration_without_loss_passes(name, users, rehearsals):
     result = rehearsals[name]
     assert result.verdict == "pass", (result.losses, result.notes)
     assert result.live and result.moves >= 2 and result.opportunities["carried"] >= 12
     assert {control.check for control in result.controls} >= {"isolation", "carried", "down_time"}
     assert all(control.caught for control in result.controls)
-    assert len(result.down_time) == 6
+    assert len(result.down_time) == users
 
 
 def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
@@ -111,6 +144,7 @@ def test_where_a_user_has_one_connection_nobody_is_given_two(rehearsals):
         ("leaked", "isolation", "which belongs to"),
         ("forgotten", "down_time", "to the end"),
         ("swallowed", "carried", "arrived as: nothing"),
+        ("streams without ids", "carried", "came nothing more"),
         ("sibling missed", "carried", "on another device than the one that asked"),
     ],
 )
