@@ -380,8 +380,8 @@ def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:
         told = _WHERE.fullmatch(scene.acts[culprit.number].waits_at)
         if told is not None:
             # a call's own record has the file's name only: of the target's files the path is known
-            known = [target.removeprefix("asgi:").rpartition(":")[0], *(p.path for p in witness.places.values())]
-            known += [witness.publishes_at.path] if witness.publishes_at is not None else []
+            known = [witness.publishes_at.path] if witness.publishes_at is not None else []
+            known += [*(p.path for p in witness.places.values()), target.removeprefix("asgi:").rpartition(":")[0]]
             path = next((path for path in known if path.rpartition("/")[2] == told[1]), None)
             if path is not None:
                 return Place(path, int(told[2]), told[3])

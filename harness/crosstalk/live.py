@@ -22,8 +22,8 @@ from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
-from crosstalk.targets.connection import Limits, verified_tls
-from crosstalk.targets.transports import is_http, transport
+from crosstalk.targets.connection import Limits, Terms, verified_tls
+from crosstalk.targets.transports import is_http, speaking, transport
 
 DEMO = "the demonstration application"
 
@@ -130,14 +130,17 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         planned.log_in.rate,
         profile.fan_out,
         profile.faults,
-        Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
-        trusting(profile),
-        profile.origin,
+        Terms(
+            Limits(profile.open_seconds, message_bytes=profile.message_bytes, compression=profile.compression),
+            trusting(profile),
+            profile.origin,
+            profile.subprotocol,
+        ),
         target or planned.url.partition("?")[0],
         journal,
         again,
         planned.notes,
-        transport(planned.url, planned.cause.on_connection),
+        speaking(planned.url, planned.cause.on_connection, profile.hello),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import ssl
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from pathlib import Path
 from crosstalk.auth.base import Authenticator, Credential
 from crosstalk.auth.rate import Rate, login_all
 from crosstalk.auth.redaction import SHORTEST, Redactor
+from crosstalk.checks.live.success import Failure
 from crosstalk.live_tally import Demands, Found, Tally
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.live_history import NEVER, LiveHistory
@@ -32,7 +32,7 @@ from crosstalk.scenarios.live.program import LiveProgram, draw
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.scenarios.live.shrink import smaller
 from crosstalk.targets.cause import Cause
-from crosstalk.targets.connection import Connect, Limits, NotConnected
+from crosstalk.targets.connection import PLAIN, Connect, NotConnected, Terms
 from crosstalk.targets.reading import Pointers, reader
 from crosstalk.targets.websocket import connect
 
@@ -78,9 +78,7 @@ class LiveSettings:
     log_in_rate: Rate = field(default_factory=Rate)
     fan_out: str = "auto"
     faults: bool = True
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
-    tls: ssl.SSLContext | None = None
-    origin: str = ""
+    terms: Terms = PLAIN
     target: str = ""
     journal: Path | None = None
     again: str = ""
@@ -150,14 +148,12 @@ class Examining:
             settings.authenticator,
             settings.cause,
             self.known,
-            settings.limits,
+            settings.terms,
             self.clock,
             Rate(settings.connect_rate, max(1, int(settings.connect_rate))),
             Rate(settings.message_rate, max(1, int(settings.message_rate))),
             [Rate(settings.user_rate) for _ in settings.users],
             settings.run_seconds,
-            tls=settings.tls,
-            origin=settings.origin,
             connect=settings.connect,
             fans_out=settings.fan_out == "all",
         )
@@ -219,8 +215,10 @@ class Examining:
             if user in done.credentials:
                 self.means.credentials[number] = done.credentials[user]
                 self._learn(done.credentials[user])
-        for why in done.failures.values():
-            self.tally.failures[f"could not log in: {self.redactor.text(why)}"] += 1
+        for user, why in done.failures.items():
+            self.tally.fail(
+                self.settings.users, Failure(f"could not log in: {why}", self.settings.users.index(user), 0.0)
+            )
         self.tally.attempts += len(self.settings.users)
         if not done.credentials:
             why = next(iter(done.failures.values()), "there are no users")
@@ -238,9 +236,7 @@ class Examining:
                 self.means.credentials[user],
                 lambda connection, data: None,
                 lambda connection, how: None,
-                limits=self.settings.limits,
-                tls=self.settings.tls,
-                origin=self.settings.origin,
+                self.settings.terms,
             )
         except NotConnected as failed:
             name = self.settings.users[user]
@@ -369,8 +365,9 @@ class Examining:
         self.late = 0.0
         await Playing(self.means, program, recorder).play()
         late = max(self.late, time.monotonic() - self.due)
-        if late > min(self.settings.run_seconds, self.settings.limits.open_seconds):
+        if late > min(self.settings.run_seconds, self.settings.terms.limits.open_seconds):
             recorder.apply("late", round(late, 3))
+        self.known.unfinished |= {run.user for run in history.runs if run.completed == NEVER}
         if number == 0:
             self._one_connection_each(recorder)
         self._judge(recorder)

@@ -13,18 +13,16 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-
-import msgspec
 
 from crosstalk.auth.redaction import Redactor
 from crosstalk.consolidation.fit import POINTS, slope
 from crosstalk.live import Plan, loop_factory, settings
-from crosstalk.live_examination import Examining, LiveSettings
-from crosstalk.model.soak import Slope
-from crosstalk.model.verdict import Outcome, Verdict, worst
+from crosstalk.live_examination import Examining, LiveSettings, Progress
+from crosstalk.model.soak import Grown, LiveSoak
+from crosstalk.model.verdict import Outcome, worst
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.program import AnyStep, Ask, Await, LiveProgram, Open, Reset
 from crosstalk.targets.probe import MEMORY, Probe, ProbeFailed
@@ -40,42 +38,26 @@ LINGER_SECONDS = 0.05
 UNSEEN = "whether the server grows can't be seen from outside: give --pid, or --metrics"
 
 
-class Grown(msgspec.Struct, frozen=True):
-    """How much a quantity grows for each departed user, over `units` of them; fail means that it does.
-
-    `readings` are the number of departed users and what was read, from the first on.
-    """
-
-    quantity: str
-    units: int
-    each: Slope
-    outcome: Outcome
-    readings: tuple[tuple[float, float], ...]
-
-
-class LiveSoak(msgspec.Struct, frozen=True):
-    verdict: Outcome
-    target: str
-    users: int
-    grown: tuple[Grown, ...]
-    judged: Verdict
-    seconds: float
-    notes: tuple[str, ...] = ()
-    schema: int = 1
-
-
-def soak_live(planned: Plan, probes: Sequence[Probe], target: str = "") -> LiveSoak:
+def soak_live(
+    planned: Plan, probes: Sequence[Probe], target: str = "", progress: Callable[[Progress], None] | None = None
+) -> LiveSoak:
     """Send the plan's users through. Raises Unreachable, and ValueError for fewer than 320 users."""
     if len(planned.users) < 20 * READINGS:
         raise ValueError(f"a soak of {len(planned.users)} users shows nothing: give at least {20 * READINGS}")
     chosen = replace(settings(planned, target=target), devices=1, faults=False)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_Soaking(chosen, Redactor(planned.log_in.secrets), probes).result())
+        return runner.run(_Soaking(chosen, Redactor(planned.log_in.secrets), probes, progress).result())
 
 
 class _Soaking(Examining):
-    def __init__(self, settings: LiveSettings, redactor: Redactor, probes: Sequence[Probe]) -> None:
-        super().__init__(settings, redactor, None)
+    def __init__(
+        self,
+        settings: LiveSettings,
+        redactor: Redactor,
+        probes: Sequence[Probe],
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        super().__init__(settings, redactor, progress)
         self.probes = probes
         self.means.linger_seconds = LINGER_SECONDS
         self.units: list[float] = []
@@ -103,14 +85,14 @@ class _Soaking(Examining):
         for number, (since, to) in enumerate(zip([0, *until], until, strict=False)):
             tracks = tuple(_through(user) if since <= user < to else () for user in range(users))
             await self._round(number, LiveProgram(tracks), journal)
-            self._read(to)
+            await self._look(to)
             if self._lost():
                 self.notes.append(f"nobody of a group stayed connected, after {to:,} users")
                 break
 
-    def _read(self, departed: int) -> None:
+    async def _look(self, departed: int) -> None:
         try:
-            sizes = {name: size for probe in self.probes for name, size in probe().items()}
+            sizes = {name: size for probe in self.probes for name, size in (await probe()).items()}
         except ProbeFailed as failed:
             self.notes.append(self.redactor.text(f"{failed}, after {departed:,} users"))
             self.probes = ()

@@ -85,6 +85,13 @@ SETTINGS = (
     Setting(
         "against", "--crosstalk-against", "text", "", "The OLD broadcaster that --broadcaster is to replace: its SPEC."
     ),
+    Setting(
+        "against_name",
+        "--crosstalk-against-name",
+        "lines",
+        (),
+        "ROLE=NAME, may be repeated: a method of OLD, as publish=emit_to; of an application, as open=/ws/{user}.",
+    ),
     Setting("switch", "--crosstalk-switch", "text", "drain", "How users move from OLD to it: drain, sticky, or SPEC."),
     Setting("allow", "--crosstalk-allow", "list", (), "A kind of difference from OLD that is meant."),
     Setting(
@@ -148,6 +155,7 @@ class Settings:
     publish_header: tuple[str, ...] = ()
     profile: str = ""
     against: str = ""
+    against_name: tuple[str, ...] = ()
     switch: str = "drain"
     allow: tuple[str, ...] = ()
     faster: float | None = None

@@ -59,8 +59,13 @@ def suite(*arguments, cwd):
 
 
 def test_a_replacement_that_nobody_notices(tmp_path):
-    old, new = (f"{ZOO / 'correct' / name}.py:create" for name in ("user_lock", "dict_of_sets"))
+    """Its methods are named otherwise than those of the old one."""
+    text = (ZOO / "correct" / "user_lock.py").read_text()
+    (tmp_path / "user_lock.py").write_text(text.replace("def connect(", "def come(").replace("def broad", "def xbroad"))
+    old, new = f"{tmp_path / 'user_lock.py'}:create", f"{ZOO / 'correct' / 'dict_of_sets'}.py:create"
     names = ("--broadcaster", new, "--crosstalk-against", old, "--crosstalk-budget", "6", "-n", "2")
+    for name in ("connect=come", "publish=xbroadcast_to_user"):
+        names = (*names, "--crosstalk-against-name", name)
     names = (*names, "--crosstalk-faster", "20%")
     done = suite("crosstalk.suites.consolidation", *names, "--alluredir", tmp_path / "allure", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
@@ -105,6 +110,18 @@ def test_an_old_one_that_is_not_there(tmp_path):
     done = suite("crosstalk.suites.consolidation", "--crosstalk-against", "nowhere:Hub", cwd=tmp_path)
     assert done.returncode == 1
     assert "crosstalk: nowhere could not be imported" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_an_old_one_that_is_named_as_nothing_is(tmp_path):
+    old = (
+        "--crosstalk-against",
+        f"{ZOO / 'correct' / 'user_lock.py'}:create",
+        "--crosstalk-against-name",
+        "send=emit",
+    )
+    done = suite("crosstalk.suites.consolidation", *old, cwd=tmp_path)
+    assert "crosstalk: --crosstalk-against-name 'send=emit': give connect=NAME" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize("value", ["lots", "-1%", "100"])

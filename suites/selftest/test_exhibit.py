@@ -21,10 +21,11 @@ from crosstalk.scenarios.token import read
         ("everybody_when_absent", "isolation", "await websocket.send_json(event)"),
         ("impatient_sender", "duplicate", "send"),
         ("tab_close", "delivery", "def "),
-        ("manual_lock", "crash", "def publish"),
+        ("manual_lock", "crash", "await channel.lock.acquire()"),
+        ("global_lock", "blocking", "async with self.lock:"),
     ],
 )
-def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(member, check, code):
+def test_the_place_is_the_line_that_sent_the_frame_or_where_a_call_waits_or_publishing_begins(member, check, code):
     place = first(member, check).exhibit.place
     line = linecache.getline(str(ZOO / f"{member}.py"), place.line)
     assert code in line, line

@@ -12,7 +12,7 @@ from verdicts import made, scene
 from crosstalk.cli import cli
 from crosstalk.model.migration import Comparison, Cutover, Difference, Equivalence, Judged, Loss, Measured, Seen
 from crosstalk.model.scene import Exhibit, Switch
-from crosstalk.model.soak import Curve, Growth, Pool, Slope, Soak
+from crosstalk.model.soak import Curve, Grown, Growth, LiveSoak, Pool, Slope, Soak
 from crosstalk.model.verdict import Control, FoundViolation, Schedule
 from crosstalk.reporting.folder import leave, leave_beside
 from crosstalk.reporting.migration import beside
@@ -75,7 +75,7 @@ def test_a_soak_is_on_the_page(tmp_path):
     text = (tmp_path / "index.html").read_text()
     words = Reader(text).words
     assert "Crosstalk: a soak" in words and "✕ fail Many users who come and go: new.py:Hub" in words
-    assert "Fail, scale allowed for new.py:Hub in 7.5 s." in words
+    assert "Fail for new.py:Hub in 7.5 s; flagged, and a failure with the guarantee scale=yes." in words
     assert "after 336, for each departed user: 63.4 bytes (60.8 to 66.0)" in words
     assert "Hub.kept: a list of 336 (str); ws.py:13 (63 bytes each)" in words
     assert "a delivery with 128 users 265 lines (30 us), with 1,024 2,056 lines (50 us): exponent 0.98" in words
@@ -85,6 +85,26 @@ def test_a_soak_is_on_the_page(tmp_path):
     leave_beside(soaked(HOSTILE[0]), tmp_path / "soak.json")
     assert "<script>alert" not in (tmp_path / "index.html").read_text()
     (tmp_path / "soak.json").write_text("{}")
+    assert beside(tmp_path).doubts[0].endswith("let crosstalk soak make it again")
+
+
+def test_a_soak_of_a_running_system_is_on_the_page_with_what_was_read(tmp_path):
+    points = tuple((20.0 * (n + 1), 50e6 + 4e5 * n) for n in range(16))
+    memory = Grown("memory", 160, Slope(20_000.0, 19_000.0, 21_000.0), "fail", points)
+    files = Grown("open files", 160, Slope(0.0, 0.0, 0.0), "pass", tuple((at, 11.0) for at, _ in points))
+    leave(made(0), tmp_path)
+    result = LiveSoak("fail", "ws://127.0.0.1:9/ws", 320, (memory, files), made(0), 9.5, ("a note",))
+    leave_beside(result, tmp_path / "live_soak.json")
+    text = (tmp_path / "index.html").read_text()
+    words = Reader(text).words
+    assert words.count("✕ fail Many users who come and go: ws://127.0.0.1:9/ws") == 2 and "a note" in words
+    assert "Fail for ws://127.0.0.1:9/ws, 320 users in 9.5 s." in words
+    assert re.search(r"memory: 20,000 \(19,000 to 21,000\) bytes for each of 160 departed users ?grows", words)
+    assert "memory, by how many users have gone: from 50,000,000 to 56,000,000" in words
+    assert "open files, by how many users have gone: from 11 to 11" in words
+    circles = re.findall(r'<circle class="(\w+)"', text)
+    assert circles == 2 * (8 * ["dot"] + 8 * ["bar"])  # what growth is judged by is filled
+    (tmp_path / "live_soak.json").write_text("{}")
     assert beside(tmp_path).doubts[0].endswith("let crosstalk soak make it again")
 
 
@@ -103,7 +123,8 @@ def test_all_three_are_on_the_page_of_the_verdict_beside_them(tmp_path):
     assert "an event arrives after: 20% less is not met; memory kept for a connection: 30% less is cannot tell" in words
     assert re.search(r"an event arrives after, us ?100 ?6\.9 ?22\.3 ?3\.227 ?3\.072 to 3\.658 ?more", words)
     assert "0.500 to over 1,000" in words and "OLD lost 3 events" in words
-    assert words.count("What would be noticed: OLD") == 2
+    assert words.count("What would be noticed: OLD") == 4  # each, and at the top where it is
+    assert re.search(r'<header>.*href="#b1".*href="#b4".*</header>.*id="b1".*id="b4"', text, re.S)
     assert "1. raised to a user with a vanished connection (also to a user who left)" in words
     assert "OLD breaks crash: it raised" in words and "Sabotages of OLD seen as differences: 1 of 2" in words
     assert "crosstalk equivalent old.py:Hub new.py:Hub --replay ct1-xyz" in words

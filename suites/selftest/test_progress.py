@@ -121,7 +121,22 @@ def test_in_ci_a_plain_line_every_few_seconds(monkeypatch):
     )
 
 
+def test_a_soak_of_a_running_system_tells_how_many_have_come():
+    told = []
+    soaking = shown.soaking(lambda *now: told.append(now))
+    soaking(SimpleNamespace(**{**vars(live(1.0)), "users": 5_000}))
+    words = "1,200 of 5,000 users have come, 90 connections, 1 leak, 30,000 deliveries, first event p95 42 ms"
+    assert told == [(1_200, 5_000, words)]
+
+
 def test_nobody_looks():
     for quiet, environment in ((False, {}), (True, {"CI": "true"})):
         with shown.progress(quiet, io.StringIO(), environment) as show:
-            assert show is shown.exploring(show, 20.0) is shown.living(show) is shown.refusing(show) is None
+            assert (
+                show
+                is shown.exploring(show, 20.0)
+                is shown.living(show)
+                is shown.refusing(show)
+                is shown.soaking(show)
+                is None
+            )

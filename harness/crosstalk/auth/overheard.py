@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.connection import Closed, Connect, Connection, Limits
+from crosstalk.targets.connection import Closed, Connect, Connection, Limits, Terms
 
 
 class Overheard:
@@ -32,10 +32,8 @@ class Overheard:
     ) -> None:
         """Raises NotConnected."""
         self._timeout = timeout
-        limits = Limits(open_seconds=timeout, message_bytes=16 << 20)
-        self._connection = await connect(
-            url, credential, self._received, self._ended, limits=limits, tls=verify, origin=origin
-        )
+        terms = Terms(Limits(open_seconds=timeout, message_bytes=16 << 20), verify, origin)
+        self._connection = await connect(url, credential, self._received, self._ended, terms)
 
     def _received(self, connection: Connection, frame: bytes) -> None:
         self._frames.put_nowait(frame)

@@ -11,9 +11,8 @@ import click
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import method_names, sides
 from crosstalk.consolidation.comparison import compare as measure
-from crosstalk.consolidation.ratio import LEVEL
 from crosstalk.examination import open_target
-from crosstalk.model.migration import MEASURES, Comparison
+from crosstalk.model.migration import LEVEL, MEASURES, Comparison
 from crosstalk.reporting.folder import leave_beside
 from crosstalk.reporting.migration import goal_words
 from crosstalk.reporting.timeline import printable

@@ -16,15 +16,21 @@ from crosstalk.consolidation.soak import soak as run
 from crosstalk.examination import Examination, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.soak import Soak
-from crosstalk.reporting.folder import leave_beside, pretty
+from crosstalk.reporting.folder import leave, leave_beside
 from crosstalk.reporting.live_terminal import live_summary
-from crosstalk.reporting.progress import progress
-from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
+from crosstalk.reporting.progress import progress, soaking
+from crosstalk.reporting.soak import (
+    WORDS,
+    cost_words,
+    grown_words,
+    growth_words,
+    live_soaked_words,
+    pool_words,
+    soaked_words,
+)
 from crosstalk.reporting.timeline import printable
 from crosstalk.targets.loader import TargetError
 from crosstalk.targets.transports import is_address
-
-WORDS = {"pass": "level", "fail": "grows", "unknown": "unclear"}
 
 
 def report(result: Soak) -> str:
@@ -92,7 +98,7 @@ def soak(
             refuse("--name and --guarantee are of broadcasters, not of addresses")
         if gauges and not address:
             refuse("--gauge is one of the metrics: say where they are by --metrics URL")
-        _live(spec, users, pid, address, gauges, named, options, reports)
+        _live(spec, users, pid, address, gauges, named, options, reports, quiet)
     if pid or address or gauges or named or any(options[name] for name in OPTIONS if name in options):
         refuse("--pid, --metrics, --gauge, --profile and what describes a live system are of addresses")
     try:
@@ -112,6 +118,7 @@ def _live(
     named: str,
     options: dict[str, Any],
     reports: Path,
+    quiet: bool,
 ) -> NoReturn:
     """The same with a running system."""
     try:
@@ -128,18 +135,19 @@ def _live(
         if address:
             allowed(address, made.allow_hosts)
             probes.append(metrics(address, gauges))
-        result = soak_live(plan(made), probes)
-        reports.mkdir(parents=True, exist_ok=True)
-        (reports / "live_soak.json").write_bytes(pretty(result))
+        with progress(quiet) as show:
+            result = soak_live(plan(made), probes, progress=soaking(show))
+        leave(result.judged, reports)
+        shown = leave_beside(result, reports / "live_soak.json")
     except (ValueError, Unreachable) as error:
         refuse(str(error))
     except OSError as error:
         refuse(f"{error.filename or 'a file'} could not be used: {error.strerror or error}")
     click.echo(live_summary(result.judged))
     for one in result.grown:
-        each = f"{one.each.value:,.3g} ({one.each.low:,.3g} to {one.each.high:,.3g})"
-        click.echo(f"{WORDS[one.outcome]:8}{printable(one.quantity)}: {each} for each of {one.units:,} departed users")
+        click.echo(f"{WORDS[one.outcome]:8}{printable(grown_words(one))}")
     for note in result.notes:
         click.echo(f"note: {printable(note)}")
-    click.echo(f"soak: {result.verdict} for {printable(result.target)}, {result.users:,} users in {result.seconds:g} s")
+    click.echo(f"soak: {printable(live_soaked_words(result))}")
+    click.echo(f"report: {printable(str(shown))}")
     raise SystemExit(EXIT[result.verdict])

@@ -8,7 +8,8 @@ A search for differences of two sorts, each sound by its own argument:
   differently never differ so.
 * Guarantees: the same concurrent programs are played on both under schedules of the same kind, and judged by the
   checks. A violation that only one of them shows is a difference when the other keeps the guarantee throughout the
-  search, and in many schedules of the minimal program.
+  search, and in many schedules of the minimal program, of the same with a user's devices in each other's place, and of
+  the program in which it was found.
 
 Each distinct difference (kind, situation, what OLD does, what NEW does) is told once, with its smallest program. Before
 two broadcasters are called equivalent, OLD is compared with OLD sabotaged, and each sabotage must be seen.
@@ -20,6 +21,7 @@ import gc
 import random
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -28,8 +30,8 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
-from crosstalk.consolidation.again import options_again
-from crosstalk.consolidation.facts import KINDS, Fact, Key, facts
+from crosstalk.consolidation.again import names_of_both, options_again
+from crosstalk.consolidation.facts import KINDS, PLAINEST, Fact, Key, facts
 from crosstalk.consolidation.moments import moment
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.consolidation.side_by_side import side_by_side
@@ -44,6 +46,7 @@ from crosstalk.model.verdict import Outcome
 from crosstalk.scenarios.program import (
     GENOME,
     WAITS,
+    AnyStep,
     Connect,
     Disconnect,
     Drop,
@@ -72,7 +75,7 @@ _FAMILIES = ("any", "lifecycle", "churn", "faults", "identity", "slow", "runs", 
 EXPLAIN = 24
 """Schedules of a minimal program on each side that a difference of facts must outlast."""
 KEEPS = 300
-"""Schedules in which the other one must keep a guarantee, beside the whole search."""
+"""Schedules in which the other one must keep a guarantee in each of three programs, beside the whole search."""
 _SABOTAGES = (
     sabotage.swap_recipients,
     sabotage.alter,
@@ -85,6 +88,10 @@ _SABOTAGES = (
 
 
 Class = tuple[str, str, str, str]
+
+
+BROKEN = {"old": ("breaks it", "keeps it"), "new": ("keeps it", "breaks it")}
+"""How a guarantee differs that only that side breaks."""
 
 
 def catalogue() -> Iterator[Program]:
@@ -198,6 +205,11 @@ class _Pair:
         return differences(one, other)
 
 
+def _paired(old: Examination, new: Examination, free: frozenset[str]) -> _Pair:
+    counts = "no" not in (old.guarantees.counts, new.guarantees.counts)
+    return _Pair(_with_snapshots(old), _with_snapshots(new), free, counts)
+
+
 def compare(
     old: Examination,
     new: Examination,
@@ -214,8 +226,7 @@ def compare(
     known by then is told.
     """
     began = time.monotonic()
-    counts = "no" not in (old.guarantees.counts, new.guarantees.counts)
-    pair = _Pair(_with_snapshots(old), _with_snapshots(new), allow, counts)
+    pair = _paired(old, new, allow)
     notes: list[str] = []
     told: list[Difference] = []
     shown: set[Class] = set()
@@ -242,6 +253,7 @@ def compare(
             elif not shown & smallest[1]:
                 told.append(smallest[0])
                 shown.add(family)
+        told = _once(told)
         if "guarantee" not in allow:
             told += _guarantees(pair, told, latest, notes)
     except KeyboardInterrupt:
@@ -394,6 +406,25 @@ def _smallest(pair: _Pair, family: Class, latest: float) -> tuple[Difference, se
     return msgspec.structs.replace(difference, also=also), others
 
 
+def _once(told: list[Difference]) -> list[Difference]:
+    """What befalls a user with one healthy connection befalls others too: the same in other situations is no other."""
+    plain = {(d.kind, d.old, d.new): d for d in told if d.situation == PLAINEST}
+    others: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    kept = []
+    for difference in told:
+        key = (difference.kind, difference.old, difference.new)
+        if plain.get(key, difference) is difference:
+            kept.append(difference)
+        else:
+            others[key] += (difference.situation, *difference.also)
+    return [
+        msgspec.structs.replace(d, also=tuple(dict.fromkeys((*d.also, *others[d.kind, d.old, d.new]))))
+        if d.situation == PLAINEST
+        else d
+        for d in kept
+    ]
+
+
 def _unexplained(pair: _Pair, program: Program, key: Key, brisk: bool) -> bool:
     """Whether what OLD shows in many orders of the answers and what NEW shows have nothing in common."""
     values: tuple[set[str], set[str]] = (set(), set())
@@ -429,12 +460,8 @@ def _told(
     ]
     kind, situation, old, new = class_
     target = f"{pair.old.target}\n{pair.new.target}"
-    names: dict[str, str] = {
-        f"{side} {role}": name
-        for side, examination in (("old", pair.old), ("new", pair.new))
-        for role, name in examination.names.items()
-    }
-    token = write(Counterexample(target, kind, situation, mode, program, tape, names))
+    names, promised = names_of_both(pair.old, pair.new), pair.old.declared.unusual()
+    token = write(Counterexample(target, kind, situation, mode, program, tape, names, promised))
     return Difference(
         kind,
         situation,
@@ -480,12 +507,11 @@ def _guarantees(pair: _Pair, told: list[Difference], latest: float, notes: list[
     covered = {
         (side, text.partition(":")[0]) for d in told for side in ("old", "new") for text in getattr(d, f"{side}_breaks")
     }
+    both = {check for _, check, _ in kinds if {s for s, c, _ in kinds if c == check} == {"old", "new"}}
     rank = list(CHECKS)
     for (side, check, cause), (name, program, tape) in sorted(pair.broken.items(), key=lambda b: rank.index(b[0][1])):
         other = "new" if side == "old" else "old"
-        if (other, check, _known(cause)) in kinds or any(
-            o == other and c == check and check != "crash" for o, c, _ in kinds
-        ):
+        if (other, check, _known(cause)) in kinds or (check in both and check != "crash"):
             notes.append(f"both break {check}")
             continue
         if (side, check) in covered or any(d.situation == check and d.old_breaks == () for d in found):
@@ -494,7 +520,7 @@ def _guarantees(pair: _Pair, told: list[Difference], latest: float, notes: list[
         if difference is None:
             continue
         broken = {text.partition(":")[0] for text in getattr(difference, f"{side}_breaks")} - {check}
-        if any((side, earlier) in covered for earlier in broken):
+        if any((side, earlier) in covered or earlier in both for earlier in broken):
             notes.append(f"{side.upper()} also breaks {check}, where it breaks {', '.join(sorted(broken))}")
             continue
         found.append(difference)
@@ -513,20 +539,43 @@ def _guarantee(
         if smaller is None:
             return None
         example = read(smaller.replay)
-        program, tape = example.program, example.tape
-        for number in range(KEEPS):
-            history, _ = other.run(program, _nth(number))
-            pair.schedules += 1
-            if any(_known(v.cause) == _known(cause) for v in CHECKS[check](history).violations):
-                return None
-    words = ("breaks it", "keeps it") if side == "old" else ("keeps it", "breaks it")
+        found, program, tape = program, example.program, example.tape
+        for tried in dict.fromkeys((program, mirrored(program), found)):
+            for number in range(KEEPS):
+                history, _ = other.run(tried, _nth(number))
+                pair.schedules += 1
+                if any(_known(v.cause) == _known(cause) for v in CHECKS[check](history).violations):
+                    return None
+    words = BROKEN[side]
     difference = _told(pair, ("guarantee", check, *words), program, "replay", tape)
-    if growth:
-        message = f"cleanup: memory grows with every {cause.partition('growth per ')[2]}"
-        return msgspec.structs.replace(
-            difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
-        )
-    return difference
+    return _without_scenes(difference, side, cause) if growth else difference
+
+
+def _without_scenes(difference: Difference, side: str, cause: str) -> Difference:
+    """Of memory that grows thousands of like steps say nothing."""
+    message = f"cleanup: memory grows with every {cause.partition('growth per ')[2]}"
+    return msgspec.structs.replace(
+        difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
+    )
+
+
+def mirrored(program: Program) -> Program:
+    """`program` where what befalls one device of a user befalls another one: which of two is served first is free."""
+    mine: dict[int, list[int]] = defaultdict(list)
+    for device, user in enumerate(program.devices):
+        mine[user].append(device)
+    place = {one: other for devices in mine.values() for one, other in zip(devices, reversed(devices), strict=True)}
+
+    def turned(step: AnyStep) -> AnyStep:
+        match step:
+            case Disconnect(device) | Stall(device) | Drop(device):
+                return msgspec.structs.replace(step, device=place[device])
+            case Connect(device, reuse) if reuse >= 0:
+                return Connect(device, place[reuse])
+        return step
+
+    tracks = tuple(tuple(map(turned, track)) for track in program.tracks)
+    return msgspec.structs.replace(program, tracks=tracks)
 
 
 def _timers(examination: Examination) -> list[float]:
@@ -558,3 +607,26 @@ def replay(old: Examination, new: Examination, token: str) -> tuple[str, bool]:
             for d in differences(*(facts(h, brisk=mode == "brisk") for h in (first, second))).values()
         )
     return side_by_side(first, second, _headings(old, new)), differ
+
+
+def told(old: Examination, new: Examination, token: str) -> Difference | None:
+    """The difference of a token, played again; None where the two don't differ there any more. Raises ValueError."""
+    example = read(token)
+    kind, situation, program, mode = example.check, example.cause, example.program, example.strategy
+    pair = _paired(old, new, frozenset())
+    if kind != "guarantee":
+        classes = pair.classes(program, mode == "brisk").items()
+        key, class_ = next(((k, c) for k, c in classes if c[:2] == (kind, situation)), (None, None))
+        return None if class_ is None else _told(pair, class_, program, mode, example.tape, key)
+    if situation not in CHECKS:
+        raise ValueError("this crosstalk token is damaged: copy it again, whole")
+    broken = {
+        side: CHECKS[situation](examination.run(program, _strategy(mode, example.tape))[0]).violations
+        for side, examination in (("old", pair.old), ("new", pair.new))
+    }
+    if bool(broken["old"]) == bool(broken["new"]):
+        return None
+    side = "old" if broken["old"] else "new"
+    difference = _told(pair, (kind, situation, *BROKEN[side]), program, mode, example.tape)
+    cause = broken[side][0].cause
+    return _without_scenes(difference, side, cause) if cause.startswith("growth") else difference

@@ -30,6 +30,7 @@ KINDS = {
     "order": "whether a connection is sent the events in the order of their publishes",
     "content": "the fields of an event as it arrives",
     "closes": "whether the broadcaster closes a connection of its own accord",
+    "given": "what a publish does to the very event that it was given",
     "raised": "what a publish raises",
     "returned": "what a publish returns",
     "frames": "what is sent besides the events",
@@ -37,6 +38,7 @@ KINDS = {
 }
 """Kinds of differences, what harms most first; each can be declared allowed."""
 
+PLAINEST = "to a user with one connection"
 Key = tuple[Any, ...]
 SAMPLE = 400
 """Bytes of a frame that a history keeps."""
@@ -157,7 +159,7 @@ class _Reader:
             others = " beside a healthy one" if len(here) > len(hurt) else ""
             kinds = sorted({self.how.get(episode.socket, "broken") for episode in hurt})
             return f"to a user with a {' and a '.join(kinds)} connection{others}", True
-        return "to a user with several connections" if len(here) > 1 else "to a user with one connection", False
+        return "to a user with several connections" if len(here) > 1 else PLAINEST, False
 
     def _publish(self, call: Call, key: Key) -> None:
         history = self.history
@@ -166,6 +168,9 @@ class _Reader:
         kind = "raised" if raised else "returned"
         value = self._outcome(call, "publish", "hurt" if hurt else "")
         self.facts[("call", *key)] = Fact(kind, situation, value)
+        if call.status in (ACCEPTED, FAILED):
+            done = f"changes {call.changed}" if call.changed else "leaves it as it was"
+            self.facts[("given", *key)] = Fact("given", "event", done)
         leaked = False
         for number, episode in enumerate(history.episodes):
             count = self.sends.get((number, call.content), 0)

@@ -13,7 +13,7 @@ from crosstalk.model.scene import Culprit
 def moment(history: History, key: Key) -> Culprit | None:
     """The moment of the fact `key`, in a scene that holds the whole history; None where nothing is to be seen of it."""
     kind, *rest = key
-    if kind == "call":
+    if kind in ("call", "given"):
         return _returns(history, _publish(history, *rest))
     if kind in ("connect", "disconnect"):
         episode = _episode(history, *rest)

@@ -8,8 +8,8 @@ included, stands beside it and decides nothing; where it grows much and the line
 
 The exponent is fitted over POINTS numbers of users, the largest eight times the smallest. A broadcaster that looks up
 who is to be sent what has 0: each delivery costs the same. One that goes through everybody for each event approaches 1.
-It is a finding when even the lower end is more than LEAST; log n has less. Each frame sent counts as a delivery:
-that everybody is told who has come is no finding.
+The cost of all together is superlinear when even the lower end is more than LEAST; log n has less. Each frame sent
+counts as a delivery: that everybody is told who has come is nothing of the kind.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DEVICES = 32
 ENOUGH = 64
 """So many users show something, where no more are let in."""
 LEAST = {"users": 0.25, "devices": 0.5}
-"""Exponents up to here are no finding. Nobody has many devices: their list may be made anew when one leaves."""
+"""Exponents up to here are not flagged. Nobody has many devices: their list may be made anew when one leaves."""
 MUCH = 0.3
 """An exponent of time that is worth a note."""
 FEW = 4

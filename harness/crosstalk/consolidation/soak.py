@@ -39,9 +39,9 @@ def soak(
     grown, untold = growths(examination, users, begins)
     costs, undrawn = curves(examination, begins=begins)
     found = {"growth": any(growth.grows for growth in grown), "scale": any(curve.superlinear for curve in costs)}
-    allowed = tuple(name for name, is_found in found.items() if is_found and not getattr(examination.guarantees, name))
-    fails = any(is_found and name not in allowed for name, is_found in found.items())
+    flagged = tuple(name for name, is_found in found.items() if is_found and not getattr(examination.guarantees, name))
+    fails = any(is_found and name not in flagged for name, is_found in found.items())
     broken = whole is not None and bool(whole.violations)
     verdict: Outcome = "fail" if fails or broken else "unknown" if untold or unseen else "pass"
     seconds, notes = round(time.monotonic() - began, 3), (*untold, *undrawn, *unseen)
-    return Soak(verdict, examination.target, grown, costs, whole, seconds, allowed, notes)
+    return Soak(verdict, examination.target, grown, costs, whole, seconds, flagged, notes)

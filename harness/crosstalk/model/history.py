@@ -25,7 +25,8 @@ NEVER = 1 << 60
 class Call(msgspec.Struct):
     """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED.
 
-    `episode` is the connection that it makes or ends, or on which a user's message was said.
+    `episode` is the connection that it makes or ends, or on which a user's message was said. `changed` is what it did
+    to the very event that it was given, where snapshots are promised.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Call(msgspec.Struct):
     excused: bool = False
     probe: bool = False
     where: str = ""
+    changed: str = ""
 
 
 class Episode(msgspec.Struct):

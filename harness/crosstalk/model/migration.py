@@ -20,6 +20,8 @@ MEASURES = {
     "objects": ("objects a connection", 1.0, ""),
 }
 """What is measured: in words, a factor to its unit, and that."""
+LEVEL = 0.99
+"""How sure the intervals of a ratio are."""
 
 
 class Measured(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from crosstalk.model.verdict import Outcome
+from crosstalk.model.verdict import Outcome, Verdict
 
 
 class Slope(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Pool(msgspec.Struct, frozen=True):
 
 
 class Soak(msgspec.Struct, frozen=True):
-    """`allowed` are the findings that the declared guarantees allow: growth, scale. No `pool` was not looked at."""
+    """`flagged` are findings of what was not promised: growth, scale. No `pool` was not looked at."""
 
     verdict: Outcome
     target: str
@@ -70,6 +70,32 @@ class Soak(msgspec.Struct, frozen=True):
     curves: tuple[Curve, ...]
     pool: Pool | None
     seconds: float
-    allowed: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    schema: int = 1
+
+
+class Grown(msgspec.Struct, frozen=True):
+    """How much a running system's quantity grows for each departed user, over `units` of them; fail means that it does.
+
+    `readings` are the number of departed users and what was read, from the first on.
+    """
+
+    quantity: str
+    units: int
+    each: Slope
+    outcome: Outcome
+    readings: tuple[tuple[float, float], ...]
+
+
+class LiveSoak(msgspec.Struct, frozen=True):
+    """A soak of a running system; `judged` is what its users received."""
+
+    verdict: Outcome
+    target: str
+    users: int
+    grown: tuple[Grown, ...]
+    judged: Verdict
+    seconds: float
     notes: tuple[str, ...] = ()
     schema: int = 1

@@ -7,32 +7,42 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
 from markupsafe import Markup
 
-from crosstalk.consolidation.ratio import LEVEL
-from crosstalk.model.migration import MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
-from crosstalk.model.soak import Soak
+from crosstalk.model.migration import LEVEL, MEASURES, Comparison, Cutover, Difference, Equivalence, Judged, Loss
+from crosstalk.model.soak import LiveSoak, Soak
 from crosstalk.model.verdict import Outcome
 from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
-from crosstalk.reporting.plots import bars, intervals
+from crosstalk.reporting.plots import bars, intervals, readings
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
-from crosstalk.reporting.soak import cost_words, growth_words, pool_words, soaked_words
+from crosstalk.reporting.sentences import moments, shortened, story
+from crosstalk.reporting.soak import (
+    WORDS,
+    cost_words,
+    grown_words,
+    growth_words,
+    live_soaked_words,
+    pool_words,
+    soaked_words,
+)
+from crosstalk.reporting.svg import joined
 
 MOST = 60
 """Rows of a table, and pictures."""
 FEW = 8
 """Users whose down-time is told one by one."""
-Result = Comparison | Equivalence | Cutover | Soak
-_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak)
+Result = Comparison | Equivalence | Cutover | Soak | LiveSoak
+_Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak, LiveSoak)
 
 
 class Block(NamedTuple):
-    """What the page shows of one result. `pictures` are a heading, what is drawn, a text, and the command for it."""
+    """What the page shows of one result. A picture is a heading, what is drawn, sentences, a text, and a command."""
 
     title: str
     verdict: Outcome
@@ -40,7 +50,7 @@ class Block(NamedTuple):
     plot: Markup | None
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    pictures: tuple[tuple[str, Markup | None, str, str], ...]
+    pictures: tuple[tuple[str, Markup | None, Sequence[str], str, str], ...]
     notes: tuple[str, ...]
 
     key: str = ""
@@ -61,7 +71,7 @@ def beside(folder: Path) -> Beside:
     """What is in `folder` beside the verdict."""
     found: list[Result] = []
     doubts: list[str] = []
-    for read in (_comparison, _equivalences, _cutover, _soak):
+    for read in (_comparison, _equivalences, _cutover, _soak, _live_soak):
         try:
             found += read(folder)
         except NoVerdict as error:
@@ -85,6 +95,10 @@ def _soak(folder: Path) -> Sequence[Soak]:
     return _of(folder / "soak.json", Soak)
 
 
+def _live_soak(folder: Path) -> Sequence[LiveSoak]:
+    return _of(folder / "live_soak.json", LiveSoak)
+
+
 def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
     if not path.exists():
         return ()
@@ -92,14 +106,19 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
         found = msgspec.json.decode(contents(path), type=kind | list[kind])  # type: ignore[valid-type]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoVerdict(
-            f"{path} is damaged or of another version ({error}): let crosstalk {path.stem} make it again"
+            f"{path} is damaged or of another version ({error}): let crosstalk {_command(path)} make it again"
         ) from None
     several: Sequence[_Found] = found if isinstance(found, list) else (found,)
     if any(one.schema != 1 for one in several):
-        raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {path.stem} make it again")
+        raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {_command(path)} make it again")
     if not all(_drawable(one) for one in several):
         raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
     return several
+
+
+def _command(path: Path) -> str:
+    """The subcommand that makes that file."""
+    return path.stem.removeprefix("live_")
 
 
 def _drawable(result: Result) -> bool:
@@ -116,6 +135,8 @@ def block(result: Result) -> Block:
         return _compared(result)
     if isinstance(result, Soak):
         return _soaked(result)
+    if isinstance(result, LiveSoak):
+        return _soaked_live(result)
     return _equivalent(result) if isinstance(result, Equivalence) else _cut_over(result)
 
 
@@ -173,6 +194,33 @@ def difference_again(result: Equivalence, token: str) -> str:
 def loss_again(result: Cutover, token: str) -> str:
     words = ("cutover", result.old, result.new, "--switch", result.switch, *result.options)
     return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
+
+
+def loss_story(loss: Loss) -> list[str]:
+    """What happens in it, and whose doing that is, in sentences."""
+    shown = loss.found.exhibit
+    told = story(shown.scene, loss.check, loss.found.message) if shown is not None else []
+    whose = (
+        "Neither OLD nor NEW was seen to do that alone: it comes of the move."
+        if loss.whose == "migration"
+        else f"{loss.whose} alone does that too, in the same program without a move."
+    )
+    return [*told, legible(f"The last order came: {loss.point}.", 600), whose]
+
+
+def difference_story(one: Difference) -> list[str]:
+    """What happens on both sides alike, then what on each, and which guarantees that breaks, in sentences."""
+    told = []
+    if one.old_scene is not None and one.new_scene is not None:
+        sides = [[text.removeprefix("HERE: ") for _, text in moments(s)] for s in (one.old_scene, one.new_scene)]
+        alike = [text for text, _ in takewhile(lambda both: both[0] == both[1], zip(*sides, strict=False))]
+        told += shortened(alike)
+        for side, sentences in zip(("OLD", "NEW"), sides, strict=True):
+            rest = sentences[len(alike) :] or ["nothing more happens."]
+            told += shortened([f"{side}: {text}" for text in rest])
+    told.append(legible(f"{one.sentence[:1].upper()}{one.sentence[1:]}.", 600))
+    broken = (("OLD", one.old_breaks), ("NEW", one.new_breaks))
+    return told + [legible(f"{side} breaks {text}.", 400) for side, texts in broken for text in texts]
 
 
 # -- the blocks ----------------------------------------------------------------------------------------------------
@@ -233,6 +281,7 @@ def _equivalent(result: Equivalence) -> Block:
             (
                 legible(f"Picture of {number}: {one.kind} {one.situation}", 200),
                 difference_drawn(one, standalone=False),
+                difference_story(one),
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
@@ -264,6 +313,7 @@ def _cut_over(result: Cutover) -> Block:
             (
                 f"Picture of {number}: {one.check}",
                 _drawn(one),
+                loss_story(one) if one.found.exhibit is not None else (),
                 legible(one.found.timeline, 4_000, lines=True),
                 legible(loss_again(result, one.found.replay), 20_000),
             )
@@ -315,6 +365,26 @@ def _soaked(result: Soak) -> Block:
         bars(lines, "lines of Python that run, with so many users", "{:,.0f} lines") if lines else None,
         ("What was measured", "It is", "Where"),
         _legible(rows[:MOST]),
+        (),
+        _notes(result.notes),
+    )
+
+
+def _soaked_live(result: LiveSoak) -> Block:
+    words = live_soaked_words(result)
+    plots = [
+        readings(one.readings, one.units, f"{legible(one.quantity, 60)}, by how many users have gone")
+        for one in result.grown[:MOST]
+        if one.readings
+    ]
+    return Block(
+        f"Many users who come and go: {legible(result.target, 200)}",
+        result.verdict,
+        legible(f"{words[0].upper()}{words[1:]}.", 1_000)
+        + " Growth is judged by the second half of the readings." * bool(plots),
+        joined(plots) if plots else None,
+        ("What was measured", "It is"),
+        _legible([(grown_words(one), WORDS[one.outcome]) for one in result.grown[:MOST]]),
         (),
         _notes(result.notes),
     )

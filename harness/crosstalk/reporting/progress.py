@@ -80,6 +80,18 @@ def live_words(now: Progress) -> str:
     )
 
 
+def soaking(show: Show | None) -> Callable[[Progress], None] | None:
+    """What a soak of a running system tells: how many of its users have come, each of whom asks for one run."""
+    if show is None:
+        return None
+    return lambda now: show(
+        now.runs,
+        now.users,
+        f"{now.runs:,} of {now.users:,} users have come, {now.up:,} connections, {now.leaks:,} "
+        f"leak{'s' * (now.leaks != 1)}, {now.deliveries:,} deliveries, first event p95 {now.p95 * 1e3:,.0f} ms",
+    )
+
+
 def refusing(show: Show | None) -> Callable[[str, int, int], None] | None:
     """What trying who must not get in tells: which refusal is done, how many are, of how many."""
     if show is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from crosstalk.model.soak import Curve, Growth, Pool, Soak
+from crosstalk.model.soak import Curve, Grown, Growth, LiveSoak, Pool, Soak
+from crosstalk.reporting.plots import amount
+
+WORDS = {"pass": "level", "fail": "grows", "unknown": "unclear"}
 
 
 def growth_words(growth: Growth) -> str:
@@ -43,5 +46,17 @@ def pool_words(pool: Pool) -> str:
 
 
 def soaked_words(result: Soak) -> str:
-    allowed = f", {' and '.join(result.allowed)} allowed" if result.allowed else ""
-    return f"{result.verdict}{allowed} for {result.target} in {result.seconds:g} s"
+    flagged = (
+        f"; flagged, and a failure with the guarantee {'=yes, '.join(result.flagged)}=yes" if result.flagged else ""
+    )
+    return f"{result.verdict} for {result.target} in {result.seconds:g} s{flagged}"
+
+
+def grown_words(grown: Grown) -> str:
+    each = f"{amount(grown.each.value)} ({amount(grown.each.low)} to {amount(grown.each.high)})"
+    unit = " bytes" * (grown.quantity == "memory")
+    return f"{grown.quantity}: {each}{unit} for each of {grown.units:,} departed users"
+
+
+def live_soaked_words(result: LiveSoak) -> str:
+    return f"{result.verdict} for {result.target}, {result.users:,} users in {result.seconds:g} s"

@@ -8,9 +8,10 @@
 
 Every send is a gate of the schedule. The socket records through `World`, and never interprets what it is sent.
 
-The connection is accepted from the start, since most broadcasters are given an accepted one; `accept` is allowed all
-the same. No message ever comes in. A send fails as the broadcaster's own library would fail it (see `ended`), and
-states are that library's members where it is loaded; this package imports neither.
+The connection is accepted from the start, since many broadcasters are given an accepted one; `accept` is allowed all
+the same, and a connection whose broadcaster accepts it is nobody else's later, since none is accepted twice. No message
+ever comes in. A send fails as the broadcaster's own library would fail it (see `ended`), and states are that library's
+members where it is loaded; this package imports neither.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import msgspec
 
 from crosstalk.model.history import NEVER
-from crosstalk.scenarios.library_types import ended, starlette_state, uses_websockets, websockets_state
 from crosstalk.scenarios.write_buffer import Protocol
+from crosstalk.targets.library_types import ended, starlette_state, uses_websockets, websockets_state
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.wire import Sending, Wire

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from crosstalk.scenarios.library_types import websockets_state
+from crosstalk.targets.library_types import websockets_state
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket

@@ -1,7 +1,7 @@
 """How a user causes an event on a system that we don't own: by a message, by an HTTP call, or by a Python callable.
 
-A message is a template of JSON with `{canary}`, `{run}`, `{thread}`, `{user}` and `{text}`, which is a sentence that
-says it is synthetic and holds the canary. The message forms of agent chats are presets.
+A message is a template, of JSON mostly, with `{canary}`, `{run}`, `{thread}`, `{user}` and `{text}`, which is a
+sentence that says it is synthetic and holds the canary. The message forms of agent chats are presets.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.connection import carried, queried, usual_tls
-from crosstalk.targets.reading import SOCKET_IO
+from crosstalk.targets.connection import carried, queried
+from crosstalk.targets.reading import ENDS, SOCKET_IO
 
 PRESETS = {
     "start_agent": '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
@@ -28,6 +28,7 @@ PRESETS = {
 }
 PLACES = ("canary", "run", "thread", "user", "text")
 _PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
+_TOLD = {*PLACES} - {"user"}
 HTTP_SECONDS = 10.0
 
 
@@ -102,22 +103,19 @@ class HttpCall:
 
     async def post(self, body: str, asked: Asked, seconds: float | None = HTTP_SECONDS) -> None:
         """Call with `body` as it is, to be answered within `seconds`. Raises NotCaused."""
-        import httpx2
+        from crosstalk.targets.calling import CallFailed, call
 
-        transport = httpx2.AsyncHTTPTransport(verify=self.tls or usual_tls(), trust_env=False)
         try:
-            limits = httpx2.Timeout(HTTP_SECONDS, read=seconds)
-            async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=limits) as client:
-                answer = await client.post(
-                    queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
-                    content=body,
-                    headers=[*carried(asked.credential), ("Content-Type", "application/json")],
-                )
-        except httpx2.HTTPError as error:
-            reason = error.__cause__ if isinstance(error, httpx2.NetworkError) else None
-            raise NotCaused(f"the HTTP call failed ({type(reason or error).__name__})") from None
-        if not answer.is_success:
-            raise NotCaused(f"the HTTP call was answered {answer.status_code} {answer.reason_phrase}")
+            await call(
+                "POST",
+                queried(filled(self.url, asked, lambda value: quote(value, safe="")), asked.credential.query),
+                seconds=seconds,
+                body=body,
+                headers=[*carried(asked.credential), ("Content-Type", "application/json")],
+                tls=self.tls,
+            )
+        except CallFailed as failed:
+            raise NotCaused(f"the HTTP call {failed}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +146,11 @@ def cause(spec: str = "start_agent", body: str = "") -> Cause:
         if not urlsplit(spec).hostname:
             raise ValueError(f"{spec!r} is no HTTP address to cause events by")
         return HttpCall(spec, _checked(body or '{"user_id":"{user}","message":"{text}","run_id":"{run}"}'))
-    if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()):
+    if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()) or _TOLD & set(_PLACE.findall(spec)):
         return Message(_checked(spec))
     if not names_callable(spec):
         raise ValueError(
-            f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a JSON template with {{canary}}, "
+            f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a template with {{canary}} or {{text}}, "
             "an http(s) address, or module:callable"
         )
     return Call(imported(spec))
@@ -177,11 +175,13 @@ def imported(spec: str) -> Callable[..., Any]:
 
 
 def _checked(template: str) -> str:
-    if not {"canary", "run", "text", "thread"} & set(_PLACE.findall(template)):
+    if not _TOLD & set(_PLACE.findall(template)):
         raise ValueError(f"the template {template[:80]!r} has none of {{canary}}, {{text}}, {{run}} and {{thread}}")
+    text = filled(template, Asked("user", "canary", "run", "thread"), _in_json).encode()
+    body = SOCKET_IO.sub(b"", text, count=1).strip().rstrip(ENDS)
     try:
-        text = filled(template, Asked("user", "canary", "run", "thread"), _in_json)
-        json.loads(SOCKET_IO.sub(b"", text.encode(), count=1))
+        if body.startswith((b"{", b"[")):
+            json.loads(body)
     except ValueError as error:
         raise ValueError(f"the template {template[:80]!r} is no JSON once it is filled: {error}") from None
     return template

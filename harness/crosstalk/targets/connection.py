@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from crosstalk.auth.base import Credential
 
@@ -44,6 +44,25 @@ class Limits:
 
 
 USUAL = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a connection is opened, whoever's it is.
+
+    `subprotocols` are offered beside those of the user. `receive_buffer` bytes in the kernel, where given, make
+    backpressure reach the server soon. `last_event_id` is that of the device's connection before this one.
+    """
+
+    limits: Limits = USUAL
+    tls: ssl.SSLContext | None = None
+    origin: str = ""
+    subprotocols: tuple[str, ...] = ()
+    receive_buffer: int = 0
+    last_event_id: str = ""
+
+
+PLAIN = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +136,28 @@ class Connect(Protocol):
         credential: Credential,
         receive: Receive,
         ended: Ended,
-        *,
-        limits: Limits = USUAL,
-        tls: ssl.SSLContext | None = None,
-        origin: str = "",
-        receive_buffer: int = 0,
-        last_event_id: str = "",
+        terms: Terms = PLAIN,
     ) -> Connection:
-        """An open connection of `credential`'s user. Raises NotConnected, and ValueError for what is no address.
-
-        `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon.
-        """
+        """An open connection of `credential`'s user. Raises NotConnected, and ValueError for what is no address."""
         ...
+
+
+def checked(url: str, schemes: tuple[str, ...], what: str) -> SplitResult:
+    """`url`, which is to be a `what`, in its parts. Raises ValueError with one sentence that doesn't show the query."""
+    shown = url.partition("?")[0].rpartition("@")[2]
+    try:
+        parts = urlsplit(url)
+        whole = parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(f"{shown!r} is no {what}") from None
+    if parts.scheme not in schemes:
+        begins = " nor ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"{shown!r} is no {what}: it begins with neither {begins}")
+    if not whole:
+        raise ValueError(f"{shown!r} is no {what}")
+    if parts.username or parts.password:
+        raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
+    return parts
 
 
 def verified_tls(authority: str = "") -> ssl.SSLContext:

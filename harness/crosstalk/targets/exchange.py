@@ -7,14 +7,13 @@ connection stands for its open answers, which end with it; it ends where one of 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from crosstalk.auth.base import Credential
 from crosstalk.targets import sse
 from crosstalk.targets.cause import NotCaused
-from crosstalk.targets.connection import USUAL, Closed, Ended, Limits, NotConnected, Receive, quiet
+from crosstalk.targets.connection import PLAIN, Closed, Ended, NotConnected, Receive, Terms, quiet
 
 LONGEST = 3600.0
 """Seconds until an answer must have begun; whoever asks waits no longer than a run may take."""
@@ -105,17 +104,12 @@ async def connect(
     credential: Credential,
     receive: Receive,
     ended: Ended,
-    *,
-    limits: Limits = USUAL,
-    tls: ssl.SSLContext | None = None,
-    origin: str = "",
-    receive_buffer: int = 0,
-    last_event_id: str = "",
+    terms: Terms = PLAIN,
 ) -> Connection:
     """A connection as `Connect` says, for which nothing is opened yet."""
     sse.address(url)
-    sse.check_carrier(credential)
-    patient = replace(limits, open_seconds=LONGEST)
+    sse.check_carrier(credential, terms)
+    patient = replace(terms, limits=replace(terms.limits, open_seconds=LONGEST))
 
     async def post(text: str, heard: Receive, over: Ended, reading: asyncio.Event) -> sse.Connection:
         return await sse.connect(
@@ -123,10 +117,7 @@ async def connect(
             credential,
             heard,
             over,
-            limits=patient,
-            tls=tls,
-            origin=origin,
-            receive_buffer=receive_buffer,
+            patient,
             body=text,
             reading=reading,
         )

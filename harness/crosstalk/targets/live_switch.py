@@ -11,12 +11,11 @@ import asyncio
 import inspect
 import json
 import shlex
-import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 
+from crosstalk.targets.calling import CallFailed, call
 from crosstalk.targets.cause import imported, names_callable
 
 SECONDS = 30.0
@@ -95,37 +94,14 @@ def _by_command(words: list[str]) -> Move:
     return move
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What is called is what was named."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        return None
-
-
-def directly() -> urllib.request.OpenerDirector:
-    """Calls what was named: by no proxy of the environment, and no redirect."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
-
-
 def _by_http(method: str, url: str) -> Move:
-    direct = directly()
-
-    def call(share: float, cohort: frozenset[str]) -> None:
+    async def move(share: float, cohort: frozenset[str]) -> None:
         value = {"share": share, "percent": share * 100, "users": sorted(cohort)}
         address = _filled(url, share, frozenset(quote(user, safe="") for user in cohort))
-        body = None if method == "GET" else json.dumps(value).encode()
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
+        body = None if method == "GET" else json.dumps(value)
         try:
-            with direct.open(request, timeout=SECONDS):
-                pass
-        except HTTPError as error:
-            with error:
-                raise SwitchFailed(f"the switch was answered {error.code} {error.reason}") from None
-        except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise SwitchFailed(f"the switch could not be called ({type(reason).__name__})") from None
-
-    async def move(share: float, cohort: frozenset[str]) -> None:
-        await asyncio.to_thread(call, share, cohort)
+            await call(method, address, seconds=SECONDS, body=body, headers=[("Content-Type", "application/json")])
+        except CallFailed as failed:
+            raise SwitchFailed(f"the switch {failed}") from None
 
     return move

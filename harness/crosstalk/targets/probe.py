@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from urllib.error import URLError
 
-from crosstalk.targets.live_switch import directly
+from crosstalk.targets.calling import CallFailed, call
 
-Probe = Callable[[], dict[str, float]]
+Probe = Callable[[], Awaitable[dict[str, float]]]
 MEMORY, FILES, THREADS = "memory", "open files", "threads"
 SECONDS = 5.0
 _USUAL = {"process_resident_memory_bytes": MEMORY, "process_open_fds": FILES, "process_threads": THREADS}
@@ -32,7 +31,7 @@ def process(pid: int) -> Probe:
         raise ValueError(f"processes can't be looked at on {sys.platform}: there is no /proc; give --metrics instead")
     look = _Process(pid)
     try:
-        look()
+        look.now()
     except ProbeFailed as failed:
         raise ValueError(str(failed)) from None
     return look
@@ -43,7 +42,10 @@ class _Process:
         self.pid = pid
         self.page = os.sysconf("SC_PAGE_SIZE")
 
-    def __call__(self) -> dict[str, float]:
+    async def __call__(self) -> dict[str, float]:
+        return self.now()
+
+    def now(self) -> dict[str, float]:
         found = {MEMORY: 0.0, FILES: 0.0, THREADS: 0.0}
         todo = [self.pid]
         while todo:
@@ -68,12 +70,11 @@ def metrics(url: str, gauges: Sequence[str] = ()) -> Probe:
     """The metrics at `url`: those of every process, and `gauges` by their names, of several labels the sum."""
     wanted = {**_USUAL, **{gauge: gauge for gauge in gauges}}
 
-    def look() -> dict[str, float]:
+    async def look() -> dict[str, float]:
         try:
-            with directly().open(url, timeout=SECONDS) as answer:
-                text = answer.read(1 << 22).decode("utf-8", "replace")
-        except (URLError, OSError) as error:
-            raise ProbeFailed(f"the metrics could not be read: {getattr(error, 'reason', error)}") from None
+            text = (await call("GET", url, seconds=SECONDS)).text
+        except CallFailed as failed:
+            raise ProbeFailed(f"the call for the metrics {failed}") from None
         found: dict[str, float] = {}
         for line in text.splitlines():
             named = _LINE.match(line)

@@ -15,7 +15,6 @@ import json
 import logging
 import re
 import socket
-import ssl
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +26,16 @@ from engineio.base_client import connected_clients
 
 from crosstalk.auth.base import Credential
 from crosstalk.targets.connection import (
-    USUAL,
+    PLAIN,
     Closed,
     Ended,
     Limits,
     NotConnected,
     Receive,
+    Terms,
     answered,
     carried,
+    checked,
     queried,
     quiet,
     reset_when_closed,
@@ -291,16 +292,7 @@ def emitted(text: str) -> tuple[str, tuple[Any, ...]]:
 
 def address(url: str) -> Address:
     """`url` in its parts. Raises ValueError with one sentence that doesn't show the query."""
-    shown = url.partition("?")[0].rpartition("@")[2]
-    try:
-        parts = urlsplit(url)
-        wrong = parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname or parts.port == 0
-    except ValueError:
-        wrong = True
-    if wrong:
-        raise ValueError(f"{shown!r} is no address of a Socket.IO server")
-    if parts.username or parts.password:
-        raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
+    parts = checked(url, ("http", "https", "ws", "wss"), "address of a Socket.IO server")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     transport = query.pop("transport", "websocket")
     if transport not in ("websocket", "polling"):
@@ -317,35 +309,31 @@ async def connect(
     credential: Credential,
     receive: Receive,
     ended: Ended,
-    *,
-    limits: Limits = USUAL,
-    tls: ssl.SSLContext | None = None,
-    origin: str = "",
-    receive_buffer: int = 0,
-    last_event_id: str = "",
+    terms: Terms = PLAIN,
 ) -> Connection:
     """An open Socket.IO connection, as `Connect` says; it has no way to ask for what was missed."""
     where = address(queried(url, credential.query))
-    if credential.subprotocols:
+    if credential.subprotocols or terms.subprotocols:
         raise NotConnected("answer", "Socket.IO has no subprotocols: give carrier=message (its auth) in --auth")
-    headers = {**({"Origin": origin} if origin else {}), **dict(carried(credential))}
+    headers = {**({"Origin": terms.origin} if terms.origin else {}), **dict(carried(credential))}
     auth = _auth(credential.first_message)
 
     def small(info: Any) -> socket.socket:
         made = socket.socket(*info[:3])
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, terms.receive_buffer)
         return made
 
-    connector = aiohttp.TCPConnector(ssl=tls or usual_tls(), limit=0, socket_factory=small if receive_buffer else None)
-    made = Connection(receive, ended, limits, connector)
+    factory = small if terms.receive_buffer else None
+    connector = aiohttp.TCPConnector(ssl=terms.tls or usual_tls(), limit=0, socket_factory=factory)
+    made = Connection(receive, ended, terms.limits, connector)
     try:
-        async with asyncio.timeout(limits.open_seconds):
+        async with asyncio.timeout(terms.limits.open_seconds):
             await made.start(where, headers, auth)
     except BaseException as error:
         made.abort()
         await made.close()
         if isinstance(error, TimeoutError):
-            raise NotConnected("timeout", f"no Socket.IO connection within {limits.open_seconds:g} s") from None
+            raise NotConnected("timeout", f"no Socket.IO connection within {terms.limits.open_seconds:g} s") from None
         if isinstance(error, socketio.exceptions.ConnectionError):
             raise _not_connected(error, made.denied, urlsplit(where.url)) from None
         raise

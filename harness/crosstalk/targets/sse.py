@@ -11,21 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from urllib.parse import urlsplit
 
 import httpx2
 
 from crosstalk.auth.base import Credential
 from crosstalk.targets.connection import (
-    USUAL,
+    PLAIN,
     Closed,
     Ended,
     Limits,
     NotConnected,
     Receive,
+    Terms,
     answered,
     carried,
+    checked,
     queried,
     quiet,
     reset_when_closed,
@@ -174,22 +175,17 @@ class Connection:
 
 def address(url: str) -> str:
     """`url`, checked. Raises ValueError with one sentence that doesn't show the query."""
-    shown = url.partition("?")[0].rpartition("@")[2]
+    checked(url, ("http", "https"), "address of an event stream")
     try:
-        parts = urlsplit(url)
         httpx2.URL(url)
-        if not parts.hostname or parts.port == 0:
-            raise ValueError
-    except (httpx2.InvalidURL, ValueError):
-        raise ValueError(f"{shown!r} is no address of an event stream") from None
-    if parts.username or parts.password:
-        raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
+    except httpx2.InvalidURL:
+        raise ValueError(f"{url.partition('?')[0]!r} is no address of an event stream") from None
     return url.partition("#")[0]
 
 
-def check_carrier(credential: Credential) -> None:
+def check_carrier(credential: Credential, terms: Terms) -> None:
     """Raises NotConnected where `credential` is to be carried in a way that HTTP has not."""
-    if credential.first_message is not None or credential.subprotocols:
+    if credential.first_message is not None or credential.subprotocols or terms.subprotocols:
         raise NotConnected("answer", "HTTP carries no first message and no subprotocol: give carrier=header in --auth")
 
 
@@ -209,12 +205,8 @@ async def connect(
     credential: Credential,
     receive: Receive,
     ended: Ended,
+    terms: Terms = PLAIN,
     *,
-    limits: Limits = USUAL,
-    tls: ssl.SSLContext | None = None,
-    origin: str = "",
-    receive_buffer: int = 0,
-    last_event_id: str = "",
     body: str | None = None,
     reading: asyncio.Event | None = None,
 ) -> Connection:
@@ -223,19 +215,20 @@ async def connect(
     With a `body` it is the answer to a POST, and need not be a stream; it is read while `reading` is set.
     """
     where = queried(address(url), credential.query)
-    check_carrier(credential)
+    check_carrier(credential, terms)
+    limits = terms.limits
     headers = {
         "Accept-Encoding": "gzip, deflate" if limits.compression else "identity",
-        **({"Origin": origin} if origin else {}),
-        **({"Last-Event-ID": last_event_id} if last_event_id else {}),
+        **({"Origin": terms.origin} if terms.origin else {}),
+        **({"Last-Event-ID": terms.last_event_id} if terms.last_event_id else {}),
         **({"Content-Type": "application/json"} if body is not None else {}),
         **dict(carried(credential)),
     }
     # less than the window that TCP has begun with, and the server would send on only a few times a second
-    size = max(receive_buffer, SMALLEST_BUFFER)
-    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, size)] if receive_buffer else None
-    transport = httpx2.AsyncHTTPTransport(verify=tls or usual_tls(), trust_env=False, socket_options=options)
-    made = Connection(receive, ended, limits, last_event_id, reading)
+    size = max(terms.receive_buffer, SMALLEST_BUFFER)
+    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, size)] if terms.receive_buffer else None
+    transport = httpx2.AsyncHTTPTransport(verify=terms.tls or usual_tls(), trust_env=False, socket_options=options)
+    made = Connection(receive, ended, limits, terms.last_event_id, reading)
     try:
         async with asyncio.timeout(limits.open_seconds):
             await made.start(where, headers, transport, body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crosstalk.targets.connection import Connect
+from crosstalk.targets.greeting import Greeting
 
 
 def transport(url: str, on_connection: bool) -> Connect:
@@ -32,6 +33,12 @@ def transport(url: str, on_connection: bool) -> Connect:
             f"{url.partition('?')[0]} needs {error.name}, which is not installed: "
             f"pip install 'pytest-crosstalk[{extra}]'"
         ) from None
+
+
+def speaking(url: str, on_connection: bool, hello: tuple[str, ...]) -> Connect:
+    """The same, and users say `hello` first."""
+    connect = transport(url, on_connection)
+    return Greeting(connect, hello, not is_http(url) and not _is_socket_io(url) and "EIO=" not in url)
 
 
 def is_address(text: str) -> bool:

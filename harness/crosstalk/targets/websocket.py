@@ -15,11 +15,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
 from dataclasses import replace
 from functools import lru_cache
 from typing import cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import (
@@ -40,14 +39,16 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from crosstalk.auth.base import Credential
 from crosstalk.targets.connection import (
-    USUAL,
+    PLAIN,
     Closed,
     Ended,
     Limits,
     NotConnected,
     Receive,
+    Terms,
     answered,
     carried,
+    checked,
     joined,
     reset_when_closed,
     unreached,
@@ -362,19 +363,11 @@ def address(url: str, query: tuple[tuple[str, str], ...] = ()) -> WebSocketURI:
 
 @lru_cache(64)
 def _parsed(url: str) -> WebSocketURI:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError(f"{url.partition('?')[0].rpartition('@')[2]!r} is no WebSocket address") from None
-    shown = urlunsplit(parts._replace(query="", fragment="", netloc=parts.netloc.rpartition("@")[2]))
-    if parts.scheme not in ("ws", "wss"):
-        raise ValueError(f"{shown!r} is no WebSocket address: it begins with neither ws:// nor wss://")
-    if parts.username or parts.password:
-        raise ValueError(f"{shown!r} is given with a user name or password: give credentials by --auth")
+    parts = checked(url, ("ws", "wss"), "WebSocket address")
     try:
         return parse_uri(urlunsplit(parts._replace(fragment="")))
     except (InvalidURI, ValueError):
-        raise ValueError(f"{shown!r} is no WebSocket address") from None
+        raise ValueError(f"{url.partition('?')[0]!r} is no WebSocket address") from None
 
 
 class _EngineIo:
@@ -414,32 +407,28 @@ async def connect(
     credential: Credential,
     receive: Receive,
     ended: Ended,
-    *,
-    limits: Limits = USUAL,
-    tls: ssl.SSLContext | None = None,
-    origin: str = "",
-    receive_buffer: int = 0,
-    last_event_id: str = "",
+    terms: Terms = PLAIN,
 ) -> Connection:
     """An open WebSocket, as `Connect` says; it has no way to ask for what was missed."""
     uri = address(url, credential.query)
+    limits = terms.limits
     headers = [name for name, _ in credential.headers if name.lower() == "origin"]
     protocol = ClientProtocol(
         uri,
-        origin=None if headers or not origin else origin,  # type: ignore[arg-type] # a NewType of str
+        origin=None if headers or not terms.origin else terms.origin,  # type: ignore[arg-type] # a NewType of str
         extensions=[ClientPerMessageDeflateFactory()] if limits.compression else None,
-        subprotocols=[Subprotocol(name) for name in credential.subprotocols] or None,
+        subprotocols=[Subprotocol(name) for name in (*terms.subprotocols, *credential.subprotocols)] or None,
         max_size=limits.message_bytes,
         logger=_SILENT,
     )
     engine_io = _EngineIo(receive) if "EIO=" in uri.query else None
     made = Connection(protocol, receive if engine_io is None else engine_io.received, ended, limits)
     loop = asyncio.get_running_loop()
-    context = (tls or usual_tls()) if uri.secure else None
+    context = (terms.tls or usual_tls()) if uri.secure else None
     try:
         async with asyncio.timeout(limits.open_seconds):
-            if receive_buffer:
-                sock = await _small_socket(uri.host, uri.port, receive_buffer)
+            if terms.receive_buffer:
+                sock = await _small_socket(uri.host, uri.port, terms.receive_buffer)
                 name = uri.host if uri.secure else None
                 await loop.create_connection(lambda: made, sock=sock, ssl=context, server_hostname=name)
             else:

@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def pair(request: pytest.FixtureRequest, broadcaster: Any) -> tuple[Examination, Examination]:
     """OLD and NEW, opened."""
+    from crosstalk.commands.sides import method_names
     from crosstalk.examination import open_target
     from crosstalk.model.guarantees import Guarantees
     from crosstalk.plugin import read_settings
@@ -39,7 +40,8 @@ def pair(request: pytest.FixtureRequest, broadcaster: Any) -> tuple[Examination,
     settings = read_settings(request.config)
     try:
         guarantees = Guarantees.parse(settings.guarantee, settings.strict, settings.grammar)
-        old = open_target(settings.against, guarantees=guarantees)
+        names = method_names(settings.against_name, "--crosstalk-against-name")
+        old = open_target(settings.against, names=names, guarantees=guarantees)
         new = open_target(broadcaster, names=settings.names, guarantees=guarantees)
     except (TargetError, ValueError) as error:
         pytest.fail(f"crosstalk: {error}", pytrace=False)

@@ -141,6 +141,11 @@ def test_values_are_escaped_for_where_they_stand():
     assert filled("{user}", asked, str.upper) == 'AN"NA\\'
 
 
+@pytest.mark.parametrize("template", ['{"ask":"{text}"}\x1e', 'SEND\n\n{"ask":"{text}"}\0', "ASK {run} {text}"])
+def test_a_template_need_not_be_json_alone(template):
+    assert cause(template) == Message(template)
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

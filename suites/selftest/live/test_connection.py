@@ -8,7 +8,8 @@ import pytest
 from websockets.asyncio.server import serve
 
 from crosstalk.auth.base import Credential
-from crosstalk.targets.websocket import Limits, connect
+from crosstalk.targets.connection import Limits, Terms
+from crosstalk.targets.websocket import connect
 
 NOBODY = Credential("nobody")
 
@@ -23,7 +24,7 @@ async def server(handler, **options):
 async def connected(url, credential=NOBODY, **options):
     received, ended = [], []
     made = await connect(
-        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), **options
+        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), Terms(**options)
     )
     made.received, made.ended = received, ended
     try:

@@ -23,25 +23,37 @@ from crosstalk.targets.live_switch import SwitchFailed, switch
 PACE = 0.01
 
 
-async def moved(proxy, old=planted.Chat, **changes):
+async def moved(proxy, old=planted.Chat, devices=2, fan_out="auto"):
     """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
-    given = {"users": 6, "duration": 3.0, "run_seconds": 1.5, **changes}
+    given = {"users": 6, "duration": 3.0, "run_seconds": 1.5, "devices": devices, "fan_out": fan_out}
     async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
         if proxy is None:
-            return await rehearse(planned(first, **given), Wanted(first, second, limit=1.0))
+            return await rehearse(planned(first, **given), Wanted(first, second, limit=1.5))
         stands = proxy(first, second)
         async with stands.serving() as front:
-            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=1.0)
+            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=1.5)
             return await rehearse(planned(front, **given), wanted)
 
 
+class OneEach(planted.Chat):
+    """Ends a user's connection when the same user opens another."""
+
+    def enter(self, device):
+        for earlier in self.devices.get(device.user, ()):
+            self.closing = asyncio.ensure_future(earlier.connection.close(4000, "elsewhere"))
+        super().enter(device)
+
+
 CASES = {
-    "by themselves": (None,),
+    "by themselves": (None, planted.Chat, 2, "all"),
     "drained": (switching.Draining,),
+    "drained, one device": (switching.Draining, planted.Chat, 1),
+    "one connection each": (None, OneEach),
     "cut": (switching.Cutting,),
     "leaked": (switching.Leaking,),
     "forgotten": (switching.Forgetting,),
     "swallowed": (switching.Swallowing,),
+    "sibling missed": (switching.Draining, planted.Chat, 2, "all"),
     "OLD leaks": (switching.Draining, planted.HeldCurrentUser),
 }
 
@@ -56,7 +68,7 @@ def rehearsals():
     return dict(zip(CASES, asyncio.run(every()), strict=True))
 
 
-@pytest.mark.parametrize("name", ["by themselves", "drained"])
+@pytest.mark.parametrize("name", ["by themselves", "drained", "drained, one device", "one connection each"])
 def test_a_migration_without_loss_passes(name, rehearsals):
     result = rehearsals[name]
     assert result.verdict == "pass", (result.losses, result.notes)
@@ -68,8 +80,26 @@ def test_a_migration_without_loss_passes(name, rehearsals):
 
 def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
     assert set(rehearsals["by themselves"].down_time.values()) == {0.0}
-    down = rehearsals["drained"].down_time.values()
-    assert 0 < max(down) < 1.0 and rehearsals["drained"].worst_point
+    down = rehearsals["drained, one device"].down_time.values()
+    assert 0 < max(down) < 1.5 and rehearsals["drained, one device"].worst_point
+
+
+def test_a_user_with_two_devices_is_down_when_neither_is_connected():
+    lost = [("connecting", 0, 0, 0.5), ("connected", 0, 0.5), ("connecting", 0, 1, 0.5), ("connected", 1, 0.5)]
+    lost += [("left", 0, 2.0, "network", "gone"), ("left", 1, 3.0, "network", "gone")]
+    back = [("connecting", 0, 0, 3.25), ("connected", 2, 3.25), ("connecting", 0, 1, 3.5), ("connected", 3, 3.5)]
+    history = played(*lost, *back, ("quiet", 5.0))
+    assert down_time.spans(history) == {0: [(3.0, 3.25)]}
+    assert down_time.of_devices(history, 2) == {(0, 0): [(2.0, 3.25)], (0, 1): [(3.0, 3.5)]}
+    assert not down_time.check(history, 2.0, 2).violations
+    (alone,) = down_time.check(history, 1.0, 2).violations
+    assert alone.message == "a device of 'ann' was without a connection for 1.250 s, from 2.000 s to 3.250 s"
+
+
+def test_where_a_user_has_one_connection_nobody_is_given_two(rehearsals):
+    result = rehearsals["one connection each"]
+    assert any(note.startswith("this system ends a user's connection") for note in result.notes)
+    assert set(result.down_time.values()) == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +109,7 @@ def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(r
         ("leaked", "isolation", "which belongs to"),
         ("forgotten", "down_time", "to the end"),
         ("swallowed", "carried", "arrived as: nothing"),
+        ("sibling missed", "carried", "on another device than the one that asked"),
     ],
 )
 def test_what_is_planted_is_found(name, check, words, rehearsals):
@@ -149,10 +180,9 @@ def test_down_time_is_from_a_loss_to_the_next_connection_and_not_what_users_do_t
     assert down_time.spans(played(*overlapping, ("quiet", 5.0))) == {0: []}
 
 
-def test_down_time_is_also_from_a_message_that_was_lost_to_the_one_that_could_be_sent():
-    again = [("run", 0, 2, 1, 2.5), ("asked", 1, 2.5, 1, "")]
-    history = played(*TYPES, *stays(0, 0.5, 2.0), *ASKED, *stays(1, 2.25), *again, ("quiet", 5.0))
-    assert down_time.spans(history) == {0: [(2.0, 2.25), (1.0, 2.5)]}
+def test_down_time_is_also_from_a_message_that_was_lost_until_another_could_be_sent():
+    history = played(*TYPES, *stays(0, 0.5, 2.0), *ASKED, *stays(1, 2.25), ("quiet", 5.0))
+    assert down_time.spans(history) == {0: [(2.0, 2.25), (1.0, 2.25)]}
 
 
 def test_who_does_not_come_back_is_stuck_whatever_the_limit():
@@ -202,7 +232,7 @@ def test_the_command_tells_what_it_came_to(tmp_path, monkeypatch):
         done = typed(old, new, "--users", "4", "--budget", "1", "--run-seconds", "3", "--reports", str(tmp_path))
     assert done.exit_code == 0, done.output
     assert "down-time: crosstalk-user-0001 0 s, " in done.stdout
-    assert re.search(r"rehearsed: 6 switch points, 3 rounds, [1-6] moves", done.stdout)
+    assert re.search(r"rehearsed: 6 switch points, 5 rounds, [1-6] moves", done.stdout)
     assert f"verdict: pass for moving {old} to {new} by drain" in done.stdout
     assert json.loads((tmp_path / "cutover.json").read_text())["live"] is True
     assert "crosstalk-user-0001" in (tmp_path / "index.html").read_text()

@@ -1,5 +1,6 @@
 """Thousands of users through a running system: what grows is told where it can be seen, and only there."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -77,6 +78,10 @@ def test_a_server_that_keeps_something_of_everybody_is_found_out(tmp_path, monke
     assert {one["outcome"] for one in found["grown"] if one["quantity"] != "memory"} == {"pass"}
     assert found["judged"]["verdict"] == "pass", found["judged"]["checks"]
     assert "grows   memory: " in done.stdout and "for each of 160 departed users" in done.stdout
+    assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
+    text = (tmp_path / "index.html").read_text()
+    assert "memory, by how many users have gone" in text and "The live run" in text
+    assert json.loads((tmp_path / "verdict.json").read_text())["checks"] == found["judged"]["checks"]
 
 
 def test_without_a_look_at_the_server_growth_is_unknown_and_the_rest_is_judged(tmp_path, monkeypatch):
@@ -88,11 +93,11 @@ def test_without_a_look_at_the_server_growth_is_unknown_and_the_rest_is_judged(t
 
 
 def test_a_process_is_looked_at_with_its_children():
-    before = process(os.getpid())()
+    before = asyncio.run(process(os.getpid())())
     line = [sys.executable, "-c", "print('up', flush=True); input()"]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "up\n"
-        after = process(os.getpid())()
+        after = asyncio.run(process(os.getpid())())
         child.communicate("\n")
     assert after["memory"] > before["memory"] + MIB
     assert after["threads"] > before["threads"] and after["open files"] > before["open files"]
@@ -108,12 +113,23 @@ roomsize 9
 """
 
 
-def test_metrics_are_read_as_prometheus_reads_them(tmp_path):
-    (tmp_path / "metrics").write_text(SHOWN)
-    address = (tmp_path / "metrics").as_uri()
-    assert metrics(address, ("rooms",))() == {"memory": 5.0e7, "rooms": 7.0}
-    with pytest.raises(ProbeFailed, match="do not tell users"):
-        metrics(address, ("users",))()
+def test_metrics_are_read_as_prometheus_reads_them():
+    async def show(reader, writer):
+        asked = await reader.readuntil(b"\r\n\r\n")
+        head = b"302 Found\r\nLocation: /metrics" if asked.startswith(b"GET /moved ") else b"200 OK"
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(SHOWN), SHOWN.encode()))
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(show, "127.0.0.1", 0) as server:
+            base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            assert await metrics(f"{base}/metrics", ("rooms",))() == {"memory": 5.0e7, "rooms": 7.0}
+            with pytest.raises(ProbeFailed, match="do not tell users"):
+                await metrics(f"{base}/metrics", ("users",))()
+            with pytest.raises(ProbeFailed, match="was answered 302 Found"):
+                await metrics(f"{base}/moved")()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

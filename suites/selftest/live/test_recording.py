@@ -8,9 +8,21 @@ import tracemalloc
 import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import put_off, tried
+from crosstalk.checks.live.success import failed, put_off, tried
 from crosstalk.model.bound import upper_bound as bound
-from crosstalk.model.live_history import CANARY, ENVELOPE, NO_BASIS, NOT_STARTED, RUN, STARTED, THREAD, LiveHistory
+from crosstalk.model.golden_path import Grammar
+from crosstalk.model.live_history import (
+    CANARY,
+    ENVELOPE,
+    NEVER,
+    NO_BASIS,
+    NOT_STARTED,
+    RUN,
+    STARTED,
+    THREAD,
+    UNANSWERED,
+    LiveHistory,
+)
 from crosstalk.model.live_records import histories
 from crosstalk.scenarios.live.journal import Journal, records
 from crosstalk.scenarios.live.known import Known
@@ -68,6 +80,14 @@ class Round:
         return h.at_owner[-1], h.at_basis[-1], h.at_run[-1]
 
 
+def another_device(round_, user, device, connected):
+    """A further connection of `user`, open since `connected` and healthy; its number."""
+    round_.recorder.apply("connecting", user, device, connected)
+    number = len(round_.history.episodes) - 1
+    round_.recorder.apply("connected", number, connected)
+    return number
+
+
 def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
     """Only threads tell whose the events are; device 1 gets the last one when the run is complete on device 0."""
     round_ = Round()
@@ -81,6 +101,72 @@ def test_a_run_without_ids_is_told_on_a_device_that_lags_behind():
     round_.ask(0, 1)
     round_.frame(1, "agent_started", thread_id=round_.told[0][2])
     assert round_.last[2] == -1 and round_.history.unclear == {0}
+
+
+def anonymous(round_, episode, *types):
+    for type_ in types or WHOLE:
+        round_.frame(episode, type_)
+
+
+def test_events_that_tell_nothing_are_of_the_only_run_under_way_on_the_connection():
+    round_ = Round()
+    anonymous(round_, 0)
+    round_.ask(0, 0)
+    anonymous(round_, 0)
+    anonymous(round_, 2)
+    assert round_.broken() == set() and not round_.history.unclear
+    assert list(round_.history.at_run) == [0] * 3 + [2] * 3 + [1] * 3
+    assert {*round_.history.at_owner} == {-1}, "whose they are is told by nothing all the same"
+
+
+def test_one_event_too_many_that_tells_nothing_is_out_of_order():
+    round_ = Round()
+    anonymous(round_, 0, *WHOLE, "agent_thinking")
+    anonymous(round_, 2)
+    assert round_.broken() == {"golden_path"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda round_: round_.ask(0, 0),
+        lambda round_: round_.ask(0, 1),
+        lambda round_: round_.known.unfinished.add(0),
+        lambda round_: round_.frame(0, "agent_started", run_id=round_.told[0][1]),
+        lambda round_: anonymous(round_, 1),
+    ],
+    ids=["two runs at a time", "two devices", "one of an earlier round", "others tell theirs", "on another device"],
+)
+def test_events_that_tell_nothing_and_may_be_of_several_runs_are_of_none(before):
+    round_ = Round()
+    before(round_)
+    anonymous(round_, 0, "agent_started")
+    round_.run(1, 2)
+    assert 0 in round_.history.unclear
+    assert round_.broken() == set()
+
+
+def test_a_type_that_turns_out_to_tell_its_run_was_taken_wrongly():
+    round_ = Round()
+    anonymous(round_, 0, "agent_started", "agent_thinking", "agent_thinking")
+    round_.run(0, 0, types=("agent_thinking",))
+    assert round_.history.unclear == {0}
+
+
+def test_a_canary_that_is_streamed_in_pieces_is_put_together():
+    round_ = Round(text=("/delta",))
+    hers = round_.told[0][0]
+    for at in range(0, len(hers), 5):
+        for run, said in (("r1", hers), ("r2", round_.told[1][0])):
+            round_.frame(0, "delta", run_id=run, delta=f"{said[at : at + 5]}")
+        assert round_.last[0] == (1 if at + 5 >= len(hers) else -1)
+    assert list(round_.history.at_owner)[-2:] == [0, 1] and round_.broken() >= {"isolation"}
+
+
+def test_a_canary_that_is_streamed_whole_is_one():
+    round_ = Round(text=("/delta",))
+    round_.frame(0, "delta", delta=f"said {round_.told[0][0]}")
+    assert round_.last == (0, CANARY, 0)
 
 
 def test_what_the_server_declines_need_not_arrive():
@@ -272,18 +358,8 @@ def test_a_run_by_http_is_owed_to_nobody_when_its_user_has_left():
     assert tried(round_.history)[1] == {}
 
 
-@pytest.mark.parametrize("by_http", [False, True])
-@pytest.mark.parametrize(
-    ("usual", "waited", "complete_after", "broken"),
-    [
-        (0.5, 6.0, 0.1, True),
-        (0.5, 6.0, -1.0, False),  # complete while the other still did not read
-        (0.5, 3.0, 0.1, False),  # it had not had its 5 seconds
-        (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
-    ],
-)
-def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken, by_http):
-    """Bob asks and does not read; Alice asks meanwhile."""
+def one_who_does_not_read(usual=0.5, waited=6.0, complete_after=0.1, by_http=False):
+    """Bob asks and does not read; Alice asks meanwhile, and her run is complete only after he has read on."""
     round_ = Round()
     alice, bob = round_.history.runs
     bob.completed = bob.started + usual
@@ -299,6 +375,21 @@ def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, c
     round_.recorder.apply("released", 2, round_.time)
     alice.completed = round_.time + complete_after
     round_.run(0, 0, 1)
+    return round_
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+@pytest.mark.parametrize(
+    ("usual", "waited", "complete_after", "broken"),
+    [
+        (0.5, 6.0, 0.1, True),
+        (0.5, 6.0, -1.0, False),  # complete while the other still did not read
+        (0.5, 3.0, 0.1, False),  # it had not had its 5 seconds
+        (1.3, 6.0, 0.1, False),  # the other's two runs, twice over, take as long
+    ],
+)
+def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, complete_after, broken, by_http):
+    round_ = one_who_does_not_read(usual, waited, complete_after, by_http)
     round_.frame(2, "agent_thinking")
     result = LIVE_CHECKS["blocking"](round_.end())
     assert bool(result.violations) == broken
@@ -306,6 +397,70 @@ def test_a_run_that_is_complete_only_when_another_user_reads_on(usual, waited, c
     if broken:
         (violation,) = result.violations
         assert f"a run of 'alice' waited {waited} s while 'bob' did not read" in violation.message
+
+
+def change(number, **fields):
+    """One run of the round, changed."""
+
+    def changed(round_):
+        for name, value in fields.items():
+            setattr(round_.history.runs[number], name, value)
+
+    return changed
+
+
+def never_read_on(round_):
+    round_.history.episodes[2].released = round_.history.episodes[2].left = NEVER
+
+
+def her_connections_lost(round_):
+    change(0, episode=-1)(round_)
+    for episode in (0, 1):
+        round_.recorder.apply("excused", episode, 3.0, "lost")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        change(0, user=1, episode=-1),  # the reader's own
+        change(0, started=2.1),  # asked for before he ceased to read
+        change(0, started=8.9),  # asked for when he read on
+        change(1, completed=NEVER),  # how long a run of his takes is not known
+        never_read_on,
+        her_connections_lost,
+    ],
+)
+def test_what_says_nothing_of_one_who_does_not_read(other):
+    round_ = one_who_does_not_read()
+    other(round_)
+    round_.frame(2, "agent_thinking")
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (0, [])
+
+
+def test_a_run_that_never_was_complete_is_not_laid_to_one_who_does_not_read():
+    round_ = one_who_does_not_read()
+    change(0, completed=NEVER)(round_)
+    round_.frame(2, "agent_thinking")
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (1, [])
+
+
+def test_whoever_had_nothing_to_read_could_hold_up_nobody():
+    round_ = one_who_does_not_read(complete_after=-1.0)
+    round_.history.at_time[-1] = 3.0  # something came to another before, and to others after
+    result = LIVE_CHECKS["blocking"](round_.end())
+    assert (result.opportunities, result.violations) == (0, [])
+
+
+def test_only_runs_that_he_has_to_read_there_count_as_his():
+    """What he asked for on another connection does not wait for him here."""
+    round_ = one_who_does_not_read()
+    other = another_device(round_, 1, 1, 0.2)
+    for _ in range(20):
+        round_.ask(1, other)
+    round_.frame(2, "agent_thinking")
+    assert LIVE_CHECKS["blocking"](round_.end()).violations
 
 
 def test_a_receipt_for_who_asked_is_owed_to_nobody_else():
@@ -331,6 +486,140 @@ def test_sequence_numbers_tell_repeats_from_reorderings():
         for type_, number in zip(WHOLE, numbers, strict=True):
             round_.frame(0, type_, run_id=round_.told[0][1], seq=number)
         assert round_.broken() == broken, numbers
+
+
+def test_a_leak_is_said_once_for_a_pair_of_users_and_each_basis():
+    round_ = Round()
+    round_.run(1, 2)
+    for field in ({"text": round_.told[1][0]}, {"run_id": round_.told[1][1]}):
+        round_.frame(0, "agent_thinking", **field)
+        round_.frame(1, "agent_thinking", **field)
+    round_.recorder.receive(2, round_.time, json.dumps({"text": round_.told[0][0]}).encode())
+    violations = LIVE_CHECKS["isolation"](round_.end()).violations
+    assert [(v.users, v.cause) for v in violations] == [
+        (("bob", "alice"), "leak"),
+        (("bob", "alice"), "leak by run id"),
+        (("alice", "bob"), "leak"),
+    ]
+    assert "was sent agent_thinking, which belongs to 'bob' by its canary" in violations[0].message
+    assert "was sent a frame, which belongs to 'alice' by its canary" in violations[2].message
+
+
+def test_only_what_is_ones_own_by_more_than_the_envelope_can_be_misnamed():
+    round_ = Round()
+    mine, bobs = round_.told[0][0], round_.told[1][0]
+    round_.frame(0, "agent_summary", text=mine, user_id="alice")  # the one opportunity
+    round_.frame(0, "agent_summary", text=mine)
+    round_.frame(0, "agent_summary", user_id="alice")
+    round_.frame(0, "agent_thinking", text=bobs, user_id="bob")
+    result = LIVE_CHECKS["ownership"](round_.end())
+    assert (result.opportunities, result.violations) == (1, [])
+    round_.frame(0, "agent_summary", text=mine, user_id="bob")
+    result = LIVE_CHECKS["ownership"](round_.end())
+    assert (result.opportunities, len(result.violations)) == (2, 1)
+
+
+def test_events_are_counted_for_every_further_device():
+    round_ = Round()
+    third = another_device(round_, 0, 2, 0.2)
+    round_.run(0, 0, 1, third)
+    round_.end()
+    round_.recorder.apply("answered", third)
+    result = LIVE_CHECKS["delivery"](round_.history)
+    assert (result.opportunities, result.violations) == (6, [])
+
+
+@pytest.mark.parametrize(("connected", "broken"), [(0.5, {"delivery"}), (1.9, set())])
+def test_a_silent_device_is_owed_what_came_to_another_once_it_must_have_been_noted(connected, broken):
+    round_ = Round()
+    silent = another_device(round_, 1, 1, connected)
+    round_.run(0, 0, 1)
+    round_.run(1, 2)
+    round_.end()
+    round_.recorder.apply("answered", silent)
+    assert round_.broken() == broken
+
+
+@pytest.mark.parametrize(
+    ("grammar", "whole", "broken"),
+    [
+        ("agent_started agent_thinking+ agent_completed", WHOLE, {"delivery"}),
+        (
+            "token+ done",
+            ("token", "token", "done"),
+            set(),
+        ),  # the first token that came need not be the first that was sent
+    ],
+)
+def test_a_device_that_saw_a_run_begin_is_owed_the_rest(grammar, whole, broken):
+    round_ = Round()
+    round_.history.grammar = Grammar.parse(grammar)
+    round_.history.episodes[1].connected = 1.9
+    round_.run(0, 0, types=whole)
+    round_.run(0, 1, types=whole[:1])
+    round_.run(1, 2, types=whole)
+    assert round_.broken() == broken
+
+
+def test_nothing_of_a_user_is_judged_whose_frames_could_not_be_told_apart():
+    round_ = Round()
+    round_.run(0, 0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    round_.history.unclear.add(0)
+    assert round_.broken() == set()
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+def test_a_run_by_http_is_to_be_whole_on_every_device(by_http):
+    round_ = Round()
+    round_.run(0, 0)
+    round_.run(0, 1, types=WHOLE[:2])
+    round_.run(1, 2)
+    if by_http:
+        for run in round_.history.runs:
+            run.episode = -1
+    result = LIVE_CHECKS["golden_path"](round_.end())
+    assert [(v.episode, v.cause) for v in result.violations] == ([(1, "incomplete")] if by_http else [])
+    assert result.opportunities == (3 if by_http else 2)
+
+
+def test_the_grammars_message_shows_what_came_and_only_of_a_short_one_how_long_was_waited():
+    for types, shown, waited in (
+        (("agent_started", "ping", "agent_completed"), "agent_started, agent_completed", False),
+        (("agent_started", "ping"), "agent_started", True),
+        ((), "nothing", True),
+    ):
+        round_ = Round()
+        round_.run(0, 0, 1, types=types)
+        round_.run(1, 2)
+        (violation,) = LIVE_CHECKS["golden_path"](round_.end()).violations
+        assert violation.message.startswith(f"run 1 of 'alice' arrived as: {shown}; ")
+        seconds = round_.history.final_quiet - 2.0
+        assert (f", in {seconds:.1f} s on a connection that was healthy" in violation.message) == waited
+
+
+def test_the_numbers_of_each_run_and_connection_stand_by_themselves():
+    round_ = Round(sequence=("/seq",))
+    run_id = round_.told[0][1]
+    bobs = round_.told[1][1]
+    for episode, run, number in ((0, run_id, 5), (1, run_id, 4), (0, run_id, 6), (1, run_id, 7), (2, bobs, 1)):
+        round_.frame(episode, "agent_thinking", run_id=run, seq=number)
+    round_.frame(0, "agent_thinking", run_id=bobs, seq=1)  # a leak, and no repeat of what Alice was sent
+    round_.frame(0, "agent_thinking", run_id=bobs, seq=0)
+    round_.frame(2, "agent_thinking", text=round_.known.canary(2, 1, 1, 0), seq=0)  # of an earlier round
+    history = round_.end()
+    for name in ("duplicate", "order"):
+        result = LIVE_CHECKS[name](history)
+        assert (result.opportunities, result.violations) == (2, []), name
+
+
+def test_a_number_is_compared_with_the_highest_before_it():
+    round_ = Round(sequence=("/seq",))
+    for number in (1, 5, 2, 3, 5):
+        round_.frame(0, "agent_thinking", run_id=round_.told[0][1], seq=number)
+    history = round_.end()
+    assert [v.send for v in LIVE_CHECKS["order"](history).violations] == [2, 3]
+    assert [v.send for v in LIVE_CHECKS["duplicate"](history).violations] == [4]
 
 
 def test_an_id_of_the_servers_is_learned_and_traced_backwards():
@@ -371,6 +660,48 @@ def test_failures_are_counted_by_reason():
     attempts, failures = tried(round_.end())
     assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
     assert attempts == 4 + 3 + 2
+    assert failed(round_.history)[1] == [
+        ("could not connect: nobody listens there", 1, 2.1),
+        ("a run was not completed", 1, round_.history.runs[1].started),
+    ]
+
+
+@pytest.mark.parametrize("late", [0.0, 7.0])
+def test_what_failed_by_time_alone_is_no_failure_where_the_client_stood_still(late):
+    round_ = Round()
+    round_.run(1, 2)
+    for why in ("no answer within 10 s", "refused"):
+        round_.recorder.apply("connecting", 1, 1, 2.0)
+        round_.recorder.apply("failed", len(round_.history.episodes) - 1, 2.1, why)
+    for why in ("not asked for in time", "too many requests", "the call failed"):
+        round_.ask(1, 2)
+        round_.recorder.apply("asked", len(round_.history.runs) - 1, round_.time, NOT_STARTED, why)
+    another_device(round_, 1, 2, 0.2)
+    history = round_.end()
+    round_.recorder.apply("excused", 5, 9.0, UNANSWERED)
+    history.runs[0].completed = NEVER
+    history.runs[1].completed = round_.time
+    history.late = late
+    attempts, failures = tried(history)
+    by_time = {
+        "could not connect: no answer within 10 s",
+        "a run could not be started: not asked for in time",
+        "a run was not completed",
+        "a connection left a ping unanswered",
+    }
+    always = {"could not connect: refused", "a run could not be started: the call failed"}
+    assert failures == dict.fromkeys(always if late else always | by_time, 1)
+    assert attempts == 6 + 4 + 2 + (1 if late else 2)
+
+
+def test_a_lost_connection_is_a_failure_unless_its_user_or_the_servers_patience_ended_it():
+    round_ = Round()
+    round_.recorder.apply("excused", 1, 3.0, "its user reset it")
+    for number, why in enumerate(("it was reset", "it was reset", "too many messages")):
+        round_.recorder.apply("left", number, 5.0, "network", why)
+    for run in round_.history.runs:
+        run.status = NOT_STARTED
+    assert tried(round_.history) == (6, {"a connection was lost: it was reset": 1})
 
 
 def test_a_secret_that_a_server_sends_as_a_type_is_not_written_down(tmp_path):

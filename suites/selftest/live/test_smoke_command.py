@@ -63,6 +63,9 @@ def test_a_latency_beyond_the_limit_fails(tmp_path):
         )
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"latency: p95 \d+ ms, limit 20 ms", done.stdout)
+    live = verdict(tmp_path)["live"]
+    assert live["limits"]["latency"]["seconds"] == 0.02
+    assert live["latency"]["count"] * 0.05 < live["limits"]["latency"]["beyond"] <= live["latency"]["count"]
 
 
 def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):

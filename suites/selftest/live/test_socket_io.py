@@ -18,7 +18,7 @@ import crosstalk.targets
 from crosstalk.auth.base import Credential
 from crosstalk.demo.chat import Chat
 from crosstalk.live_examination import Unreachable
-from crosstalk.targets.connection import Limits, NotConnected
+from crosstalk.targets.connection import Limits, NotConnected, Terms
 from crosstalk.targets.socket_io import connect, emitted
 from crosstalk.targets.transports import transport
 
@@ -64,7 +64,7 @@ class Server:
 async def connected(url, credential=ALICE, **options):
     received, ended = [], []
     made = await connect(
-        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), **options
+        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), Terms(**options)
     )
     made.received, made.ended = received, ended
     try:

@@ -12,7 +12,7 @@ import crosstalk.targets
 from crosstalk.auth.base import Credential
 from crosstalk.targets import exchange
 from crosstalk.targets.cause import NotCaused
-from crosstalk.targets.connection import Limits, NotConnected
+from crosstalk.targets.connection import Limits, NotConnected, Terms
 from crosstalk.targets.sse import connect
 from crosstalk.targets.transports import transport
 
@@ -62,7 +62,7 @@ def saying(*pieces, end=False):
 async def connected(url, credential=NOBODY, connect=connect, **options):
     received, ended = [], []
     made = await connect(
-        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), **options
+        url, credential, lambda _, data: received.append(data), lambda _, how: ended.append(how), Terms(**options)
     )
     made.received, made.ended = received, ended
     try:

@@ -8,11 +8,10 @@ server wrote before its answer has arrived by then), and only after that is ever
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
@@ -36,7 +35,7 @@ from crosstalk.scenarios.live.program import (
 )
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.targets.cause import Asked, Cause, NotCaused
-from crosstalk.targets.connection import Closed, Connect, Connection, Limits, NotConnected
+from crosstalk.targets.connection import Closed, Connect, Connection, NotConnected, Terms
 from crosstalk.targets.websocket import connect
 
 ATTEMPTS, PATIENCE_OF_BARRIERS, SMALL_BUFFER = 3, 10.0, 4096
@@ -55,7 +54,7 @@ class Means:
     authenticator: Authenticator
     cause: Cause
     known: Known
-    limits: Limits
+    terms: Terms
     clock: Callable[[], float]
     connections: Rate
     messages: Rate
@@ -63,8 +62,6 @@ class Means:
     run_seconds: float = 30.0
     linger_seconds: float = 0.3
     ping_seconds: float = 5.0
-    tls: ssl.SSLContext | None = None
-    origin: str = ""
     connect: Connect = connect
     credentials: dict[int, Credential] = field(default_factory=dict)
     opened: Callable[[float], None] = lambda seconds: None
@@ -93,7 +90,7 @@ class Playing:
         self.expected: dict[int, int] = defaultdict(int)
         self.arrived: dict[int, int] = defaultdict(int)
         self.barriers: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self.closing: set[asyncio.Task[None]] = set()
+        self.unread: set[asyncio.Task[None]] = set()
         for track in program.tracks:
             for step in track:
                 if isinstance(step, Meet):
@@ -244,11 +241,11 @@ class Playing:
                 credential,
                 lambda connection, data: receive(episode, clock(), data),
                 ended,
-                limits=means.limits,
-                tls=means.tls,
-                origin=means.origin,
-                receive_buffer=SMALL_BUFFER if step.narrow else 0,
-                last_event_id=before.last_event_id if before is not None else "",
+                replace(
+                    means.terms,
+                    receive_buffer=SMALL_BUFFER if step.narrow else 0,
+                    last_event_id=before.last_event_id if before is not None else "",
+                ),
             )
         except (NotConnected, AuthenticationFailed) as failed:
             put_off = later and isinstance(failed, NotConnected) and failed.status == later
@@ -309,26 +306,44 @@ class Playing:
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)
         recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
+        if self._is_held(connection):
+            task = asyncio.create_task(self._cause(run, asked, connection))
+            self.unread.add(task)
+            task.add_done_callback(self.unread.discard)
+        else:
+            await self._cause(run, asked, connection)
+
+    async def _cause(self, run: int, asked: Asked, connection: Connection) -> None:
+        means, recorder = self.means, self.recorder
+        why = ""
         try:
             async with asyncio.timeout(means.run_seconds):
                 await means.cause.ask(asked, connection.send)
             if self.history.runs[run].status == STARTING:  # it may have been declined by now
                 recorder.apply("asked", run, means.clock(), STARTED, "")
+            return
         except ConnectionError:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, "")
+            pass
         except TimeoutError:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, "the server didn't take the message in time")
+            why = "the server didn't take the message in time"
         except NotCaused as refused:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, str(refused))
+            why = str(refused)
+        if self.history.episodes[connection.number].held != NEVER:
+            why = ""  # who does not read may be served later
+        recorder.apply("asked", run, means.clock(), NOT_STARTED, why)
+
+    def _is_held(self, connection: Connection) -> bool:
+        known = self.history.episodes[connection.number]
+        return known.held != NEVER and known.released == NEVER
 
     def _speaking(self, user: int, device: int) -> Connection | None:
-        """The open, unexcused connection of the device, or of another device of the user's."""
+        """The open connection of the device, or of another device of the user's, that is not excused but for a hold."""
         for place in chain(((user, device),), (place for place in self.devices if place[0] == user)):
             connection = self.devices.get(place)
             if (
                 connection is not None
                 and connection.is_open
-                and self.history.episodes[connection.number].excused == NEVER
+                and (self.history.episodes[connection.number].excused == NEVER or self._is_held(connection))
             ):
                 return connection
         return None
@@ -436,6 +451,8 @@ class Playing:
 
     async def _close_all(self) -> None:
         """Every connection that is still open, politely, and together."""
+        for task in self.unread:
+            task.cancel()
         leaving = list(self.all)
         for connection in leaving:
             if connection.closed is None and self.history.episodes[connection.number].leaving == NEVER:

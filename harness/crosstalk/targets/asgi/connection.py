@@ -14,8 +14,8 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from crosstalk.model.canary import TOKEN
-from crosstalk.scenarios.library_types import is_end
 from crosstalk.schedule.watchdog import ThreadBlocked
+from crosstalk.targets.library_types import is_end
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket
@@ -87,8 +87,9 @@ class Connection:
 
     def say(self, text: str, asking: asyncio.Task[Any] | None = None) -> None:
         """The client's message; `asking` is the call that it is made for."""
-        if asking is not None and asking in self._world.pending:
-            self._world.pending[asking].episode = self._wire.episode
+        call = None if asking is None else self._world.own.get(asking)
+        if call is not None:
+            call.episode = self._wire.episode
         message = {"type": "websocket.receive", "text": text}
         for future in self._wire.receivers:
             if not future.done():
