@@ -577,6 +577,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
+            self._untouched()
             growing = self._census() if seeing else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -629,6 +630,21 @@ class _Explorer:
                 f"{len(mine)} saved counterexample{'s were' if len(mine) > 1 else ' was'} replayed first: "
                 f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
             )
+
+    def _untouched(self) -> None:
+        """What the controls played is judged as it is too.
+
+        However little time there is, each check that saw its sabotage there has had an opportunity.
+        """
+        if self.examination.blocked:
+            return
+        program = self.examination.controls()
+        history, tape = self.examination.run(program, Plain())
+        results = check_all(history, self.checks)
+        self._count(history, tape)
+        for check, result in results.items():
+            self.opportunities[check] += result.opportunities
+        self._take_in(Run(-1, "plain", program, tape, history, results))
 
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
