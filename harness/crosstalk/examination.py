@@ -77,6 +77,8 @@ RUN_IDS = 61
 COUNTS = (16, 32, 64)
 MORE_COUNTS = (100, 400, 1_600)
 """Where a broadcaster's own memory rises and falls (a database's driver tidies up now and then), few show nothing."""
+AT_MOST = 60.0
+"""Where so many would take longer, in seconds, they are not taken; mostly it is one."""
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 POINTS = 40
@@ -385,10 +387,12 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
 def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
     """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
     for counts in (COUNTS, MORE_COUNTS):
+        began = time.monotonic()
         history = play(programs(counts))
+        longest = (time.monotonic() - began) / COUNTS[-1] * MORE_COUNTS[-1]
         if any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations):
             return counts
-        if not rises_and_falls(history):
+        if not rises_and_falls(history) or longest > AT_MOST:
             break
     return ()
 
