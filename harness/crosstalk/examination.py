@@ -594,6 +594,7 @@ class _Explorer:
                 self.notes.append("interrupted twice: some violations are not shown")
         finally:
             gc.unfreeze()
+            gc.collect()  # here nobody hears what is left of a run complain
             if automatic:
                 gc.enable()
         return self._verdict(known)
