@@ -239,7 +239,7 @@ def open_target(
 
 
 def _sample(factory: Callable[[], Any]) -> Any:
-    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they end with it, or are left."""
 
     async def made() -> Any:
         sample = factory()
@@ -250,7 +250,12 @@ def _sample(factory: Callable[[], Any]) -> Any:
     try:
         return loop.run_until_complete(made())
     finally:
-        for task in asyncio.all_tasks(loop):
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
+        for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         loop.close()
 
