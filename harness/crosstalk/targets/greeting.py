@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ from crosstalk.targets.connection import (
 )
 from crosstalk.targets.shape import shape
 
+_BEAT = re.compile(r"(?<![a-z])(?:ping|pong|heart.?beat|keep.?alive)(?![a-z])", re.IGNORECASE)
 FIRST_SECONDS = 2.0
 """How long the first connection waits for an answer."""
 
@@ -120,7 +122,9 @@ class _Listening:
     def receive(self, connection: Connection, data: bytes) -> None:
         if self._news is not None:
             self.arrived += 1
-            self.shapes.add(shape(data.decode("utf-8", "replace")))
+            kind = shape(data.decode("utf-8", "replace"))
+            if not _BEAT.search(kind):
+                self.shapes.add(kind)
             self._news.set()
         self._receive(connection, data)
 

@@ -88,8 +88,16 @@ def test_what_a_server_never_answers_is_waited_for_only_once(monkeypatch):
     monkeypatch.setattr("crosstalk.targets.greeting.FIRST_SECONDS", 0.3)
 
     async def silent(connection):
+        async def beat():
+            with contextlib.suppress(Exception):
+                while True:
+                    await asyncio.sleep(0.05)
+                    await connection.send('{"type":"ping","number":1}')
+
+        beating = asyncio.ensure_future(beat())
         async for _ in connection:
             pass
+        beating.cancel()
 
     async def scenario(opened):
         clock = asyncio.get_running_loop().time
