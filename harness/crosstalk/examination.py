@@ -217,9 +217,7 @@ def open_target(
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
     try:
-        sample = factory()
-        if hasattr(type(sample), "__await__"):
-            sample = asyncio.run(_await(sample))
+        sample = _sample(factory)
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
         if looks_like_asgi(sample):
@@ -238,9 +236,21 @@ def open_target(
     return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
-async def _await(value: object) -> object:
-    async with asyncio.timeout(10):
-        return await value  # type: ignore[misc]
+def _sample(factory: Callable[[], Any]) -> Any:
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+
+    async def made() -> Any:
+        sample = factory()
+        async with asyncio.timeout(10):
+            return await sample if hasattr(type(sample), "__await__") else sample
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(made())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -544,8 +554,7 @@ class _Explorer:
 
     def examine(self) -> Verdict:
         automatic = gc.isenabled()
-        gc.collect()
-        gc.freeze()
+        _collect()
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
@@ -567,6 +576,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
+            self._untouched()
             growing = self._census() if seeing else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -620,6 +630,21 @@ class _Explorer:
                 f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
             )
 
+    def _untouched(self) -> None:
+        """What the controls played is judged as it is too.
+
+        However little time there is, each check that saw its sabotage there has had an opportunity.
+        """
+        if self.examination.blocked:
+            return
+        program = self.examination.controls()
+        history, tape = self.examination.run(program, Plain())
+        results = check_all(history, self.checks)
+        self._count(history, tape)
+        for check, result in results.items():
+            self.opportunities[check] += result.opportunities
+        self._take_in(Run(-1, "plain", program, tape, history, results))
+
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
@@ -639,7 +664,7 @@ class _Explorer:
             if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
-                gc.collect()
+                _collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
@@ -760,6 +785,7 @@ class _Explorer:
         for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
+            _collect()
             latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             examination = self._afresh() if cause.startswith("growth") else self.examination
             violation = violation_of(examination, check, cause, strategy, program, tape, latest)
@@ -811,6 +837,13 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _collect() -> None:
+    """Collect garbage; what stays (a target may keep something of each run for ever) is not looked at again, for a
+    garbage collection can be a step of a run, and has to stay quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def _by_reference(examination: Examination) -> bool:

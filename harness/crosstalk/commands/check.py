@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ def check(
         github.append_summary(verdict)
     try:
         click.echo(f"report: {printable(str(leave(verdict, reports)))}")
+        if any(check.violations for check in verdict.checks):
+            click.echo(f"in sentences: {printable(shlex.join(('crosstalk', 'explain', str(reports))))}")
         keep(verdict, folder, saved, drop=failures is None)
         outcome = verdict.verdict
         if soak and not verdict.interrupted:

@@ -27,6 +27,7 @@ SOCKET_IO = re.compile(rb"42(?:/[^,\[]*,)?\d*(?=\[)|4?0(?:/[^,{]*,)?(?=\{)")
 handshake."""
 _BEFORE = re.compile(SOCKET_IO.pattern + rb"|(?P<stomp>[A-Z]+\r?\n(?:[^\r\n]+\r?\n)*\r?\n)")
 """The same, or the command and headers of a STOMP frame."""
+LONGEST_NUMBER = 20
 ENDS = b"\x1e\0"
 """What ends a message, so that there may be several in a frame: of SignalR, of STOMP."""
 _END = re.compile(rb"[" + ENDS + rb"]")
@@ -241,7 +242,7 @@ def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
             value = event
             for token in way:
                 if isinstance(value, str) and value.startswith(("{", "[")):
-                    value = _bare(value.encode())
+                    value = _bare(value.encode("utf-8", "replace"))
                 if isinstance(value, dict):
                     value = value.get(token)
                 elif isinstance(value, list) and token.isdigit() and int(token) < len(value):
@@ -259,7 +260,7 @@ def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
 def _reading(values: list[Any]) -> Reading:
     kind, owner, run, thread, sequence, text = values
     if sequence is not None and type(sequence) is not int:
-        sequence = int(sequence) if sequence.isdigit() else None
+        sequence = int(sequence) if sequence.isdecimal() and len(sequence) < LONGEST_NUMBER else None
     return Reading(
         kind if kind is None or type(kind) is str else str(kind),
         owner if owner is None or type(owner) is str else str(owner),

@@ -138,6 +138,12 @@ roomsize 9
 def test_metrics_are_read_as_prometheus_reads_them():
     async def show(reader, writer):
         asked = await reader.readuntil(b"\r\n\r\n")
+        if asked.startswith(b"GET /endless "):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b"x" * 65_536)
+                    await writer.drain()
         head = b"302 Found\r\nLocation: /metrics" if asked.startswith(b"GET /moved ") else b"200 OK"
         writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(SHOWN), SHOWN.encode()))
         writer.close()
@@ -148,8 +154,9 @@ def test_metrics_are_read_as_prometheus_reads_them():
             assert await metrics(f"{base}/metrics", ("rooms",))() == {"memory": 5.0e7, "rooms": 7.0}
             with pytest.raises(ProbeFailed, match="do not tell users"):
                 await metrics(f"{base}/metrics", ("users",))()
-            with pytest.raises(ProbeFailed, match="was answered 302 Found"):
-                await metrics(f"{base}/moved")()
+            for path, words in (("moved", "was answered 302 Found"), ("endless", "by more than 4,194,304 bytes")):
+                with pytest.raises(ProbeFailed, match=words):
+                    await metrics(f"{base}/{path}")()
 
     asyncio.run(main())
 

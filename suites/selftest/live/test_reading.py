@@ -88,6 +88,12 @@ def test_a_pointer_through_what_another_takes_for_a_value():
     assert read(b'{"a":"y"}')[0].type == "y"
 
 
+@pytest.mark.parametrize("text", ["\u00b2", "9" * 5_000, "", "\ud800", '{"a":"\ud800'])
+def test_a_server_may_send_any_text_for_a_number_or_an_object(text):
+    read = reader(Pointers(sequence=("/seq",), run=("/run/id",)))
+    assert read(json.dumps({"type": "a", "seq": text, "run": text}).encode()) == [Reading("a", None, None, None, None)]
+
+
 def test_a_pointer_begins_with_a_slash():
     with pytest.raises(ValueError, match="begins with a slash"):
         Pointers(type=("type",))

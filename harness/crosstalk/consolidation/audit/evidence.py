@@ -28,6 +28,7 @@ from crosstalk.consolidation.audit.words import (
     says_connections,
     says_event,
     says_links,
+    says_others,
     says_past,
     says_stored,
     says_user,
@@ -105,6 +106,7 @@ _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
 _USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
+_FIELD = "field"
 _GIVEN = "@"
 
 
@@ -118,8 +120,8 @@ def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
 
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
-    (found in something named after connections), of (an attribute of a user), name (of a channel or group), "@x" where
-    it comes from parameter x."""
+    (found in something named after connections), of (an attribute of a user), field (of a parameter), name (of a
+    channel or group), "@x" where it comes from parameter x."""
 
     def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
@@ -223,7 +225,7 @@ class _Reader:
                     self._bind(element, marks)
             case ast.Attribute(value=value) if _LINK in marks:
                 root = _root(value)
-                if root and root not in ("self", "cls"):
+                if root and root not in self.given:
                     self.known.setdefault(root, set()).add(_LINK)
             case ast.Starred(value=value):
                 self._bind(value, marks)
@@ -237,9 +239,13 @@ class _Reader:
     def _picked(self, sides: list[ast.expr]) -> None:
         """A condition relates one of all connections to what was given: those that match are picked."""
         roots = [_root(side) for side in sides]
-        if any(_is_given(self.known.get(root, ())) for root in roots):
+        marks = [self.known.get(root, set()) for root in roots]
+        if any(
+            _is_given(mark) and (root in self.given or _ANY not in mark)
+            for root, mark in zip(roots, marks, strict=True)
+        ):
             for root in roots:
-                if _ANY in self.known.get(root, ()) and not _is_given(self.known[root]):
+                if root not in self.given and _ANY in self.known.get(root, ()):
                     self.known[root].add(_LINK)
                     self.evidence.looks_up = True
 
@@ -301,11 +307,16 @@ class _Reader:
         """What the value of `node` is, and on the way what its calls do."""
         match node:
             case ast.Name(id=name):
-                return set(self.known[name]) if name in self.known else ({_USER} if _is_user(name) else set())
+                marks = self.known.get(name, set())
+                return (
+                    marks | {_USER} if _is_user(name) and name not in self.given and _ANY not in marks else set(marks)
+                )
             case ast.Attribute(value=value, attr=name):
                 marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
                 if _EVENT in marks and says_user(name):
                     return marks | {_USER, _NAME}
+                if _is_given(self.known.get(_root(value), ())):
+                    marks = marks | {_FIELD}
                 if _is_user(name):
                     return marks | {_USER}
                 return marks | {_OF} if _USER in marks else marks
@@ -353,7 +364,7 @@ class _Reader:
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
         held = says_connections(_last(value)) and "callback" not in _last(value)
-        given = held and len(keys) == 1 and self._is_key(keys[0], by)
+        given = held and len(keys) == 1 and (self._is_key(keys[0], by) or (_FIELD in by and self.family))
         if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
             self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
             return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
@@ -403,7 +414,7 @@ class _Reader:
         receiver = self._expression(function.value) if isinstance(function, ast.Attribute) else set()
         called = self._expression(function) if isinstance(function, ast.Name) else set()
         self.evidence.calls.append((ast.unparse(function)[:120], node.lineno))
-        self._sending(node, name, receiver, called, marks, every)
+        self._sending(node, name, receiver, called, given, marks, every)
         if isinstance(function, ast.Attribute) and name in ("get", "pop", "setdefault") and node.args:
             return self._looked_up(function.value, node.args[:1])
         if says_address(name):
@@ -425,7 +436,14 @@ class _Reader:
         return _USER in every or (says_by_key(name) and len(given) == 1 and self._is_key(given[0], every))
 
     def _sending(
-        self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
+        self,
+        node: ast.Call,
+        name: str,
+        receiver: set[str],
+        called: set[str],
+        given: list[ast.expr],
+        marks: list[set[str]],
+        every: set[str],
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
@@ -462,18 +480,22 @@ class _Reader:
                 return
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
-        apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
+        news = [self.family and isinstance(argument, ast.Dict) for argument in given]  # an event made on the spot
+        event = _EVENT in every or any(news)
+        apart = sum(bool(mark & {_USER, _EVENT}) or new for mark, new in zip(marks, news, strict=True)) > 1
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
         )  # `room.send(event)`
-        if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+        user = _USER in every or (_LINK in every and publishes(name))
+        if to_whom or (user and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
             apart = apart or to_whom or not _ONE_FRAME.search(name)
-            given = any(_USER in mark and (mark & {_EVENT, _NAME} or _is_given(mark)) for mark in marks)
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart, given or self.evidence.takes_user)
+            named = any(_USER in mark and (_EVENT in mark or _is_given(mark)) for mark in marks)
+            passed = Passed(callee, name, node.lineno, event, apart, named or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
+        # *args and **kwargs are no address
         whole = [isinstance(argument, ast.Starred) for argument in node.args]
-        whole += [keyword.arg is None for keyword in node.keywords]  # *args and **kwargs are no address
+        whole += [keyword.arg is None or says_others(keyword.arg) for keyword in node.keywords]
         sources = [
             set() if all_ else {m for m in mark if m.startswith(_GIVEN)}
             for mark, all_ in zip(marks, whole, strict=True)

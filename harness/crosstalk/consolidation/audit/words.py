@@ -30,7 +30,7 @@ USERS = frozenset(
         "username",
     ]
 )
-_OTHERS = re.compile(r"^_*(exclude|except|skip|ignore|without|not|from|sender|source)d?_")
+_OTHERS = re.compile(r"^_*(exclude|except|skip|ignore|without|not|from|sender|source)d?(_|$)")
 """What begins so is of those who are not addressed."""
 _ADDRESSES = re.compile(r"(^|_)(conn|connection|client|session|peer|run|thread|conversation|chat)_?ids?$")
 """Ids by which code finds who is to be told, though the word alone means something else."""
@@ -129,6 +129,7 @@ SENDS = frozenset(
 _FAMILY = re.compile(
     r"(^|_)a?(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|relay|announce|tell|fan_?out)(_|$)"
     r"|^_*(message|(on_)?route)(_|$)"
+    r"|(^|_)(add|put|pass|post|write|queue|enqueue)(_\w+)?_(message|msg|event|notification|frame|packet)s?(_|$)"
 )
 _STRONG = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message)(_\w+)*_"
@@ -169,11 +170,16 @@ def _plain(name: str) -> str:
 def says_user(name: str) -> bool:
     """Whether `name` is a user's, or of what stands for users: a room, a topic, an account."""
     plain = _plain(name)
-    return not _OTHERS.search(name.lower()) and (
+    return not says_others(name) and (
         plain in USERS
         or plain.rpartition("_")[2] in USERS - {"to", "channel", "channels", "target"}
         or bool(_ADDRESSES.search(name.lower().strip("_")))
     )
+
+
+def says_others(name: str) -> bool:
+    """Whether `name` is of those who are not addressed: `exclude`, `skip_users`."""
+    return bool(_OTHERS.search(name.lower()))
 
 
 def says_event(name: str) -> bool:
