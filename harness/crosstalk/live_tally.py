@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
+from crosstalk.checks.live.arrived import UNCLEAR
+from crosstalk.checks.live.sequence import UNDECLARED
 from crosstalk.checks.live.success import Failure, failed, put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
@@ -113,6 +115,7 @@ class Tally:
     faults: int = 0
     unclear: int = 0
     foreign: int = 0
+    presumed: int = 0
     put_off: int = 0
     fans_out: bool = False
     interrupted: bool = False
@@ -142,11 +145,12 @@ class Tally:
         self.unclear += len(history.unclear)
         self.unread_count += len(history.unread)
         self.unread += [text for _, _, text in history.unread[: SHOWN - len(self.unread)]]
-        for basis, type_ in zip(history.at_basis, history.at_type, strict=True):
+        for basis, type_, run in zip(history.at_basis, history.at_type, history.at_run, strict=True):
             if basis != NO_BASIS:
                 self.bases[BASES[basis]] += 1
             else:
                 self.unattributed[history.types[type_] or "(no type)"] += 1
+                self.presumed += run >= 0
         if history.late:
             self.late.append(history.late)
         self.put_off += put_off(history)
@@ -289,7 +293,9 @@ class Tally:
         if outcome == "pass" and not reason:
             outcome, reason = self._doubts(name)
         if outcome == "unknown" and self.unclear and name in ("golden_path", "delivery"):
-            reason = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
+            reason = UNCLEAR
+            if self._untold() and self.demands.devices > 1:
+                reason += ", or --devices 1, where one run is under way at a time"
         violations = tuple(self._shown(found) for found in mine[:SHOWN])
         return CheckVerdict(name, outcome, opportunities, violations, reason)
 
@@ -302,6 +308,10 @@ class Tally:
             return "unknown", f"{self.unread_count} frames could not be read, the first: {first!r}"
         return "pass", ""
 
+    def _untold(self) -> dict[str, int]:
+        """The agent events, by type, of which nothing tells whose they are."""
+        return {kind: n for kind, n in self.unattributed.items() if kind in self.demands.grammar.alphabet}
+
     def _inapplicable(self, name: str) -> str:
         if name == "ownership" and not self.interrupted:
             return "no envelope names a simulated user"
@@ -312,7 +322,7 @@ class Tally:
         if name == "blocking" and not self.interrupted and not self.late:
             return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
-            return "no pointer to sequence numbers is declared"
+            return UNDECLARED
         return ""
 
     def _success(self, caught: bool | None) -> CheckVerdict:
@@ -377,10 +387,15 @@ class Tally:
 
     def _notes(self) -> list[str]:
         notes = list(self.notes)
-        agent = {kind: n for kind, n in self.unattributed.items() if kind in self.demands.grammar.alphabet}
+        agent = self._untold()
         if agent:
             total = sum(agent.values())
             notes.append(f"{total:,} agent events carry nothing that tells whose they are ({', '.join(sorted(agent))})")
+        if self.presumed:
+            notes.append(
+                f"{self.presumed:,} of those came while just one run of their receiver was under way, and were taken "
+                "for that run's: golden_path judges them, isolation can't"
+            )
         others = sum(self.unattributed.values()) - sum(agent.values())
         if others:
             kinds = ", ".join(kind for kind, _ in self.unattributed.most_common(6) if kind not in agent)

@@ -40,7 +40,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     run-seconds: how long a run may take. latency-limit: seconds to the first event, for 95 %. reconnect-limit: seconds
     to be connected again, for 95 %. success: the share that must succeed. fan-out: whether events go to all devices of
     a user, the asking one, or to be found out. faults: whether users reset connections, fall silent and read slowly.
-    origin: the Origin header. open-seconds: how long opening a connection may take.
+    hello: what users say on each new connection, {user} being the user's id, each once what was said before has been
+    answered. subprotocol: those of WebSocket that are offered. origin: the Origin header. open-seconds: how long
+    opening a connection may take.
     ca-file: further certificate authorities. message-bytes: the largest message. compression: permessage-deflate.
     refusals: a preset of what must not get in. must: another demand on one of them, by its name. subscribe: the message
     that subscribes to the channel of {user}. patience: seconds that an answer to one of them may take, leeway: seconds
@@ -69,6 +71,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     success: float = 0.99
     fan_out: Literal["auto", "all", "sender"] = "auto"
     faults: bool = True
+    hello: tuple[str, ...] = ()
+    subprotocol: tuple[str, ...] = ()
     origin: str = ""
     open_seconds: float = 10.0
     ca_file: str = ""

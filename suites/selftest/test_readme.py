@@ -11,6 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from crosstalk.cli import COMMANDS, cli
+from crosstalk.commands.equivalent import report
+from crosstalk.consolidation.equivalence import compare
+from crosstalk.examination import open_target
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -87,6 +90,19 @@ def test_the_workflows_are_yaml():
     github, gitlab = whole["# .github/workflows/crosstalk.yml"], whole["# .gitlab-ci.yml"]
     assert len(github["jobs"]["crosstalk"]["steps"]) == 6
     assert gitlab["crosstalk"]["artifacts"]["reports"] == {"junit": "junit.xml"}
+
+
+def test_the_worked_example_differs_as_the_readme_says(monkeypatch):
+    shown = re.findall(r"^    (\d\. \w+ to .*|not equivalent: .* and service.*)$", README, re.M)
+    monkeypatch.chdir(Path(__file__).parents[1] / "zoo" / "worked_example")
+    result = compare(
+        open_target("manager.py:ConnectionManager"), open_target("service.py:BroadcastService"), programs=40
+    )
+    said = report(result).splitlines()
+    assert len(shown) == len(result.differences) + 1 == 4
+    for line in shown:
+        pattern = re.escape(line).replace(re.escape("..."), ".*").replace(r"\ \(also\ .*\)", ".*")
+        assert any(re.fullmatch(pattern, one) for one in said), line
 
 
 def test_the_application_leaks_as_the_readme_says(tmp_path):

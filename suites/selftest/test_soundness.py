@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import json
 import logging
+import time
 import zlib
 from itertools import islice
 
 import pytest
 
 from crosstalk.checks import CHECKS
-from crosstalk.examination import examine, explore, open_target
+from crosstalk.examination import MORE_COUNTS, controls, examine, explore, growth, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED
 from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
@@ -1029,3 +1030,61 @@ def test_modules_beside_the_target_are_loaded_afresh_too(tmp_path, monkeypatch):
     example = read(leak.replay)
     fresh = dataclasses.replace(examination, factory=examination.fresh())
     assert CHECKS["isolation"](fresh.play(example.program, example.tape)).violations
+
+
+# -- memory that rises and falls by itself -------------------------------------------------------------------------
+
+
+class Tidying(Hub):
+    """Notes are tidied up when there are many, as a database's driver does with what it has handed out."""
+
+    def __init__(self):
+        super().__init__()
+        self.notes = []
+
+    async def disconnect(self, user_id, websocket):
+        await super().disconnect(user_id, websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+
+    async def broadcast_to_user(self, user_id, event):
+        self.notes.append([user_id])
+        if len(self.notes) > 50:
+            self.notes.clear()
+        await super().broadcast_to_user(user_id, event)
+
+
+class TidyingAllButNames(Tidying):
+    async def connect(self, user_id, websocket):
+        self.names = getattr(self, "names", [])
+        self.names.append([user_id])
+        await super().connect(user_id, websocket)
+
+
+def test_memory_that_rises_and_falls_by_itself_hides_no_growth():
+    assert growth(open_target(TidyingAllButNames).play) == MORE_COUNTS
+
+
+def test_and_is_none():
+    target = open_target(Tidying)
+    assert growth(target.play) == ()
+    assert all(control.caught for control in controls(target, ("cleanup",)))
+
+
+# -- a broadcaster that keeps the thread a little with each event ------------------------------------------------------
+
+
+class Sleeping(Hub):
+    async def broadcast_to_user(self, user_id, event):
+        time.sleep(0.01)
+        await super().broadcast_to_user(user_id, event)
+
+
+def test_too_slow_to_be_judged_is_said_with_what_to_do():
+    verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
+    assert verdict.verdict == "unknown"
+    assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
+    assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
+    verdict = examine(open_target(Hub), seconds=0.1, schedules=1, checks=("order",))
+    assert verdict.verdict == "unknown"
+    assert not any("slow to play" in note for note in verdict.notes)

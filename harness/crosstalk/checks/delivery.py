@@ -1,10 +1,12 @@
 """Nothing is lost: every owed delivery (see `owed`) was accepted by final quiet. One opportunity each.
 
 Nor does an event lie there until the next one comes: what was owed at rest, before everybody is probed, had come.
+Where the application makes the events itself, one of them is owed, and no device lacks what another one is sent.
 """
 
 from __future__ import annotations
 
+from crosstalk.checks import answers
 from crosstalk.checks.owed import late, owed
 from crosstalk.checks.result import Result
 from crosstalk.model.history import NEVER, History, Violation
@@ -19,6 +21,10 @@ def check(history: History) -> Result:
         user = history.users[call.user]
         message = f"{user!r} never received an event on {episode.device}, though its publish returned"
         result.violations.append(Violation("delivery", message, (user,), call.started, "lost"))
+    if history.answers is not None:
+        devices = answers.judged(history, history.answers, "delivery")
+        result.opportunities += devices.opportunities
+        result.violations += devices.violations
     for call, episode, _ in late(history):
         user = history.users[call.user]
         message = f"{user!r} was sent an event on {episode.device} only when a later one was published"

@@ -2,7 +2,8 @@
 
 A publish owes one accepted send to each episode of its user that was connected before the publish began, has no
 excuse, and is open at the moment of asking; provided that the publish returned normally, or raised only a dead
-socket's own error.
+socket's own error. Of a user's message the connection that it was said on must be open too: whoever leaves may have it
+taken back.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def owed(history: History, at: int, users: Container[int] | None = None) -> tupl
     count = 0
     missing = []
     for call in history.calls:
-        if not is_owed(call, at):
+        if not is_owed(call, at) or (call.episode >= 0 and not is_open(history.episodes[call.episode], at)):
             continue
         started, content = call.started, call.content
         for number, connected, episode in episodes.get(call.user, ()):

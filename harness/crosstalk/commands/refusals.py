@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from crosstalk.commands.describing import OPTIONS
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import REPORTS
 from crosstalk.model.attempt import MUST
@@ -35,6 +36,8 @@ from crosstalk.reporting.progress import progress, refusing
     default=None,
     help="What users say to be answered: start_agent, user_message, chat, JSON, or a URL.",
 )
+@OPTIONS["hello"]
+@OPTIONS["subprotocol"]
 @click.option("--subscribe", default=None, metavar="JSON", help="The message that subscribes to the channel of {user}.")
 @click.option("--origin", default=None, metavar="URL", help="The server's own site (default: that of URL).")
 @click.option("--patience", type=float, default=None, help="Seconds that an answer may take (default 2).")
@@ -72,7 +75,8 @@ def refusals(
             word
             for name, value in options.items()
             if value is not None and name != "refusals"
-            for word in ("--" + name.replace("_", "-"), str(value))
+            for item in (value if isinstance(value, tuple) else (value,))
+            for word in ("--" + name.replace("_", "-"), str(item))
         ]
         shown += [word for user in users for word in ("--user", user)]
         shown += [word for host in allow_host for word in ("--allow-host", host)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crosstalk.commands.describing import described, describing, refuse, seconds
+from crosstalk.commands.describing import DEVICES, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import REPORTS
 from crosstalk.profile import Profile
@@ -19,7 +19,7 @@ from crosstalk.reporting.timeline import printable
 @click.argument("url", default="")
 @describing()
 @click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@DEVICES
 @click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
 @click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
@@ -145,6 +145,7 @@ def _shown(options: dict[str, Any]) -> list[str]:
     """Those of the options that `crosstalk refusals` takes too, as they are typed."""
     names = ("auth", "cause", "connect_rate", "origin", "ca_file")
     words = [w for n in names if options[n] is not None for w in ("--" + n.replace("_", "-"), str(options[n]))]
+    words += [w for n in ("hello", "subprotocol") for text in options[n] or () for w in (f"--{n}", text)]
     return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
 
 

@@ -33,10 +33,10 @@ from crosstalk.consolidation.side import Side
 from crosstalk.consolidation.switches import SWITCHES
 from crosstalk.controls.sabotage import SABOTAGE, hoard
 from crosstalk.examination import (
-    COUNTS,
     Examination,
     control_program,
     find,
+    growth,
     mix,
     open_target,
     violation_of,
@@ -57,7 +57,6 @@ from crosstalk.scenarios.program import (
     Program,
     Publish,
     decode,
-    departures,
     golden_run,
 )
 from crosstalk.scenarios.runner import many_runs
@@ -491,9 +490,12 @@ def _controls(target: Rehearsal) -> tuple[Control, ...]:
             continue
         if sabotage is hoard and not guarantees.growth:
             continue
-        program = departures(COUNTS) if sabotage is hoard else _with_one_order(control_program(guarantees))
-        history, _ = target.run(program, Plain(), sabotage=sabotage)
-        found.append(Control(name, sabotage.__name__, bool(CHECKS[name](history).violations)))
+        if sabotage is hoard:
+            caught = bool(growth(lambda program: target.run(program, Plain(), sabotage=hoard)[0]))
+        else:
+            history, _ = target.run(_with_one_order(control_program(guarantees)), Plain(), sabotage=sabotage)
+            caught = bool(CHECKS[name](history).violations)
+        found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
 
 

@@ -100,6 +100,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """
 
     from_threads = 0
+    _task_factory: Callable[..., asyncio.Task[Any]] | None
 
     # asyncio's own attributes stay few enough for a quick dict
     __slots__ = (

@@ -338,6 +338,7 @@ class Adapter:
         self.start = ""  # the method that each run's broadcaster is started by, where it sends nothing without
         self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
         self.read: Read | None = None  # what frames say beside their canary, where that is declared
+        self.answers = False  # it makes the events itself: what it is given starts a run of them
         self.ending: Callable[[Any], Coroutine[Any, Any, None]] | None = None  # called with the world of a run
 
     def bind(self, broadcaster: object) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:

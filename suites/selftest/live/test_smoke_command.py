@@ -121,6 +121,11 @@ USAGE = {
     "a secret on the command line": (["ws://localhost:1/", "--auth", "jwt secret=hunter22222"], "is a secret"),
     "no such log-in": (["ws://localhost:1/", "--auth", "magic"], "is no kind of log-in"),
     "an HTTP cause elsewhere": (["ws://localhost:1/", "--cause", "https://example.com/ask"], "may be tested"),
+    "a token that says hello": (["ws://localhost:1/", "--hello", "{token}"], "no token can stand in it"),
+    "a token in a cause": (["ws://localhost:1/", "--cause", '{"t":"eyJhbGciOi.eyJzdWIi","x":"{run}"}'], "can stand in"),
+    "a hello to a stream": (["http://localhost/", "--cause", "http://localhost/", "--hello", "a"], "takes no messages"),
+    "a subprotocol of two": (["ws://localhost:1/", "--subprotocol", "a,b"], "HTTP forbids there"),
+    "a subprotocol of HTTP": (["http://localhost/", "--cause", "chat", "--subprotocol", "a"], "only WebSockets have"),
     "no journal": (["--from-journal", "/dev/null"], "is no journal of a live run"),
 }
 

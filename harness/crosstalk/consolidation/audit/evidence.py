@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
@@ -18,13 +19,16 @@ from crosstalk.consolidation.audit.words import (
     SENDS,
     hands_over,
     is_family,
+    is_store,
     is_strong,
     passes_on,
+    publishes,
     says_address,
     says_by_key,
     says_connections,
     says_event,
     says_links,
+    says_others,
     says_past,
     says_stored,
     says_user,
@@ -33,7 +37,8 @@ from crosstalk.consolidation.audit.words import (
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too.
+    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too,
+    and whether the user was `given`, by a parameter or in the event.
 
     `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
     """
@@ -43,23 +48,44 @@ class Passed:
     line: int
     event: bool
     apart: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A call that gets what the function was given: two things in two arguments (`two`), or the event as a whole."""
+    """A call that gets what the function was given: two things in two arguments (`two`), one of them the `event`, or
+    the event as a whole."""
 
     callee: str
     name: str
     two: bool
+    event: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call that gets connections that were looked up: to send to them, as it seems if its name `says` so. With an
+    `address` it gets the user too, and may do the looking up."""
+
+    callee: str
+    name: str
+    line: int
+    says: bool
+    address: bool
 
 
 @dataclass(slots=True)
 class Evidence:
+    """`sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to
+    a call. `sinks`: it hands something to what it was given. `finds`: it returns connections that it looked up."""
+
     takes_user: bool = False
     takes_event: bool = False
     looks_up: bool = False
+    finds: bool = False
+    sinks: bool = False
     sends_at: int = 0
+    sent: list[Sent] = field(default_factory=list)
     everybody_at: int = 0
     passes: list[Passed] = field(default_factory=list)
     handed: list[Handed] = field(default_factory=list)
@@ -79,23 +105,27 @@ _WRAPS = frozenset(["async_to_sync", "sync_to_async", "database_sync_to_async", 
 _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
-_USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held", "name"
+_USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
+_FIELD = "field"
 _GIVEN = "@"
 
 
-def gather(function: Function) -> Evidence:
-    """The evidence of `function`; functions inside it are judged for themselves."""
-    reader = _Reader(function)
+def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
+    """The evidence of `function`; functions inside it are judged for themselves. `finders` are names of functions that
+    find connections, whatever they are called."""
+    reader = _Reader(function, finders)
     reader.read()
     return reader.evidence
 
 
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
-    (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
+    (found in something named after connections), of (an attribute of a user), field (of a parameter), name (of a
+    channel or group), "@x" where it comes from parameter x."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
+        self.finders = finders
         self.evidence = Evidence()
         self.known: dict[str, set[str]] = {}
         self.beside: dict[str, set[str]] = {}
@@ -157,7 +187,7 @@ class _Reader:
                     self.evidence.sends_at = self.evidence.sends_at or node.lineno  # the two together, for a worker
                 self._bind(target, marks)
             case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
-                self._bind(target, self._elements(iterable))
+                self._bind(target, self._elements(iterable) | self._of_user(target, iterable))
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     marks = self._expression(item.context_expr)
@@ -165,6 +195,8 @@ class _Reader:
                         self._bind(item.optional_vars, marks)
             case ast.Try(handlers=handlers) | ast.TryStar(handlers=handlers):
                 self._catches(node, handlers)
+            case ast.Return(value=value) if value is not None:
+                self.evidence.finds |= {_LINK, _HELD} <= self._expression(value) and self.evidence.looks_up
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -193,7 +225,7 @@ class _Reader:
                     self._bind(element, marks)
             case ast.Attribute(value=value) if _LINK in marks:
                 root = _root(value)
-                if root and root not in ("self", "cls"):
+                if root and root not in self.given:
                     self.known.setdefault(root, set()).add(_LINK)
             case ast.Starred(value=value):
                 self._bind(value, marks)
@@ -207,7 +239,11 @@ class _Reader:
     def _picked(self, sides: list[ast.expr]) -> None:
         """A condition relates one of all connections to what was given: those that match are picked."""
         roots = [_root(side) for side in sides]
-        if any(root in self.given and root not in ("self", "cls") for root in roots):
+        marks = [self.known.get(root, set()) for root in roots]
+        if any(
+            _is_given(mark) and (root in self.given or _ANY not in mark)
+            for root, mark in zip(roots, marks, strict=True)
+        ):
             for root in roots:
                 if root not in self.given and _ANY in self.known.get(root, ()):
                     self.known[root].add(_LINK)
@@ -259,16 +295,31 @@ class _Reader:
             marks = marks | {_ANY}
         return marks
 
+    def _of_user(self, target: ast.expr, iterable: ast.expr) -> set[str]:
+        """`for push in user.pushes.all()`: whatever a user has several of, if they aren't users, may be sent to."""
+        marks = self._expression(iterable)
+        if _OF not in marks or _EVENT in marks or not self.family or says_user(_root(target)):
+            return set()
+        self.evidence.looks_up = True
+        return {_LINK}
+
     def _expression(self, node: ast.expr) -> set[str]:
         """What the value of `node` is, and on the way what its calls do."""
         match node:
             case ast.Name(id=name):
-                return set(self.known[name]) if name in self.known else ({_USER} if _is_user(name) else set())
+                marks = self.known.get(name, set())
+                return (
+                    marks | {_USER} if _is_user(name) and name not in self.given and _ANY not in marks else set(marks)
+                )
             case ast.Attribute(value=value, attr=name):
                 marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
                 if _EVENT in marks and says_user(name):
                     return marks | {_USER, _NAME}
-                return marks | {_USER} if _is_user(name) else marks
+                if _is_given(self.known.get(_root(value), ())):
+                    marks = marks | {_FIELD}
+                if _is_user(name):
+                    return marks | {_USER}
+                return marks | {_OF} if _USER in marks else marks
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._expression(test)
                 return self._expression(body) | self._expression(orelse)
@@ -313,7 +364,7 @@ class _Reader:
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
         held = says_connections(_last(value)) and "callback" not in _last(value)
-        given = held and len(keys) == 1 and self._is_key(keys[0], by)
+        given = held and len(keys) == 1 and (self._is_key(keys[0], by) or (_FIELD in by and self.family))
         if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
             self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
             return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
@@ -321,7 +372,7 @@ class _Reader:
 
     def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
         """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
-        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        given = _is_given(marks) and _EVENT not in marks
         name = _last(key).lower()
         return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
@@ -363,7 +414,7 @@ class _Reader:
         receiver = self._expression(function.value) if isinstance(function, ast.Attribute) else set()
         called = self._expression(function) if isinstance(function, ast.Name) else set()
         self.evidence.calls.append((ast.unparse(function)[:120], node.lineno))
-        self._sending(node, name, receiver, called, marks, every)
+        self._sending(node, name, receiver, called, given, marks, every)
         if isinstance(function, ast.Attribute) and name in ("get", "pop", "setdefault") and node.args:
             return self._looked_up(function.value, node.args[:1])
         if says_address(name):
@@ -372,7 +423,8 @@ class _Reader:
             every = every | {_EVENT}
         if says_stored(ast.unparse(function)):
             return receiver | every | {_NAME}  # a record, whatever it is named
-        if says_connections(name) and self._finds(name, given, every):
+        found = says_connections(name) and self._finds(name, given, every)
+        if found or (name in self.finders and (_is_given(every) or _USER in every)):
             self.evidence.looks_up = True
             return {_LINK}
         if _LINK in receiver or _LINK in every:
@@ -384,11 +436,18 @@ class _Reader:
         return _USER in every or (says_by_key(name) and len(given) == 1 and self._is_key(given[0], every))
 
     def _sending(
-        self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
+        self,
+        node: ast.Call,
+        name: str,
+        receiver: set[str],
+        called: set[str],
+        given: list[ast.expr],
+        marks: list[set[str]],
+        every: set[str],
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
-        over = hands_over(name) and name != "group_send"  # which takes the name of a group
+        over = hands_over(name) and not publishes(name)
         to_link = bool(marks) and (
             (_LINK in receiver and name in SENDS)
             or (
@@ -402,30 +461,41 @@ class _Reader:
                 {_LINK, _HELD} <= receiver
                 and _EVENT in every
                 and name in _ADDS
-                and not says_stored(self.function.short)
+                and not (says_stored(self.function.short) or is_store(self.function.owner))
             )
             or (_LINK in called)
-            or (_LINK in every and over and len(marks) > 1 and something and _LINK not in receiver)
-            or (self.family and {_LINK, _EVENT} <= every and over)
         )
+        callee = ast.unparse(node.func)[:120]
         if to_link:
             evidence.sends_at = evidence.sends_at or node.lineno
+            return
+        self._sinking(node, marks)
+        if _LINK in every and _LINK not in receiver and ((len(marks) > 1 and something) or _EVENT in every):
+            says = over and (len(marks) > 1 or self.family)
+            address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
+            sent = Sent(callee, name, node.lineno, says, address)
+            if sent not in evidence.sent:
+                evidence.sent.append(sent)
+            if says and not address:
+                return
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
-        if to_link:
-            return
-        callee = ast.unparse(node.func)[:120]
-        apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
+        news = [self.family and isinstance(argument, ast.Dict) for argument in given]  # an event made on the spot
+        event = _EVENT in every or any(news)
+        apart = sum(bool(mark & {_USER, _EVENT}) or new for mark, new in zip(marks, news, strict=True)) > 1
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
         )  # `room.send(event)`
-        if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+        user = _USER in every or (_LINK in every and publishes(name))
+        if to_whom or (user and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
             apart = apart or to_whom or not _ONE_FRAME.search(name)
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
+            named = any(_USER in mark and (_EVENT in mark or _is_given(mark)) for mark in marks)
+            passed = Passed(callee, name, node.lineno, event, apart, named or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
+        # *args and **kwargs are no address
         whole = [isinstance(argument, ast.Starred) for argument in node.args]
-        whole += [keyword.arg is None for keyword in node.keywords]  # *args and **kwargs are no address
+        whole += [keyword.arg is None or says_others(keyword.arg) for keyword in node.keywords]
         sources = [
             set() if all_ else {m for m in mark if m.startswith(_GIVEN)}
             for mark, all_ in zip(marks, whole, strict=True)
@@ -433,9 +503,23 @@ class _Reader:
         addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
         two = any(one and other - one for one in addresses for other in sources)
         if two or (len(marks) == 1 and sources[0] and _EVENT in every):
-            handed = Handed(callee, name, two)
+            handed = Handed(callee, name, two, _EVENT in every)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
+
+    def _sinking(self, node: ast.Call, marks: list[set[str]]) -> None:
+        """`peer.offer(frame)`, where `peer` comes from one parameter and `frame` from another."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr in _KEEPS | _ADDS:
+            return
+        to = self.known.get(_root(node.func), set())
+        whom = {mark for mark in to if mark.startswith(_GIVEN)}
+        if whom and any(_EVENT in mark and not whom <= mark for mark in marks):
+            self.evidence.sinks = True
+
+
+def _is_given(marks: Collection[str]) -> bool:
+    """Whether it comes from a parameter."""
+    return any(mark.startswith(_GIVEN) for mark in marks)
 
 
 def _notifies(node: ast.Call) -> bool:
