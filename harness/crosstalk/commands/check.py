@@ -10,6 +10,7 @@ import click
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
+from crosstalk.commands.sides import REPORTS
 from crosstalk.commands.soak import soaked
 from crosstalk.consolidation.soak import USERS
 from crosstalk.examination import examine, open_target
@@ -28,10 +29,16 @@ from crosstalk.targets.loader import TargetError
 
 @click.command()
 @click.argument("spec", default=DEFAULT_TARGET)
-@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
-@click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Seconds of exploration in all."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Where the exploration starts; the same seed repeats it."
+)
+@REPORTS
+@click.option(
+    "--family", type=click.Choice(FAMILIES), default="any", show_default=True, help="Which kind of programs to draw."
+)
 @click.option("--connect", default="", help="Name of the broadcaster's connect method.")
 @click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
 @click.option(
@@ -71,7 +78,10 @@ def check(
     quiet: bool,
     **asgi: Any,
 ) -> None:
-    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC."""
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC.
+
+    Without SPEC, the embedded reference broadcaster.
+    """
     names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
         examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))

@@ -61,7 +61,13 @@ def soaked(examination: Examination, users: int, reports: Path, quiet: bool) -> 
 
 @click.command()
 @click.argument("spec", metavar="SPEC|URL")
-@click.option("--users", type=click.IntRange(min=FEWEST), default=USERS, help="Users who come and go, and events.")
+@click.option(
+    "--users",
+    type=click.IntRange(min=FEWEST),
+    default=USERS,
+    show_default=True,
+    help="Users who come and go, and events.",
+)
 @click.option(
     "--name",
     "names",
