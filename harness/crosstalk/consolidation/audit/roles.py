@@ -25,7 +25,15 @@ import msgspec
 
 from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
-from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong, publishes, says_past
+from crosstalk.consolidation.audit.words import (
+    SENDS,
+    ends_or_begins,
+    is_family,
+    is_handler,
+    is_strong,
+    publishes,
+    says_past,
+)
 
 _FEW, _SOME, _MANY = 5, 25, 50
 """Statements of a function that does little but pass on what it was given; the same where that is an event, and where
@@ -164,8 +172,10 @@ class _Known:
         targets = self._targets(self.function[id_], sent.callee, sent.name, sure=True)
         if not targets:
             return sent.says
-        if sent.address and any(target in self.role for target in targets):
-            return False
+        if (sent.address or all(self.evidence[target].takes_person for target in targets)) and any(
+            target in self.role for target in targets
+        ):
+            return False  # what it gets are users, whose connections it finds itself
         return sent.says or any(self.evidence[target].sinks for target in targets)
 
     def _passes_on(self, id_: str, sure: bool = False) -> bool:
@@ -188,8 +198,10 @@ class _Known:
         for passed in evidence.passes:
             targets = self._targets(function, passed.callee, passed.name, sure=True)
             targets = [target for target in targets if not self.evidence[target].abstract]
-            if any(target in self.role for target in targets):
+            if passed.given and any(target in self.role for target in targets):
                 return True
+            if not passed.says:
+                continue
             if sure and any(is_family(self.function[target].short) for target in targets):
                 continue
             if passed.given and is_strong(passed.name):
@@ -204,7 +216,9 @@ class _Known:
         return is_family(self.function[id_].short)
 
     def _is_handler(self, id_: str) -> bool:
-        return is_handler(self.function[id_].short, self.function[id_].decorators)
+        function = self.function[id_]
+        arguments = [] if self.evidence[id_].takes_user else function.arguments
+        return is_handler(function.short, function.decorators, arguments)
 
     def _is_about_it(self, id_: str) -> bool:
         """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
@@ -269,7 +283,8 @@ class _Known:
             if exact:
                 return exact
         if sure and not is_strong(name):
-            return []
+            alone = self.by_name[name]
+            return alone if len(alone) == 1 and name not in SENDS and alone[0] != function.id else []
         return [id_ for id_ in self.by_name[name] if id_ != function.id]
 
     def _class_of(self, function: Function, module: Module, receiver: str) -> str:
