@@ -473,6 +473,7 @@ class _Reader:
                 and _EVENT in every
                 and self.family
                 and name not in _KEEPS
+                and not (name in _ADDS and is_store(self.function.owner))
                 and not _TAKES_IN.search(name)
                 and (_HELD in receiver or not address)
             )
