@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from crosstalk.checks.live.arrived import UNCLEAR
+from crosstalk.checks.live.sequence import UNDECLARED
 from crosstalk.examination import LENIENT, Examination, calibrated
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, FAILED, History
@@ -30,7 +32,12 @@ if TYPE_CHECKING:
 _PROBE = Program(
     users=("alice", "bob"),
     devices=(0, 1),
-    tracks=((Connect(0), Connect(1), Publish(0), Publish(1)),),
+    tracks=((Connect(0), Connect(1), Publish(0, type="probe"), Publish(1, type="probe")),),
+)
+_TWO_DEVICES = Program(
+    users=("alice", "bob"),
+    devices=(0, 0),
+    tracks=((Connect(0), Connect(1), Publish(0, type="probe")),),
 )
 
 
@@ -43,9 +50,6 @@ def open_asgi(target: str, names: Mapping[str, str], guarantees: Guarantees | No
     application = Application(target.removeprefix("asgi:"), options)
     adapter = Adapter(Server(_nothing, options))
     adapter.ending = application.end
-    adapter.replaces = options.says
-    if options.read != Pointers():
-        adapter.read = reader(options.read.without(Pointers()))
     declared = guarantees or LENIENT
     examination = Examination(
         target,
@@ -56,31 +60,59 @@ def open_asgi(target: str, names: Mapping[str, str], guarantees: Guarantees | No
         {name: text for name, text in names.items() if text},
         declared,
         around=application.setting,
-        exempt=exempt(options),
         remarks=lambda: (application.note,) if application.note else (),
     )
+    histories = _found_out(examination, options)
+    reasons = exempt(options, adapter.answers)
+    if any(history.answers is not None and history.answers.history.unclear for history in histories):
+        reasons.update(dict.fromkeys(("golden_path", "order", "duplicate"), UNCLEAR))
+    if not any(frame.owner for history in histories for frame in history.frames):
+        reasons["ownership"] = "no frame names the user whom it is for"
+    return calibrated(replace(examination, exempt=reasons))
+
+
+def _found_out(examination: Examination, options: Options) -> list[History]:
+    """Finds out whether the application makes the events of a run itself, and whether all devices of a user get them.
+
+    Returns the runs that told it. Raises TargetError when the application can't be judged.
+    """
+    adapter, grammar = examination.adapter, examination.guarantees.grammar
+    adapter.answers, adapter.read = True, reader(options.read)
     history = _probed(examination)
-    if not any(frame.owner for frame in history.frames):
-        reason = "no frame names the user whom it is for"
-        examination = replace(examination, exempt={**examination.exempt, "ownership": reason})
-    return calibrated(examination)
+    if not any(frame.type in grammar.alphabet for frame in history.frames):
+        adapter.answers = False
+        adapter.read = reader(options.read.without(Pointers())) if options.read != Pointers() else None
+        history = _probed(examination)
+    if options.says and not history.blocked:
+        sent = examination.play(_TWO_DEVICES)
+        reached = {
+            sent.send_episode[row] for row, number in enumerate(sent.send_frame) if sent.frames[number].content == 0
+        }
+        adapter.replaces = len(reached) < 2
+        return [history, sent]
+    return [history]
 
 
 async def _nothing(scope: object, receive: object, send: object) -> None:
     """Stands for the application where only the server's methods are looked at."""
 
 
-def exempt(options: Options) -> dict[str, str]:
-    """The checks that can't be judged with these options, and why."""
+def exempt(options: Options, answers: bool) -> dict[str, str]:
+    """The checks that can't be judged with these options, and why; `answers` says that it makes the events itself."""
     found: dict[str, str] = {}
-    if "{event}" not in options.body:
-        reason = "what is sent to the application is not the whole event"
-        found.update(integrity=reason, golden_path=reason)
+    if answers:
+        found["integrity"] = "the application makes the events itself"
+        if not options.read.sequence:
+            found.update(order=UNDECLARED, duplicate=UNDECLARED)
+    elif "{event}" not in options.body:
+        found["integrity"] = "what is sent to the application is not the whole event"
+        found["golden_path"] = found["integrity"] + ", and no event of a run comes back"
     if options.says:
-        found["order"] = "what answers a user's messages comes when it is ready"
         found["truthful_count"] = "a message returns nothing"
-        if "{event}" not in options.body:
-            found["duplicate"] = "a message may have several answers"
+        if not answers:
+            found["order"] = "what answers a user's messages comes when it is ready"
+            if "{event}" not in options.body:
+                found["duplicate"] = "a message may have several answers"
     elif options.request is not None:
         found["truthful_count"] = "an HTTP answer is no count of connections"
     return found

@@ -20,6 +20,7 @@ from typing import Any, cast
 import msgspec
 
 from crosstalk.checks import CHECKS, Result, check_all
+from crosstalk.checks.cleanup import rises_and_falls
 from crosstalk.checks.owed import owed
 from crosstalk.controls.sabotage import SABOTAGE, hoard
 from crosstalk.exhibit import exhibit, witnessed
@@ -45,6 +46,7 @@ from crosstalk.scenarios.program import (
     Program,
     Publish,
     Stall,
+    Words,
     decode,
     departures,
     draw,
@@ -64,21 +66,32 @@ from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.settings import REACHING
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import StartAgain, TargetError, load, looks_like_asgi, reloaded
 from crosstalk.targets.loader import digest as loader_digest
+from crosstalk.targets.plan import NotABroadcaster
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
 RUN_IDS = 61
 """So many run ids take turns: an event of a run before is told from this run's, and tokens need not all be new."""
 COUNTS = (16, 32, 64)
+MORE_COUNTS = (100, 400, 1_600)
+"""Where a broadcaster's own memory rises and falls (a database's driver tidies up now and then), few show nothing."""
+AT_MOST = 60.0
+"""Where so many would take longer, in seconds, they are not taken; mostly it is one."""
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 POINTS = 40
+Programs = Callable[[tuple[int, ...]], Program]
+"""The program in which a census is taken at each of these counts."""
 
 
-def control_program(guarantees: Guarantees = LENIENT) -> Program:
+ONE_MESSAGE: Words = (("message",),)
+"""A run as its user asks for it, where the application makes its events itself."""
+
+
+def control_program(guarantees: Guarantees = LENIENT, words: Words = ()) -> Program:
     """What the controls play: connections, publishes, a whole agent run, a reconnect and a stall."""
     return Program(
         users=("alice", "bob", "carol"),
@@ -87,7 +100,7 @@ def control_program(guarantees: Guarantees = LENIENT) -> Program:
             (
                 *(Connect(device) for device in range(4)),
                 *(Publish(user) for user in range(3)),
-                *golden_run(2, 1, guarantees.grammar.words()[-1]),
+                *golden_run(2, 1, (words or guarantees.grammar.words())[-1]),
                 Disconnect(0),
                 Connect(0),
                 Stall(1),
@@ -123,6 +136,15 @@ class Examination:
     remarks: Callable[[], tuple[str, ...]] = tuple
     unread: str = ""
     blocked: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What is published for a run, by event types."""
+        return ONE_MESSAGE if self.adapter.answers else self.guarantees.grammar.words()
+
+    def controls(self) -> Program:
+        """The program that the controls play on this target."""
+        return control_program(self.guarantees, self.words)
 
     def play(self, program: Program, schedule: Strategy | Sequence[int] = ()) -> History:
         """Play `program` once under a strategy, or a tape of choices (the empty one is plain order); the history."""
@@ -198,9 +220,7 @@ def open_target(
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
     try:
-        sample = factory()
-        if hasattr(type(sample), "__await__"):
-            sample = asyncio.run(_await(sample))
+        sample = _sample(factory)
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
         if looks_like_asgi(sample):
@@ -211,7 +231,11 @@ def open_target(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
+        wanting = isinstance(error, TypeError) and " missing " in str(error)
+        advice = ". Give a function without parameters that makes one" if wanting else ""
+        raise TargetError(
+            f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}{advice}"
+        ) from error
     del sample
     fresh = (lambda: reloaded(spec)) if isinstance(target, str) else None
     given = {role: name for role, name in (names or {}).items() if name}
@@ -219,9 +243,40 @@ def open_target(
     return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
-async def _await(value: object) -> object:
-    async with asyncio.timeout(10):
-        return await value  # type: ignore[misc]
+def _sample(factory: Callable[[], Any]) -> Any:
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+
+    async def made() -> Any:
+        sample = factory()
+        async with asyncio.timeout(10):
+            return await sample if hasattr(type(sample), "__await__") else sample
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(made())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
+
+
+def _refuse_unreached(examination: Examination, history: History) -> None:
+    """Raises TargetError where nobody can connect, or is ever sent anything: then it is called in a wrong way."""
+    adapter = examination.adapter
+    connects = [call for call in history.calls if call.kind == "connect"]
+    if all(call.status == FAILED for call in connects) and connects:
+        raise TargetError(
+            f"{examination.target}: nobody could connect: {adapter.connect.shown} raised {connects[0].error} "
+            f"({connects[0].where}). If something has to be there first, give a factory that makes it, or wrap the "
+            "broadcaster in a small class whose connect(user_id, websocket) does"
+        )
+    if not len(history.send_start) and not history.blocked and all(call.status == ACCEPTED for call in history.calls):
+        raise TargetError(
+            f"{examination.target}: nothing that was published was sent to anybody: crosstalk called "
+            f"{adapter.connect.shown} and {adapter.publish.shown}. If a connection has to subscribe, or events to look "
+            "otherwise, wrap the broadcaster in a small class that has connect(user_id, websocket), "
+            "disconnect(user_id, websocket) and publish(user_id, event)"
+        )
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -232,33 +287,39 @@ def find(history: History, check: str, cause: str) -> Violation | None:
 def calibrated(examination: Examination) -> Examination:
     """Finds out, in plain order, whether the broadcaster has to be started, how an event is given (a dict or text) and
     whether integers returned are counts."""
-    history, _ = examination.run(control_program(examination.guarantees), Plain())
+    history, _ = examination.run(examination.controls(), Plain())
     adapter = examination.adapter
     if adapter.startable and not len(history.send_start):
         adapter.start = adapter.startable
-        started, _ = examination.run(control_program(examination.guarantees), Plain())
+        started, _ = examination.run(examination.controls(), Plain())
         if len(started.send_start):
             history = started
         else:
             adapter.start = ""
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
-        devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
+        devices = {
+            history.episodes[episode].device
+            for episode, frame in zip(history.send_episode, history.send_frame, strict=True)
+            if history.episodes[episode].user == 2 and history.frames[frame].carried  # each was greeted, perhaps
+        }
         adapter.replaces = len(devices) < 2
     timers = frozenset(examination.delays)
     mistaken = ("TypeError", "AttributeError")
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
         not len(history.send_start)
-        and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
-    ):
+        and any(call.status == ACCEPTED or call.error.startswith(mistaken) for call in publishes)
+    ):  # it may have caught the error
         adapter.form = "text"
-        second, _ = examination.run(control_program(examination.guarantees), Plain())
+        second, _ = examination.run(examination.controls(), Plain())
         if len(second.send_start):
             history = second
             publishes = [call for call in history.calls if call.kind == "publish"]
         else:
             adapter.form = "dict"
+    if adapter.ending is None:
+        _refuse_unreached(examination, history)
     guarantees = examination.guarantees
     if guarantees.counts == "auto":
         numbers = [c.value for c in publishes if c.status == ACCEPTED and type(c.value) is int]
@@ -272,7 +333,7 @@ def calibrated(examination: Examination) -> Examination:
     examination = replace(examination, guarantees=guarantees, workers=workers, patience=patience)
     if patience and _missing(history):
         patient = replace(examination, settling=SETTLE + patience)
-        second, _ = patient.run(control_program(guarantees), Plain())
+        second, _ = patient.run(patient.controls(), Plain())
         if _missing(second) < _missing(history):
             examination, history = patient, second
     asked = sorted(name for name in history.lacking if _SENDING.search(name))
@@ -289,7 +350,11 @@ _SENDING = re.compile("send|write|emit|push|put|publish|deliver|post|message|not
 
 
 def _missing(history: History) -> int:
-    return len(owed(history, history.final_quiet)[1]) if history.final_quiet != NEVER else 0
+    """How many deliveries are missing, and runs incomplete where the application makes their events."""
+    if history.final_quiet == NEVER:
+        return 0
+    runs = [] if history.answers is None else CHECKS["golden_path"](history).violations
+    return len(owed(history, history.final_quiet)[1]) + sum(violation.cause == "incomplete" for violation in runs)
 
 
 def _unread(history: History) -> str:
@@ -339,12 +404,27 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
             continue
         caught = False
         if not blocked:
-            program = departures(COUNTS) if sabotage is hoard else control_program(examination.guarantees)
-            history, _ = examination.run(program, Plain(), sabotage=sabotage)
-            blocked = history.blocked
-            caught = bool(CHECKS[name](history).violations)
+            if sabotage is hoard:
+                caught = bool(growth(lambda program: examination.run(program, Plain(), sabotage=hoard)[0]))
+            else:
+                history, _ = examination.run(examination.controls(), Plain(), sabotage=sabotage)
+                blocked = history.blocked
+                caught = bool(CHECKS[name](history).violations)
         found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
+
+
+def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
+    """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
+    for counts in (COUNTS, MORE_COUNTS):
+        began = time.monotonic()
+        history = play(programs(counts))
+        longest = (time.monotonic() - began) / COUNTS[-1] * MORE_COUNTS[-1]
+        if any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations):
+            return counts
+        if not rises_and_falls(history) or longest > AT_MOST:
+            break
+    return ()
 
 
 def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:
@@ -416,7 +496,7 @@ def explore(
     strategies = mix(source)
     feedback = Feedback(source)
     waits: Sequence[float] = WAITS
-    words = examination.guarantees.grammar.words()
+    words = examination.words
     number = fresh = 0
     while True:
         bred = feedback.breed() if number % 2 and number >= FRESH else None
@@ -438,9 +518,10 @@ def explore(
         yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
-            # the broadcaster sets timers: time also moves to just before and just after them
+            # the broadcaster sets timers: time also moves to just after them, and to so little before them that what
+            # takes as long as the shortest is under way when they fire
             near = sorted(delay for delay in examination.delays if delay > 0)[:8]
-            waits = (*WAITS, *(delay * factor for delay in near for factor in (0.5, 1.01)))
+            waits = (*WAITS, *(wait for delay in near for wait in (delay - near[0] / 2, delay * 1.01)))
 
 
 def examine(
@@ -464,6 +545,10 @@ def examine(
     explorer.saved = saved
     with many_runs():
         return explorer.examine()
+
+
+SOME = 64
+"""Schedules in which each check has some opportunity, on nearly any broadcaster."""
 
 
 class _Explorer:
@@ -504,8 +589,7 @@ class _Explorer:
 
     def examine(self) -> Verdict:
         automatic = gc.isenabled()
-        gc.collect()
-        gc.freeze()
+        _collect()
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
@@ -527,6 +611,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
+            self._untouched()
             growing = self._census() if seeing else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -580,6 +665,21 @@ class _Explorer:
                 f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
             )
 
+    def _untouched(self) -> None:
+        """What the controls played is judged as it is too.
+
+        However little time there is, each check that saw its sabotage there has had an opportunity.
+        """
+        if self.examination.blocked:
+            return
+        program = self.examination.controls()
+        history, tape = self.examination.run(program, Plain())
+        results = check_all(history, self.checks)
+        self._count(history, tape)
+        for check, result in results.items():
+            self.opportunities[check] += result.opportunities
+        self._take_in(Run(-1, "plain", program, tape, history, results))
+
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
@@ -599,9 +699,23 @@ class _Explorer:
             if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
-                gc.collect()
+                _collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
+
+    def _slow(self) -> tuple[str, ...]:
+        """Why so few schedules were played, where that is the broadcaster's own slowness, and what to do."""
+        began = time.monotonic()
+        history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
+        took = time.monotonic() - began
+        if history.blocked or took * SOME < self.seconds:
+            return ()
+        enough = int(began - self.began + SOME * took) // 10 * 10 + 10
+        return (
+            f"the broadcaster is slow to play: {len(history.send_start)} deliveries took {took:.1f} s, so time was "
+            "short. Let nothing in it keep the thread (time.sleep, a driver that does not await), which "
+            f"holds up every user in production too; or say --budget {enough}",
+        )
 
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
@@ -648,11 +762,22 @@ class _Explorer:
         self.defects[check, cause] = (strategy, program, tape)
         return True
 
-    def _census(self) -> list[Callable[[tuple[int, ...]], Program]]:
-        """The programs, of departures and of passing events, in which memory grew over the first few."""
-        growing: list[Callable[[tuple[int, ...]], Program]] = []
+    def _census(self) -> list[tuple[Programs, tuple[int, ...]]]:
+        """The programs in which memory grew over the first few departures or passing events, and over how many."""
+        growing: list[tuple[Programs, tuple[int, ...]]] = []
         if "cleanup" in self.checks and self.examination.guarantees.growth:
-            growing = [programs for programs in (departures, _vanished, passing_events) if self._grew(programs, COUNTS)]
+            for programs in (departures, _vanished, passing_events, _cancelled):
+                if programs is _cancelled and any(found is departures for found, _ in growing):
+                    continue  # that tells no more
+                if counts := growth(self._play_afresh, programs):
+                    growing.append((programs, counts))
+            if not self.examination.guarantees.cancelled_disconnect and growing and growing[-1][0] is _cancelled:
+                growing.pop()
+                self.notes.append(
+                    "what a disconnect that is cancelled half-way has not tidied up stays for ever: where handlers are "
+                    "cancelled, await it under asyncio.shield; --guarantee cancelled_disconnect=yes holds the "
+                    "broadcaster to leaving nothing"
+                )
         return [] if growing and self._tasks_remain() else growing
 
     def _tasks_remain(self) -> bool:
@@ -664,12 +789,11 @@ class _Explorer:
             self._seen("cleanup", violation.cause, "plain", program, tape)
         return any(check == "cleanup" for check, _ in self.defects)
 
-    def _grew(self, programs: Callable[[tuple[int, ...]], Program], counts: tuple[int, ...]) -> str:
-        history, tape = self._afresh().run(programs(counts), Plain())
+    def _play_afresh(self, program: Program) -> History:
+        history, tape = self._afresh().run(program, Plain())
         self._count(history, tape)
-        result = CHECKS["cleanup"](history)
-        self.opportunities["cleanup"] += result.opportunities
-        return next((v.cause for v in result.violations if v.cause.startswith("growth")), "")
+        self.opportunities["cleanup"] += CHECKS["cleanup"](history).opportunities
+        return history
 
     def _afresh(self) -> Examination:
         """The examination on a freshly loaded module, which knows nothing of users and events before."""
@@ -679,16 +803,16 @@ class _Explorer:
                 return replace(examination, factory=examination.fresh())
         return examination
 
-    def _growth(self, growing: list[Callable[[tuple[int, ...]], Program]]) -> None:
+    def _growth(self, growing: list[tuple[Programs, tuple[int, ...]]]) -> None:
         """A cache that fills up stops growing in the end; what still grows after very many is a leak."""
-        for programs in growing:
+        for programs, counts in growing:
             began = time.monotonic()
-            self.examination.run(programs(COUNTS), Plain())
-            each = (time.monotonic() - began) / COUNTS[-1]
-            most = int(min(MANY, max(1_600, self._left(0.95) / len(growing) / each)))
-            cause = self._grew(programs, (most // 16, most // 4, most))
-            if cause:
-                self.defects.setdefault(("cleanup", cause), ("plain", programs(COUNTS), ()))
+            self.examination.run(programs(counts), Plain())
+            each = (time.monotonic() - began) / counts[-1]
+            most = int(min(MANY, max(MANY // 2, self._left(0.95) / len(growing) / each)))
+            history = self._play_afresh(programs((most // 4, most // 2, most)))
+            for cause in [v.cause for v in CHECKS["cleanup"](history).violations if v.cause.startswith("growth")]:
+                self.defects.setdefault(("cleanup", cause), ("plain", programs(counts), ()))
 
     def _minimise(self, hurry: bool = False) -> None:
         order = list(self.checks)
@@ -696,6 +820,7 @@ class _Explorer:
         for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
+            _collect()
             latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             examination = self._afresh() if cause.startswith("growth") else self.examination
             violation = violation_of(examination, check, cause, strategy, program, tape, latest)
@@ -706,6 +831,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
+        few = False
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
@@ -718,6 +844,7 @@ class _Explorer:
             )
             if reason == NO_OPPORTUNITY:
                 reason += " in what was played; a larger budget gives it some"
+                few = self.schedules is None and 0 < self.runs < SOME
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":
@@ -732,7 +859,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=(*self.notes, *self.examination.remarks()),
+            notes=(*self.notes, *(self._slow() if few and not self.interrupted else ()), *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 
@@ -745,6 +872,13 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _collect() -> None:
+    """Collect garbage; what stays (a target may keep something of each run for ever) is not looked at again, for a
+    garbage collection can be a step of a run, and has to stay quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def _by_reference(examination: Examination) -> bool:
@@ -763,6 +897,10 @@ def _leaks(run: Run) -> bool:
 
 def _vanished(counts: tuple[int, ...]) -> Program:
     return departures(counts, gone=True)
+
+
+def _cancelled(counts: tuple[int, ...]) -> Program:
+    return departures(counts, cancelled=True)
 
 
 def _confirmed(

@@ -28,6 +28,8 @@ from crosstalk.model.migration import Cutover, Loss
 from crosstalk.model.verdict import Control, FoundViolation, Outcome, Schedule, judge, worst
 from crosstalk.reporting.live_timeline import live_timeline
 from crosstalk.scenarios.live.journal import Journal
+from crosstalk.scenarios.live.play import Playing
+from crosstalk.scenarios.live.program import AnyStep, Ask, Await, LiveProgram, Open
 from crosstalk.scenarios.live.record import Recorder
 from crosstalk.scenarios.live.staying import Migration, Staying, Target
 from crosstalk.targets.live_switch import Move
@@ -74,8 +76,8 @@ class _Cutting(Examining):
         self.checks: dict[str, Callable[[LiveHistory], Result]] = {
             "isolation": isolation.check,
             "ownership": ownership.check,
-            "carried": carried.check,
-            "down_time": lambda history: down_time.check(history, wanted.limit),
+            "carried": lambda history: carried.check(history, self.devices, settings.fan_out == "all"),
+            "down_time": lambda history: down_time.check(history, wanted.limit, self.devices),
             "duplicate": sequence.duplicate,
             "order": sequence.order,
             "protocol": protocol.check,
@@ -85,6 +87,8 @@ class _Cutting(Examining):
         self.alone: dict[tuple[str, str], str] = {}
         self.controls: list[Control] = []
         self.down: dict[str, float] = {}
+        self.device_down = (0.0, "")
+        self.stood_still = 0.0
         self.worst: tuple[float, str] = (0.0, "")
         self.points = self.moves = self.round = 0
         self.failed: Counter[str] = Counter()
@@ -99,10 +103,22 @@ class _Cutting(Examining):
         for side in dict.fromkeys((self.wanted.old, self.wanted.new)):
             await self.first_connection(side)
         for name, url in (("OLD", self.wanted.old), ("NEW", self.wanted.new)):
+            await self._several(url)
             await self._alone(name, url)
         longest = 0.0
         while self.clock() + longest < self.settings.seconds or not self.points:
             longest = max(longest, await self._moved())
+
+    async def _several(self, url: str) -> None:
+        """Whether this side lets a user have several connections; a few users try."""
+        if self.devices == 1:
+            return
+        steps: tuple[AnyStep, ...] = (*(Open(device) for device in range(self.devices)), Ask(0), Await())
+        recorder = self._recorder(0)
+        before, self.means.url = self.means.url, url
+        await Playing(self.means, LiveProgram((steps,) * min(SEVERAL, len(self.settings.users))), recorder).play()
+        self.means.url, self.means.fans_out = before, self.settings.fan_out == "all"
+        self._one_connection_each(recorder)
 
     async def _alone(self, name: str, url: str) -> None:
         """What one side does without a move, and how long its runs take."""
@@ -113,8 +129,8 @@ class _Cutting(Examining):
         took = [run.completed - run.started for run in history.runs if run.completed != NEVER]
         if took:
             self.pause = max(SHORTEST_PAUSE, statistics.median(took))
-        for check, judged in self.checks.items():
-            for violation in judged(history).violations:
+        for check, judged in self._judged(history).items():
+            for violation in judged.violations:
                 if self.alone.setdefault((check, violation.cause), name) == name:
                     self._take(history, violation, name, "without any move")
 
@@ -133,11 +149,10 @@ class _Cutting(Examining):
         self.failed.update(migration.failed)
         if not self.controls:
             self._control(recorder)
-        for check, judged in self.checks.items():
-            result = judged(history)
+        for check, result in self._judged(history).items():
             self.opportunities[check] += result.opportunities
             for violation in result.violations:
-                self._take(history, violation, "migration", _point(migration, _moment(history, violation)))
+                self._take(history, violation, "migration", _point(migration, _moment(history, violation, migration)))
         for user, spans in down_time.spans(history).items():
             for since, until in spans:
                 name = history.users[user]
@@ -145,7 +160,17 @@ class _Cutting(Examining):
                 if until - since > self.worst[0]:
                     self.worst = (until - since, _point(migration, since))
             self.down.setdefault(history.users[user], 0.0)
+        for (user, _), spans in down_time.of_devices(history, self.devices).items():
+            for since, until in spans:
+                self.device_down = max(self.device_down, (until - since, history.users[user]))
         return self.clock() - began
+
+    def _judged(self, history: LiveHistory) -> dict[str, Result]:
+        """What each check says; where this client itself stood still, nothing is said of what did not come in time."""
+        if history.late:
+            self.stood_still = max(self.stood_still, history.late)
+        waits = ("carried", "down_time") if history.late else ()
+        return {check: judged(history) for check, judged in self.checks.items() if check not in waits}
 
     def _migration(
         self, seed: str, targets: tuple[Target, ...], switch: Move | None, sides: tuple[str, str]
@@ -154,13 +179,18 @@ class _Cutting(Examining):
         return Migration(targets, switch, sides, self.pause, self.wanted.limit, until, seed)
 
     async def _played(self, migration: Migration, keep: int) -> Recorder:
-        history = LiveHistory(self.settings.users, self.round, self.settings.grammar)
-        recorder = Recorder(self.known, self.read, history, None, self.redactor.text, keep=keep)
-        self.known.forget(self.round)
-        self.recorder = recorder
-        self.round += 1
-        await Staying(self.means, len(self.settings.users), recorder, migration).play()
+        recorder = self._recorder(keep)
+        staying = Staying(self.means, len(self.settings.users), self.devices, recorder, migration)
+        await self._watched(staying, min(self.settings.run_seconds, self.wanted.limit))
         return recorder
+
+    def _recorder(self, keep: int) -> Recorder:
+        """What takes the next round down."""
+        history = LiveHistory(self.settings.users, self.round, self.settings.grammar)
+        self.recorder = Recorder(self.known, self.read, history, None, self.redactor.text, keep=keep)
+        self.known.forget(self.round)
+        self.round += 1
+        return self.recorder
 
     def _judge_interrupted(self) -> None:
         """A round that was not played to its end is not judged."""
@@ -182,8 +212,8 @@ class _Cutting(Examining):
     def _again(self) -> tuple[str, ...]:
         """What the command must be given again, apart from how users log in."""
         through = ("--through", self.wanted.through.partition("?")[0]) if self.wanted.through else ()
-        users = ("--users", str(len(self.settings.users)), "--seed", str(self.settings.seed))
-        return (*through, *users, "--down-time", f"{self.wanted.limit:g}")
+        users = ("--users", str(len(self.settings.users)), "--devices", str(self.settings.devices))
+        return (*through, *users, "--seed", str(self.settings.seed), "--down-time", f"{self.wanted.limit:g}")
 
     def _control(self, recorder: Recorder) -> None:
         """Each check against its own sabotage, on what was received while users were moved."""
@@ -203,7 +233,7 @@ class _Cutting(Examining):
     def _cutover(self, seconds: float) -> Cutover:
         losses = tuple(sorted(self.losses.values(), key=lambda loss: list(self.checks).index(loss.check)))
         counted = [loss for loss in losses if loss.whose != "OLD"]
-        notes = list(self.settings.notes)
+        notes = list(self.tally.notes)
         notes += [
             f"OLD alone breaks {loss.check}: not held against the migration" for loss in losses if loss.whose == "OLD"
         ]
@@ -221,6 +251,10 @@ class _Cutting(Examining):
             if outcome == "unknown":
                 notes.append(f"{check}: {reason}")
             outcomes.append(outcome)
+        if self.stood_still:
+            notes.append(
+                f"this client itself stood still for {self.stood_still:.1f} s: what did not come then is not judged"
+            )
         if not self.moves:
             notes.append("nothing was ever moved")
         elif not self.tally.runs:
@@ -233,6 +267,9 @@ class _Cutting(Examining):
             f"down-time: from the loss of a user's connection, or a message lost with it, to the next one; "
             f"at most {self.wanted.limit:g} s"
         )
+        if self.device_down[0]:
+            seconds, name = self.device_down
+            notes.append(f"a single device was without a connection for at most {seconds:.3f} s ({name})")
         return Cutover(
             worst(outcomes),
             self.wanted.old.partition("?")[0],
@@ -255,8 +292,13 @@ class _Cutting(Examining):
         )
 
 
-def _moment(history: LiveHistory, violation: Violation) -> float:
-    """When it happened: as the delivery meant came; of a run that breaks off, as its connection was lost after that."""
+def _moment(history: LiveHistory, violation: Violation, migration: Migration) -> float:
+    """When it happened: as the delivery meant came; of a run that breaks off, as its connection was lost after that; of
+    one of which nothing came, as it was asked for, or with the move while it was to come.
+    """
+    if violation.send < 0 <= violation.run:
+        asked = history.runs[violation.run].started
+        return next((time for time, _, _ in migration.made if asked < time < asked + migration.pause), asked)
     if violation.send < 0:
         return history.final_quiet
     at = history.at_time[violation.send]

@@ -26,6 +26,7 @@ from crosstalk.live import Plan, trusting
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
 from crosstalk.profile import Profile
 from crosstalk.targets.cause import Cause, HttpCall, Message
+from crosstalk.targets.reading import reader
 
 
 def examine(
@@ -53,6 +54,9 @@ def examine(
         tls=trusting(profile),
         target=target,
         call=planned.cause if isinstance(planned.cause, HttpCall) else None,
+        hello=profile.hello,
+        read=reader(profile.read) if profile.read.text else None,
+        subprotocols=profile.subprotocol,
     )
 
     async def play() -> Verdict:

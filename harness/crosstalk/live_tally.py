@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import put_off, tried
+from crosstalk.checks.live.arrived import UNCLEAR
+from crosstalk.checks.live.sequence import UNDECLARED
+from crosstalk.checks.live.success import Failure, failed, put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
-from crosstalk.model.live_figures import LiveFigures, Sighting, proven
+from crosstalk.model.live_figures import FAILURES, Limit, LiveFigures, Sighting, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
 from crosstalk.model.scene import Exhibit
 from crosstalk.model.times import Times
@@ -101,6 +103,7 @@ class Tally:
     bases: Counter[str] = field(default_factory=Counter)
     unattributed: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[str, float]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     unread_count: int = 0
     attempts: int = 0
@@ -112,8 +115,10 @@ class Tally:
     faults: int = 0
     unclear: int = 0
     foreign: int = 0
+    presumed: int = 0
     put_off: int = 0
     fans_out: bool = False
+    answered: bool = False
     interrupted: bool = False
     crashed: dict[str, str] = field(default_factory=dict)
     journal: str = ""
@@ -141,17 +146,20 @@ class Tally:
         self.unclear += len(history.unclear)
         self.unread_count += len(history.unread)
         self.unread += [text for _, _, text in history.unread[: SHOWN - len(self.unread)]]
-        for basis, type_ in zip(history.at_basis, history.at_type, strict=True):
+        self.answered = self.answered or any(run >= 0 for run in history.at_run)
+        for basis, type_, run in zip(history.at_basis, history.at_type, history.at_run, strict=True):
             if basis != NO_BASIS:
                 self.bases[BASES[basis]] += 1
             else:
                 self.unattributed[history.types[type_] or "(no type)"] += 1
+                self.presumed += run >= 0
         if history.late:
             self.late.append(history.late)
         self.put_off += put_off(history)
-        attempts, failures = tried(history)
+        attempts, failures = failed(history)
         self.attempts += attempts
-        self.failures.update({self.redact(why): count for why, count in failures.items()})
+        for failure in failures:
+            self.fail(history.users, failure)
         for check, judged in LIVE_CHECKS.items():
             try:
                 result = judged(history)
@@ -163,6 +171,12 @@ class Tally:
             for violation in result.violations:
                 if not history.late or violation.cause != MISSING.get(check):
                     self._take(history, violation)
+
+    def fail(self, users: Sequence[str], failure: Failure) -> None:
+        """Something that was tried has failed."""
+        self.failures[self.redact(failure.why)] += 1
+        if len(self.failed) < FAILURES:
+            self.failed.append((users[failure.user], round(failure.at, 3)))
 
     def _take(self, history: LiveHistory, violation: Violation) -> None:
         known = self.found.get((violation.check, violation.cause))
@@ -245,6 +259,12 @@ class Tally:
             lag=self.lag.percentiles(),
             journal=self.journal,
             heat=self.heat.map(),
+            failed=tuple(self.failed),
+            limits={
+                name: Limit(limit, times.beyond(limit))
+                for name, (limit, times) in ((name, self._limit(name)) for name in MEASURED)
+                if limit
+            },
         )
         return Verdict(
             worst(check.verdict for check in checks),
@@ -275,7 +295,9 @@ class Tally:
         if outcome == "pass" and not reason:
             outcome, reason = self._doubts(name)
         if outcome == "unknown" and self.unclear and name in ("golden_path", "delivery"):
-            reason = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
+            reason = UNCLEAR
+            if self._untold() and self.demands.devices > 1:
+                reason += ", or --devices 1, where one run is under way at a time"
         violations = tuple(self._shown(found) for found in mine[:SHOWN])
         return CheckVerdict(name, outcome, opportunities, violations, reason)
 
@@ -288,6 +310,10 @@ class Tally:
             return "unknown", f"{self.unread_count} frames could not be read, the first: {first!r}"
         return "pass", ""
 
+    def _untold(self) -> dict[str, int]:
+        """The agent events, by type, of which nothing tells whose they are."""
+        return {kind: n for kind, n in self.unattributed.items() if kind in self.demands.grammar.alphabet}
+
     def _inapplicable(self, name: str) -> str:
         if name == "ownership" and not self.interrupted:
             return "no envelope names a simulated user"
@@ -298,12 +324,14 @@ class Tally:
         if name == "blocking" and not self.interrupted and not self.late:
             return "nothing piled up for anybody who did not read"
         if name in ("duplicate", "order") and not self.demands.numbered:
-            return "no pointer to sequence numbers is declared"
+            return UNDECLARED
         return ""
 
     def _success(self, caught: bool | None) -> CheckVerdict:
         failed = sum(self.failures.values())
-        said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
+        said = "; ".join(
+            f"{f'{count} times' if count > 1 else 'once'}: {why}" for why, count in self.failures.most_common(3)
+        )
         if self.demands.devices > 1 and "the server closed it with 4" in said:
             said += " (if it allows a user one connection only: --devices 1)"
         if "answered 429" in said:
@@ -361,10 +389,20 @@ class Tally:
 
     def _notes(self) -> list[str]:
         notes = list(self.notes)
-        agent = {kind: n for kind, n in self.unattributed.items() if kind in self.demands.grammar.alphabet}
+        agent = self._untold()
+        if self.runs and not self.answered and not agent and not self.unclear:
+            notes.append(
+                "nothing that came was an event of a run: is --cause what starts one, does --hello say what comes "
+                "before, and do --read and --grammar tell how events are called?"
+            )
         if agent:
             total = sum(agent.values())
             notes.append(f"{total:,} agent events carry nothing that tells whose they are ({', '.join(sorted(agent))})")
+        if self.presumed:
+            notes.append(
+                f"{self.presumed:,} of those came while just one run of their receiver was under way, and were taken "
+                "for that run's: golden_path judges them, isolation can't"
+            )
         others = sum(self.unattributed.values()) - sum(agent.values())
         if others:
             kinds = ", ".join(kind for kind, _ in self.unattributed.most_common(6) if kind not in agent)

@@ -90,6 +90,7 @@ def other_frame_text(history, row, source):
         ]
     )
     setattr(frame, field, value)
+    frame.event = None  # it is no longer an event just as it was published
     frame.types = ("agent_started", "agent_completed") if frame.batch else ()
 
 

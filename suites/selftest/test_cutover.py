@@ -8,8 +8,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_picture import of_class, words
 
+from crosstalk.cli import cli
 from crosstalk.consolidation.cutover import (
     BACK,
     OPERATOR,
@@ -19,11 +21,15 @@ from crosstalk.consolidation.cutover import (
     play,
     point_of,
     rehearsal,
+    told,
     with_orders,
     without_orders,
 )
 from crosstalk.examination import open_target
+from crosstalk.model.scene import Act, Connection, Scene, Switch
+from crosstalk.reporting.folder import leave_beside
 from crosstalk.reporting.picture import picture
+from crosstalk.reporting.sentences import moments
 from crosstalk.scenarios.program import Connect, Program, Publish
 from crosstalk.schedule.strategies.switch_at import SwitchAt
 from crosstalk.targets.loader import TargetError
@@ -189,20 +195,54 @@ def test_what_orders_mean():
     assert parsed("probe") is None
 
 
-def test_a_replayed_token_shows_the_same():
-    path = ZOO / "migrations" / "cuts_the_queue.py"
-    target = rehearsal(*sides(path), f"{path}:Switch")
-    loss = next(loss for loss in cut_over(target, seconds=2, programs=20).losses if loss.check == "delivery")
-    picture, happened = play(target, loss.found.replay)
-    assert happened and picture == loss.found.timeline
-    assert f"{TO_NEW} ..." in picture
-    sound = rehearsal(*sides(path), "drain")
-    assert play(sound, loss.found.replay)[1] is False
-
-
 def crosstalk(*arguments, cwd):
     line = [sys.executable, "-c", "from crosstalk.cli import main; main()", "cutover", *map(str, arguments)]
     return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def test_a_replayed_token_shows_the_same_and_is_told_in_sentences(tmp_path):
+    path = ZOO / "migrations" / "cuts_the_queue.py"
+    target = rehearsal(*sides(path), f"{path}:Switch")
+    result = cut_over(target, seconds=2, programs=20)
+    loss = next(loss for loss in result.losses if loss.check == "delivery")
+    picture, happened = play(target, loss.found.replay)
+    assert happened and picture == loss.found.timeline
+    assert f"{TO_NEW} ..." in picture
+    assert told(target, loss.found.replay) == loss
+    sound = rehearsal(*sides(path), "drain")
+    assert play(sound, loss.found.replay)[1] is False and told(sound, loss.found.replay) is None
+
+    leave_beside(result, tmp_path / "cutover.json")
+    arguments = ["explain", str(tmp_path / "cutover.json"), "--number", str(1 + result.losses.index(loss))]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 1, done.output
+    assert "the operator says: switch to NEW" in done.stdout
+    happened = done.stdout.partition("What happens:")[2]
+    under_way = "While the send of event #0 to alice/0 was waiting for its answer"
+    assert f"{under_way}, the switch is told to move everybody to NEW." in happened
+    assert "never received an event" in happened
+    assert "Neither OLD nor NEW was seen to do that alone: it comes of the move." in happened
+    assert "Together" not in done.stdout
+    replayed = CliRunner().invoke(cli, ["replay", loss.found.replay])
+    assert (replayed.exit_code, replayed.stdout) == (1, loss.found.timeline + "\n")
+
+
+def test_what_was_under_way_when_users_were_moved_is_said():
+    acts = (Act("connect", 0, 1, 5, connection=0), Act("publish", 0, 2, event=0), Act("publish", 0, 6, 7, event=0))
+    switches = (
+        Switch(0, "switch 50% to NEW", 9),
+        Switch(4, "switch ['alice'] to NEW"),
+        Switch(8, BACK, 9, "cancelled"),
+    )
+    scene = Scene(("alice",), (Connection(0, "alice/0", 0, 1, 5),), acts, owners=(0,), switches=switches)
+    under_way = "the connect of alice/0 and the publish of event #0 for alice are under way"
+    assert [text for _, text in moments(scene) if "switch" in text] == [
+        "The switch is told to move 50% to NEW.",
+        f"While {under_way}, the switch is told to move alice to NEW.",
+        "While the publish of event #0 for alice is under way, the switch is told to move everybody back to OLD.",
+        "The switch 50% to NEW is done.",
+        "The switch back to OLD is cancelled half-way.",
+    ]
 
 
 def test_the_command(tmp_path):

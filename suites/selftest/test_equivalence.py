@@ -8,8 +8,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_picture import of_class, words
 
+from crosstalk.cli import cli
 from crosstalk.consolidation.equivalence import compare, mirrored, replay
 from crosstalk.consolidation.sequence import sequenced
 from crosstalk.examination import open_target
@@ -232,6 +234,38 @@ def test_the_command(tmp_path):
     again = crosstalk(f"{path}:create_old", f"{path}:create_new", "--replay", token, cwd=tmp_path)
     assert again.returncode == 1
     assert result["differences"][0]["timeline"] in again.stdout
+
+
+def explained(*arguments):
+    done = CliRunner().invoke(cli, [*map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_what_differs_is_told_in_sentences(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = (ZOO / "pairs" / "absent_user_raises.py").read_text()
+    Path("sides.py").write_text(source.replace("send_to_user", "shove"))
+    sides = ("sides.py:create_old", "sides.py:create_new", "--new-name", "publish=shove")
+    code, _, _ = explained("equivalent", *sides, "--budget", "0.5")
+    assert code == 1
+    (difference,) = json.loads(Path("reports/equivalent.json").read_text())["differences"]
+    for given in (difference["replay"], "reports", "reports/equivalent.json"):
+        code, told, _ = explained("explain", given)
+        assert code == 1
+        assert "A probe for alice is published: event #0." in told
+        assert re.search(r"(OLD|NEW): The publish of event #0 for alice raises \w+", told), told
+        assert re.search(r"(OLD|NEW): nothing more happens\.\n", told), told
+        assert "  Raised to a user " in told and "OLD " in told.splitlines()[-1] and "; NEW " in told.splitlines()[-1]
+    assert explained("replay", difference["replay"]) == (1, difference["timeline"] + "\n", "")
+    code, _, words = explained("replay", difference["replay"], "--steps")
+    assert code == 2 and "crosstalk explain says in sentences" in words
+    assert explained("explain", "reports", "--number", "2")[2].endswith("holds 1 finding: there is no number 2\n")
+    Path("sides.py").write_text(
+        source.replace("send_to_user", "shove").replace("raise NobodyThere(user_id)", "return 0")
+    )
+    for command in ("explain", "replay"):
+        code, told, _ = explained(command, difference["replay"])
+        assert code == 3 and "did not occur: these are not the two" in told
 
 
 @pytest.mark.parametrize(

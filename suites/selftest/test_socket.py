@@ -329,16 +329,16 @@ def test_starlettes_own_websocket_receives_the_end(gone, code):
     assert not any(call.status == PENDING for call in history.calls)
 
 
-def test_a_socket_used_again_is_accepted_again():
+def test_a_socket_that_was_accepted_is_not_used_again():
     def scenario(stage):
         first = stage.connect("alice")
         stage.disconnect(first)
         stage.connect("alice", reuse=first)
 
-    history, seen = play(scenario, connecting=wrapped)
-    assert [call.kind for call in history.calls if call.status == PENDING] == []
-    assert len(seen) == 2
-    assert all(websocket.application_state is WebSocketState.CONNECTED for websocket in seen)
+    for accepting in (wrapped, lambda socket: socket.accept()):
+        history, _ = play(scenario, connecting=accepting)
+        assert [call.kind for call in history.calls if call.status == PENDING] == []
+        assert [episode.socket for episode in history.episodes] == [0, 1]
 
 
 def test_receive_begins_with_connect_unless_the_connection_was_accepted():

@@ -18,22 +18,21 @@ from bisect import bisect_left
 
 from crosstalk.checks.golden_path import judged_runs
 from crosstalk.checks.owed import is_open, is_owed
-from crosstalk.model.history import ACCEPTED, NEVER, History
+from crosstalk.model.history import ACCEPTED, NEVER, Frame, History
 
 
 def opportunities(history: History) -> dict[str, int] | None:
     """The opportunities of each check that looks at deliveries, if the history is plainly clean for all of them."""
     at, rest, guarantees, episodes = history.final_quiet, history.rest, history.guarantees, history.episodes
-    if at == NEVER or guarantees.at_least_once or not guarantees.replay:
+    if at == NEVER or guarantees.at_least_once or not guarantees.replay or history.answers is not None:
         return None
     published = _published(history)
     if published is None:
         return None
-    began, due, owed_to = published
-    frames = _frames(history)
-    if frames is None:
+    began, due, owner_of, owed_to = published
+    if not all([frame.event is not None or _is_as_published(frame, owner_of, history) for frame in history.frames]):
         return None
-    content_of, belongs = frames
+    content_of = [frame.content for frame in history.frames]
 
     receivers = [episode.user for episode in episodes]
     left = [episode.left for episode in episodes]
@@ -47,7 +46,7 @@ def opportunities(history: History) -> dict[str, int] | None:
     for episode, frame, start, end, status in rows:
         content = content_of[frame]
         started = began[content]
-        if receivers[episode] != belongs[frame] or start > left[episode] or started <= latest[episode]:
+        if receivers[episode] != owner_of[content] or start > left[episode] or started <= latest[episode]:
             return None
         if start > rest > started:
             return None
@@ -79,45 +78,37 @@ def opportunities(history: History) -> dict[str, int] | None:
     }
 
 
-def _published(history: History) -> tuple[list[int], list[int], list[tuple[int, int]]] | None:
-    """Of each content when its publish began, and the same where it is owed (else -1); users and beginnings of those.
+def _published(history: History) -> tuple[list[int], list[int], list[int], list[tuple[int, int]]] | None:
+    """Of each content when its publish began, the same where it is owed, and its user, each -1 where there is none;
+    users and beginnings of those that are owed.
 
     None where a content is not one user's, or was not published just once, in the order of the calls.
     """
     contents, at = history.contents, history.final_quiet
     began = [-1] * len(contents)
-    due = [-1] * len(contents)
+    due = began[:]
+    owner_of = began[:]
     owed_to = []
     for call in history.calls:
         number = call.content
         if number < 0:
             continue
-        content = contents[number]
-        if content.publishes != 1 or len(content.users) != 1 or call.user not in content.users or began[number] >= 0:
+        content, user = contents[number], call.user
+        if content.publishes != 1 or began[number] >= 0 or user not in content.users or len(content.users) != 1:
             return None
         if call.probe and content.run:
             return None
         began[number] = started = call.started
-        if is_owed(call, at):
+        owner_of[number] = user
+        if (call.status == ACCEPTED and call.returned <= at) or is_owed(call, at):
             due[number] = started
-            owed_to.append((call.user, started))
-    return began, due, owed_to
+            owed_to.append((user, started))
+    return began, due, owner_of, owed_to
 
 
-def _frames(history: History) -> tuple[list[int], list[int]] | None:
-    """Of each frame the content and the user it belongs to; None where one is not just an event as it was published."""
-    contents, users = history.contents, history.users
-    numbers = {user: number for number, user in enumerate(users)}
-    content_of = []
-    belongs = []
-    for frame in history.frames:
-        number = frame.content
-        if number < 0 or frame.altered or frame.batch or frame.others or frame.foreign:
-            return None
-        content = contents[number]
-        user = numbers.get(frame.owner)  # type: ignore[arg-type]
-        if user is None or user not in content.users or frame.type != content.type:
-            return None
-        content_of.append(number)
-        belongs.append(user)
-    return content_of, belongs
+def _is_as_published(frame: Frame, owner_of: list[int], history: History) -> bool:
+    """Whether a frame that was read is nothing but one event as it was published."""
+    number = frame.content
+    if number < 0 or owner_of[number] < 0 or frame.altered or frame.batch or frame.others or frame.foreign:
+        return False
+    return frame.owner == history.users[owner_of[number]] and frame.type == history.contents[number].type

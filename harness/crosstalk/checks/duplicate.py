@@ -6,6 +6,7 @@ is left to isolation. Not judged where events may come again (`at_least_once`). 
 
 from __future__ import annotations
 
+from crosstalk.checks import answers
 from crosstalk.checks.result import Result
 from crosstalk.model.history import ACCEPTED, History, Violation
 
@@ -14,6 +15,8 @@ def check(history: History) -> Result:
     result = Result()
     if history.guarantees.at_least_once:
         return result
+    if history.answers is not None:
+        return answers.judged(history, history.answers, "duplicate")
     counts: dict[int, int] = {}
     size = len(history.contents)
     contents = history.contents

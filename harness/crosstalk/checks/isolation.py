@@ -1,11 +1,13 @@
 """No user receives what belongs to another.
 
 Fails when a send starts on a socket whose latest episode belongs to B, carrying anywhere a canary that no publish
-addressed to B, or a canary that is none of this run's. One opportunity a frame with a canary. Never optional.
+addressed to B, or a canary that is none of this run's. One opportunity a frame with a canary. Never optional. Where the
+application makes the events itself, also by ids and envelopes, as on a live system.
 """
 
 from __future__ import annotations
 
+from crosstalk.checks import answers
 from crosstalk.checks.result import Result
 from crosstalk.model.history import Content, Frame, History, Violation
 
@@ -23,6 +25,10 @@ def check(history: History) -> Result:
         if receivers[episode] not in users:
             result.violations.append(_violation(history, row))
     result.opportunities = opportunities
+    if history.answers is not None and not result.violations:
+        by_other_ids = answers.judged(history, history.answers, "isolation")
+        result.opportunities = max(opportunities, by_other_ids.opportunities)
+        result.violations = by_other_ids.violations
     return result
 
 

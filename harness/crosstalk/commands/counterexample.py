@@ -1,26 +1,67 @@
-"""What a user gives to replay or explain: a token, or a verdict.json (or its folder), or a saved failure."""
+"""What a user gives to replay or explain: a token, a saved failure, or a file of findings, or its folder.
+
+Files of findings are verdict.json, cutover.json and equivalent.json.
+"""
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import click
 import msgspec
 
+from crosstalk.checks import CHECKS
+from crosstalk.commands.describing import refuse
+from crosstalk.consolidation.again import names_of
 from crosstalk.examination import Examination, open_target
 from crosstalk.exhibit import first
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import History, Violation
+from crosstalk.model.migration import Cutover, Difference, Equivalence
 from crosstalk.model.verdict import FoundViolation
 from crosstalk.reporting.again import again
 from crosstalk.reporting.legible import printable
+from crosstalk.reporting.migration import NOTHING_BESIDE, beside
 from crosstalk.reporting.reading import read_verdict
 from crosstalk.scenarios.token import Counterexample, read
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.targets.loader import TargetError, digest
+
+
+class Two(NamedTuple):
+    """OLD and NEW of a counterexample of both; `switch` where users were moved between them."""
+
+    token: str
+    old: Examination
+    new: Examination
+    switch: str
+
+
+def opened_two(given: str, number: int = 1) -> Two | None:
+    """What a counterexample of `crosstalk cutover` or `equivalent` is of; None where it is of one broadcaster.
+
+    Leaves the command as `opened` does.
+    """
+    try:
+        token = token_of(given, number)
+        example = read(token)
+        old, moved, rest = example.target.partition(" -> ")
+        new, _, switch = rest.rpartition(" by ")
+        if not moved:
+            old, several, new = example.target.partition("\n")
+            if not several:
+                return None
+        guarantees = msgspec.convert(example.guarantees, Guarantees)
+        first, second = (
+            open_target(spec, names=names_of(side, example.names), guarantees=guarantees)
+            for side, spec in (("old", old), ("new", new))
+        )
+        return Two(token, first, second, switch)
+    except (ValueError, msgspec.MsgspecError, TargetError) as error:
+        refuse(str(error))
 
 
 def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
@@ -29,14 +70,13 @@ def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
     Leaves the command with exit code 2 and one sentence where there is none.
     """
     try:
-        token = _token(given, number)
-        example = read(token)
-        _refuse_two(example.target, token)
+        example = read(token_of(given, number))
+        if example.check not in CHECKS:
+            raise ValueError(f"this token is of a check that this crosstalk does not know: {example.check!r}")
         guarantees = msgspec.convert(example.guarantees, Guarantees)
         examination = open_target(example.target, names=example.names, guarantees=guarantees)
     except (ValueError, msgspec.MsgspecError, TargetError) as error:
-        click.echo(f"crosstalk: {printable(str(error))}", err=True)
-        raise SystemExit(2) from None
+        refuse(str(error))
     if example.digest and digest(example.target) not in ("", example.digest):
         click.echo(
             f"crosstalk: {printable(example.target)} has changed since this token was made; this is what it does now",
@@ -79,60 +119,71 @@ def did_not_occur(example: Counterexample) -> str:
     return "crosstalk: the violation did not occur: the broadcaster is not the one the token was made from"
 
 
-def _refuse_two(target: str, token: str) -> None:
-    """Of two broadcasters only the command that made the token can play it. Raises ValueError."""
-    old, moved, rest = target.partition(" -> ")
-    new, _, switch = rest.rpartition(" by ")
-    if moved:
-        words: tuple[str, ...] = ("cutover", old, new, "--switch", switch)
-    elif "\n" in target:
-        words = ("equivalent", *target.split("\n", 1))
-    else:
-        return
-    raise ValueError(f"this token is of {words[0]}: {shlex.join(('crosstalk', *words, '--replay', token))} plays it")
-
-
 def found_live(given: str, number: int = 1) -> tuple[str, FoundViolation] | None:
-    """The check and the violation of a verdict.json (or its folder), where that was seen on a live system.
+    """The check and the violation of a file (or its folder), where that was seen on a live system.
 
     Leaves the command as `opened` does.
     """
     path = Path(given)
     try:
-        found = _violation(path, number) if _is_verdict(path) else None
+        check, found = _finding(path, number) if _is_result(path) else ("", None)
     except ValueError as error:
-        click.echo(f"crosstalk: {printable(str(error))}", err=True)
-        raise SystemExit(2) from None
-    return found if found is not None and not found[1].replay else None
+        refuse(str(error))
+    return (check, found) if isinstance(found, FoundViolation) and not found.replay else None
 
 
-def _is_verdict(path: Path) -> bool:
+def _is_result(path: Path) -> bool:
     try:
         return not str(path).startswith("ct") and path.exists() and path.suffix != ".txt"
     except OSError:  # too long for a name
         return False
 
 
-def _violation(path: Path, number: int) -> tuple[str, FoundViolation]:
-    violations = [(check.name, violation) for check in read_verdict(path).checks for violation in check.violations]
-    if not violations:
-        raise ValueError(f"{path} holds no violation to replay")
-    if number > len(violations):
-        raise ValueError(f"{path} holds {len(violations)} violations: there is no number {number}")
-    return violations[number - 1]
+def _finding(path: Path, number: int) -> tuple[str, FoundViolation | Difference]:
+    """The check, or kind, and what was found, of the findings of a file or folder. Raises ValueError."""
+    found = _findings(path)
+    if not found:
+        raise ValueError(f"{path} holds no finding to replay")
+    if number > len(found):
+        raise ValueError(f"{path} holds {len(found)} finding{'s' * (len(found) > 1)}: there is no number {number}")
+    return found[number - 1]
 
 
-def _token(given: str, number: int) -> str:
+def _findings(path: Path) -> list[tuple[str, FoundViolation | Difference]]:
+    """Those of a verdict; of a cutover.json or equivalent.json, or where a folder has these and no verdict, of them."""
+    folder = path.is_dir() and not (path / "verdict.json").exists()
+    there = beside(path if folder else path.parent) if folder or path.name in RESULTS else NOTHING_BESIDE
+    kinds = (RESULTS[path.name],) if path.name in RESULTS else (*RESULTS.values(),)
+    results = [one for one in there.results if isinstance(one, kinds)]
+    if path.name in RESULTS and not results:
+        raise ValueError("; ".join(there.doubts))
+    if not results:
+        return [(check.name, violation) for check in read_verdict(path).checks for violation in check.violations]
+    found: list[tuple[str, FoundViolation | Difference]] = []
+    for one in results:
+        if isinstance(one, Cutover):
+            found += [(loss.check, loss.found) for loss in one.losses]
+        elif isinstance(one, Equivalence):
+            found += [(difference.kind, difference) for difference in one.differences]
+    return found
+
+
+RESULTS = {"cutover.json": Cutover, "equivalent.json": Equivalence}
+
+
+def token_of(given: str, number: int) -> str:
+    """The token that is `given`, or that a file holds. Raises ValueError."""
     path = Path(given)
-    if not _is_verdict(path):
+    if not _is_result(path):
         saved = not given.startswith("ct") and path.suffix == ".txt" and path.is_file()
         lines = path.read_text("utf-8", "replace").splitlines() if saved else [given]
         return next((line for line in lines if line.startswith("ct") or not saved), "")
-    _, violation = _violation(path, number)
-    if not violation.replay:
-        how = f"; play the same programs again by: {again(violation)}" if again(violation) else ""
+    _, found = _finding(path, number)
+    if not found.replay:
+        command = again(found) if isinstance(found, FoundViolation) else ""
+        how = f"; play the same programs again by: {command}" if command else ""
         raise ValueError(f"violation {number} of {given} was seen on a live system and has no exact replay{how}")
-    return violation.replay
+    return found.replay
 
 
 def interactive() -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from crosstalk.commands.describing import OPTIONS, described, describing, refuse, seconds
+from crosstalk.commands.describing import DEVICES, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.sides import method_names, promises, sides
 from crosstalk.consolidation.cutover import cut_over, play, rehearsal
@@ -59,14 +59,21 @@ def report(result: Cutover) -> str:
     "--switch",
     "switch",
     default="drain",
+    show_default=True,
     metavar="NAME|SPEC",
     help="drain, sticky, or your own (old, new) -> switch; live a command, POST and an address, or module:callable.",
 )
-@click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, help="Seconds in all.")
+@click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds in all.")
 @click.option("--through", default="", metavar="URL", help="Live: where users connect, before OLD and NEW.")
 @click.option(
-    "--down-time", callback=seconds, default="3s", metavar="TIME", help="Live: how long a user may be disconnected."
+    "--down-time",
+    callback=seconds,
+    default="3s",
+    show_default=True,
+    metavar="TIME",
+    help="Live: how long a user may be disconnected.",
 )
+@DEVICES
 @describing("grammar")
 @promises
 @sides
@@ -98,7 +105,7 @@ def cutover(
         if guarantee or strict or old_names or new_names or token:
             refuse("--guarantee, --strict, --old-name, --new-name and --replay are of broadcasters, not of addresses")
         _leave(_live(old, new, through, switch, down_time, named, options, budget, seed, grammar), reports)
-    if through or named or any(options[name] for name in OPTIONS if name in options):
+    if through or named or any(options.values()):
         refuse("--through, --profile and what describes a live system are of addresses, not of broadcasters")
     try:
         guarantees = Guarantees.parse(guarantee, strict, grammar)
@@ -156,7 +163,7 @@ def _live(
                 "users of two addresses go over themselves; a --switch of yours moves those who connect --through URL: "
                 "give both, or neither"
             )
-        changes = {"url": through or old, "duration": budget, "seed": seed, "devices": 1, "grammar": grammar or None}
+        changes = {"url": through or old, "duration": budget, "seed": seed, "grammar": grammar or None}
         made = described(named, options, **changes)
         planned = plan(made)
         for side in (old, new):

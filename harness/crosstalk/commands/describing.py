@@ -45,6 +45,7 @@ def _pointers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 PROFILE = click.option(
     "--profile", "named", default="", metavar="NAME", help="A profile of pyproject.toml, or FILE.toml[:NAME]."
 )
+DEVICES = click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
 OPTIONS = {
     "users": click.option("--users", type=int, default=None, help="How many simulated users (default 20)."),
     "auth": click.option(
@@ -59,6 +60,20 @@ OPTIONS = {
     ),
     "cause": click.option(
         "--cause", default=None, help="What starts a run: start_agent, user_message, chat, JSON, URL, module:call."
+    ),
+    "hello": click.option(
+        "--hello",
+        multiple=True,
+        callback=lambda ctx, parameter, value: value or None,
+        metavar="MESSAGE",
+        help="What a user says first on each connection, with {user} in it; repeatable, each waits for its answer.",
+    ),
+    "subprotocol": click.option(
+        "--subprotocol",
+        multiple=True,
+        callback=lambda ctx, parameter, value: value or None,
+        metavar="NAME",
+        help="A WebSocket subprotocol to offer; repeatable.",
     ),
     "read": click.option(
         "--read", callback=_pointers, multiple=True, metavar="PART=POINTER", help="Where events say what they are."

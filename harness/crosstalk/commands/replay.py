@@ -9,10 +9,13 @@ from __future__ import annotations
 import pdb
 import signal
 from types import FrameType
+from typing import NoReturn
 
 import click
 
-from crosstalk.commands.counterexample import did_not_occur, interactive, occurring, opened
+from crosstalk.commands.counterexample import Two, did_not_occur, interactive, occurring, opened, opened_two
+from crosstalk.commands.describing import refuse
+from crosstalk.consolidation import cutover, equivalence
 from crosstalk.examination import Examination, find
 from crosstalk.exhibit import scene_of, witnessed
 from crosstalk.model.history import History, Violation
@@ -21,15 +24,19 @@ from crosstalk.reporting.state import states
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.token import Counterexample
 from crosstalk.scenarios.witness import Witness
+from crosstalk.targets.loader import TargetError
 
 
 @click.command()
 @click.argument("token")
 @click.option("--steps", is_flag=True, help="Moment by moment; on a terminal it waits for Enter after each.")
 @click.option("--debug", is_flag=True, help="Stop in pdb where the wrong frame is sent.")
-@click.option("--number", type=click.IntRange(min=1), default=1, help="Which violation of a verdict.json (default 1).")
+@click.option("--number", type=click.IntRange(min=1), default=1, help="Which finding of a file (default 1).")
 def replay(token: str, steps: bool, debug: bool, number: int) -> None:
-    """Play the counterexample TOKEN (or one of a verdict.json or saved failure) again, and print its timeline."""
+    """Play the counterexample TOKEN (or one of a file or folder) again, and print its timeline."""
+    two = opened_two(token, number)
+    if two is not None:
+        _replay_two(two, steps or debug)
     example, examination = opened(token, number)
     history, violation = occurring(example, examination)
     if debug and violation is not None:
@@ -42,6 +49,23 @@ def replay(token: str, steps: bool, debug: bool, number: int) -> None:
         click.echo(did_not_occur(example))
         raise SystemExit(3)
     raise SystemExit(1)
+
+
+def _replay_two(two: Two, more: bool) -> NoReturn:
+    """What `crosstalk cutover` or `equivalent` found, on both broadcasters."""
+    if more:
+        refuse("--steps and --debug are of one broadcaster; crosstalk explain says in sentences what happens in this")
+    try:
+        if two.switch:
+            picture, happened = cutover.play(cutover.rehearsal(two.old, two.new, two.switch), two.token)
+        else:
+            picture, happened = equivalence.replay(two.old, two.new, two.token)
+    except (TargetError, ValueError) as error:
+        refuse(str(error))
+    click.echo(picture)
+    if not happened:
+        click.echo("crosstalk: that did not occur: these are not the two that the token was made from")
+    raise SystemExit(1 if happened else 3)
 
 
 def _steps(examination: Examination, example: Counterexample, violation: Violation) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from crosstalk.commands.describing import described, describing, refuse, seconds
+from crosstalk.commands.describing import DEVICES, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import REPORTS
 from crosstalk.profile import Profile
 from crosstalk.reporting.timeline import printable
 
@@ -18,7 +19,7 @@ from crosstalk.reporting.timeline import printable
 @click.argument("url", default="")
 @describing()
 @click.option("--duration", callback=seconds, default=None, metavar="TIME", help="Seconds, or 10m, 1h (default 15).")
-@click.option("--devices", type=int, default=None, help="Connections of a user, at most (default 2).")
+@DEVICES
 @click.option("--user-rate", type=float, default=None, help="Messages of one user a second, at most (default: any).")
 @click.option("--latency-limit", callback=seconds, default=None, metavar="TIME", help="To the first event, for 95 %.")
 @click.option("--reconnect-limit", callback=seconds, default=None, metavar="TIME", help="To reconnect, for 95 %.")
@@ -34,7 +35,7 @@ from crosstalk.reporting.timeline import printable
 )
 @click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
 @click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@REPORTS
 @click.option(
     "--from-journal", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Judge a live.jsonl."
 )
@@ -144,6 +145,7 @@ def _shown(options: dict[str, Any]) -> list[str]:
     """Those of the options that `crosstalk refusals` takes too, as they are typed."""
     names = ("auth", "cause", "connect_rate", "origin", "ca_file")
     words = [w for n in names if options[n] is not None for w in ("--" + n.replace("_", "-"), str(options[n]))]
+    words += [w for n in ("hello", "subprotocol") for text in options[n] or () for w in (f"--{n}", text)]
     return [*words, *(word for host in options["allow_host"] for word in ("--allow-host", host))]
 
 
@@ -153,7 +155,7 @@ def _would(made: Profile, demo: bool) -> str:
     from crosstalk.live_refusals import not_tried
     from crosstalk.targets.cause import Asked, HttpCall, Message, filled
 
-    planned = plan(made, ("ws://127.0.0.1:0/ws", "x" * 64) if demo else None)
+    planned = plan(made, ("ws://127.0.0.1:1/ws", "x" * 64) if demo else None)
     asked = Asked(planned.users[0], "ctk_" + "0" * 44, "RUN-ID", "THREAD-ID")
     if isinstance(planned.cause, Message):
         how = "by the message " + filled(planned.cause.template, asked, lambda value: value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from crosstalk.examination import Examination
 
 
@@ -16,3 +18,14 @@ def options_again(old: Examination, new: Examination) -> tuple[str, ...]:
         said = ("no", "yes")[value] if isinstance(value, bool) else value
         words += ["--guarantee", f"{name}={said}"]
     return tuple(words)
+
+
+def names_of_both(old: Examination, new: Examination) -> dict[str, str]:
+    """How both are reached, as a token of the two holds it."""
+    both = (("old", old), ("new", new))
+    return {f"{side} {role}": name for side, examination in both for role, name in examination.names.items()}
+
+
+def names_of(side: str, names: Mapping[str, str]) -> dict[str, str]:
+    """How `side` ("old" or "new") is reached, by the names of both."""
+    return {role.removeprefix(f"{side} "): name for role, name in names.items() if role.startswith(f"{side} ")}

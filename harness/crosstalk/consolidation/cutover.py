@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import gc
 import random
+import re
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -26,24 +27,24 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
-from crosstalk.consolidation.again import options_again
+from crosstalk.consolidation.again import names_of_both, options_again
 from crosstalk.consolidation.applications import refuse_applications
 from crosstalk.consolidation.side import Side
 from crosstalk.consolidation.switches import SWITCHES
 from crosstalk.controls.sabotage import SABOTAGE, hoard
 from crosstalk.examination import (
-    COUNTS,
     Examination,
     control_program,
     find,
+    growth,
     mix,
     open_target,
     violation_of,
 )
 from crosstalk.model.history import ACCEPTED, FAILED, NEVER, PENDING, Call, History
 from crosstalk.model.migration import Cutover, Loss
-from crosstalk.model.scene import Culprit, Exhibit, Scene, Switch
-from crosstalk.model.verdict import Control, Outcome, judge, worst
+from crosstalk.model.scene import Culprit, Decision, Exhibit, Remark, Scene, Switch
+from crosstalk.model.verdict import Control, FoundViolation, Outcome, judge, worst
 from crosstalk.reporting.timeline import timeline
 from crosstalk.scenarios.program import (
     GENOME,
@@ -56,7 +57,6 @@ from crosstalk.scenarios.program import (
     Program,
     Publish,
     decode,
-    departures,
     golden_run,
 )
 from crosstalk.scenarios.runner import many_runs
@@ -72,11 +72,14 @@ from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.schedule.strategies.settled import Settled
 from crosstalk.schedule.strategies.switch_at import SwitchAt
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import load
+from crosstalk.targets.plan import NotABroadcaster
 
 OPERATOR = "the operator"
 TO_NEW, HALF, BACK = "switch to NEW", "switch 50% to NEW", "switch back to OLD"
+_ORDER = re.compile(rf"(switch [^;]*) for {OPERATOR} is published")
+"""An order to the switch, as the words of a program have it."""
 _PLANS = ((TO_NEW,), (TO_NEW, BACK), (HALF, TO_NEW), (HALF, BACK), (TO_NEW, BACK, TO_NEW), (HALF, TO_NEW, BACK))
 _FAMILIES = ("any", "runs", "churn", "lifecycle", "faults", "slow", "runs", "identity")
 _MOVES = ("move", "switch", "switch_to", "set_share", "rollout", "set_rollout", "set_percentage", "shift", "flip")
@@ -196,7 +199,8 @@ def rehearsal(old: Examination, new: Examination, switch: str | Callable[[Any, A
     opened = open_target(together, guarantees=old.guarantees)
     target = f"{old.target} -> {new.target} by {name}"
     adapter, guarantees = opened.adapter, opened.guarantees
-    return Rehearsal(target, opened.factory, adapter, guarantees, declared=old.declared, alone=(old, new))
+    names = names_of_both(old, new)
+    return Rehearsal(target, opened.factory, adapter, guarantees, None, names, old.declared, alone=(old, new))
 
 
 async def _made(factory: Callable[[], Any]) -> Any:
@@ -349,13 +353,17 @@ class _Search:
             also = {other for other, result in _results(history).items() if result and other != check}
             if also & covered:
                 continue  # a symptom of what has been told
-            whose = self._whose(check, cause, example)
-            picture = _labelled(violation.timeline, history)
-            shown = _switched(violation.exhibit) if violation.exhibit is not None else None
-            violation = msgspec.structs.replace(violation, timeline=picture, exhibit=shown)
-            found.append(Loss(check, whose, point_of(history), violation))
+            found.append(self.loss(violation, example, history))
             covered.add(check)
         return found
+
+    def loss(self, violation: FoundViolation, example: Counterexample, history: History) -> Loss:
+        """The violation, and whose doing it is; `history` is the example's."""
+        whose = self._whose(example.check, example.cause, example)
+        picture = _labelled(violation.timeline, history)
+        shown = _switched(violation.exhibit) if violation.exhibit is not None else None
+        violation = msgspec.structs.replace(violation, timeline=picture, exhibit=shown)
+        return Loss(example.check, whose, point_of(history), violation)
 
     def _plainly_named(self, check: str, cause: str, program: Program, tape: tuple[int, ...]) -> Program:
         """`program` with plain user ids, if it fails with those too: the shrinker has none for the operator."""
@@ -483,9 +491,12 @@ def _controls(target: Rehearsal) -> tuple[Control, ...]:
             continue
         if sabotage is hoard and not guarantees.growth:
             continue
-        program = departures(COUNTS) if sabotage is hoard else _with_one_order(control_program(guarantees))
-        history, _ = target.run(program, Plain(), sabotage=sabotage)
-        found.append(Control(name, sabotage.__name__, bool(CHECKS[name](history).violations)))
+        if sabotage is hoard:
+            caught = bool(growth(lambda program: target.run(program, Plain(), sabotage=hoard)[0]))
+        else:
+            history, _ = target.run(_with_one_order(control_program(guarantees)), Plain(), sabotage=sabotage)
+            caught = bool(CHECKS[name](history).violations)
+        found.append(Control(name, sabotage.__name__, caught))
     return tuple(found)
 
 
@@ -571,7 +582,24 @@ def _labelled(picture: str, history: History) -> str:
 def _switched(exhibit: Exhibit) -> Exhibit:
     """The exhibit with the operator's orders as what they are: no user's events, but switches."""
     passing = _with_switches(exhibit.passing) if exhibit.passing is not None else None
-    return msgspec.structs.replace(exhibit, scene=_with_switches(exhibit.scene), passing=passing)
+    ours = exhibit.place is not None and exhibit.place.function == Together.publish.__qualname__
+    return msgspec.structs.replace(
+        exhibit,
+        scene=_with_switches(exhibit.scene),
+        passing=passing,
+        program=tuple(map(_said, exhibit.program)),
+        decisions=tuple(
+            Decision(d.number, d.time, tuple(map(_said, d.open)), _said(d.failing), _said(d.passing))
+            for d in exhibit.decisions
+        ),
+        place=None if ours else exhibit.place,
+        code=() if ours else exhibit.code,
+    )
+
+
+def _said(words: str) -> str:
+    """Orders in the words of a program as what they are."""
+    return _ORDER.sub(rf"{OPERATOR} says: \1", words)
 
 
 def _with_switches(scene: Scene) -> Scene:
@@ -583,8 +611,16 @@ def _with_switches(scene: Scene) -> Scene:
         mine = culprit.number in kept
         number = kept.index(culprit.number) if mine else -1
         culprit = msgspec.structs.replace(culprit, number=number) if mine else Culprit("end", culprit.time)
+    given_up = [(act.started, act.returned) for act in orders if act.ending == "cancelled"]
     return msgspec.structs.replace(
         scene,
+        remarks=tuple(
+            Remark(remark.time, "the order to the switch is cancelled")
+            if remark.text == "the publish is cancelled by its caller"
+            and any(start < remark.time <= end for start, end in given_up)
+            else remark
+            for remark in scene.remarks
+        ),
         acts=tuple(scene.acts[number] for number in kept),
         culprit=culprit,
         switches=tuple(Switch(act.started, act.type, act.returned, act.ending, act.said) for act in orders),
@@ -597,3 +633,14 @@ def play(target: Rehearsal, token: str) -> tuple[str, bool]:
     history, _ = target.run(example.program, Replay(example.tape))
     violation = find(history, example.check, example.cause)
     return _labelled(timeline(history, violation), history), violation is not None
+
+
+def told(target: Rehearsal, token: str) -> Loss | None:
+    """The loss of a token, played again; None where it does not happen any more. Raises ValueError."""
+    example = read(token)
+    strategy, program, tape = example.strategy, example.program, example.tape
+    as_it_is = 0.0  # nothing is made smaller after that
+    violation = violation_of(target, example.check, example.cause, strategy, program, tape, as_it_is)
+    if violation is None:
+        return None
+    return _Search(target, 0).loss(violation, example, target.run(program, Replay(tape))[0])

@@ -30,7 +30,7 @@ from typing import Any
 import msgspec
 
 from crosstalk.checks import CHECKS
-from crosstalk.consolidation.again import options_again
+from crosstalk.consolidation.again import names_of_both, options_again
 from crosstalk.consolidation.facts import KINDS, PLAINEST, Fact, Key, facts
 from crosstalk.consolidation.moments import moment
 from crosstalk.consolidation.sequence import sequenced
@@ -88,6 +88,10 @@ _SABOTAGES = (
 
 
 Class = tuple[str, str, str, str]
+
+
+BROKEN = {"old": ("breaks it", "keeps it"), "new": ("keeps it", "breaks it")}
+"""How a guarantee differs that only that side breaks."""
 
 
 def catalogue() -> Iterator[Program]:
@@ -201,6 +205,11 @@ class _Pair:
         return differences(one, other)
 
 
+def _paired(old: Examination, new: Examination, free: frozenset[str]) -> _Pair:
+    counts = "no" not in (old.guarantees.counts, new.guarantees.counts)
+    return _Pair(_with_snapshots(old), _with_snapshots(new), free, counts)
+
+
 def compare(
     old: Examination,
     new: Examination,
@@ -217,8 +226,7 @@ def compare(
     known by then is told.
     """
     began = time.monotonic()
-    counts = "no" not in (old.guarantees.counts, new.guarantees.counts)
-    pair = _Pair(_with_snapshots(old), _with_snapshots(new), allow, counts)
+    pair = _paired(old, new, allow)
     notes: list[str] = []
     told: list[Difference] = []
     shown: set[Class] = set()
@@ -452,12 +460,8 @@ def _told(
     ]
     kind, situation, old, new = class_
     target = f"{pair.old.target}\n{pair.new.target}"
-    names: dict[str, str] = {
-        f"{side} {role}": name
-        for side, examination in (("old", pair.old), ("new", pair.new))
-        for role, name in examination.names.items()
-    }
-    token = write(Counterexample(target, kind, situation, mode, program, tape, names))
+    names, promised = names_of_both(pair.old, pair.new), pair.old.declared.unusual()
+    token = write(Counterexample(target, kind, situation, mode, program, tape, names, promised))
     return Difference(
         kind,
         situation,
@@ -542,14 +546,17 @@ def _guarantee(
                 pair.schedules += 1
                 if any(_known(v.cause) == _known(cause) for v in CHECKS[check](history).violations):
                     return None
-    words = ("breaks it", "keeps it") if side == "old" else ("keeps it", "breaks it")
+    words = BROKEN[side]
     difference = _told(pair, ("guarantee", check, *words), program, "replay", tape)
-    if growth:
-        message = f"cleanup: memory grows with every {cause.partition('growth per ')[2]}"
-        return msgspec.structs.replace(
-            difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
-        )
-    return difference
+    return _without_scenes(difference, side, cause) if growth else difference
+
+
+def _without_scenes(difference: Difference, side: str, cause: str) -> Difference:
+    """Of memory that grows thousands of like steps say nothing."""
+    message = f"cleanup: memory grows with every {cause.partition('growth per ')[2]}"
+    return msgspec.structs.replace(
+        difference, timeline="", old_scene=None, new_scene=None, **{f"{side}_breaks": (message,)}
+    )
 
 
 def mirrored(program: Program) -> Program:
@@ -600,3 +607,26 @@ def replay(old: Examination, new: Examination, token: str) -> tuple[str, bool]:
             for d in differences(*(facts(h, brisk=mode == "brisk") for h in (first, second))).values()
         )
     return side_by_side(first, second, _headings(old, new)), differ
+
+
+def told(old: Examination, new: Examination, token: str) -> Difference | None:
+    """The difference of a token, played again; None where the two don't differ there any more. Raises ValueError."""
+    example = read(token)
+    kind, situation, program, mode = example.check, example.cause, example.program, example.strategy
+    pair = _paired(old, new, frozenset())
+    if kind != "guarantee":
+        classes = pair.classes(program, mode == "brisk").items()
+        key, class_ = next(((k, c) for k, c in classes if c[:2] == (kind, situation)), (None, None))
+        return None if class_ is None else _told(pair, class_, program, mode, example.tape, key)
+    if situation not in CHECKS:
+        raise ValueError("this crosstalk token is damaged: copy it again, whole")
+    broken = {
+        side: CHECKS[situation](examination.run(program, _strategy(mode, example.tape))[0]).violations
+        for side, examination in (("old", pair.old), ("new", pair.new))
+    }
+    if bool(broken["old"]) == bool(broken["new"]):
+        return None
+    side = "old" if broken["old"] else "new"
+    difference = _told(pair, (kind, situation, *BROKEN[side]), program, mode, example.tape)
+    cause = broken[side][0].cause
+    return _without_scenes(difference, side, cause) if cause.startswith("growth") else difference

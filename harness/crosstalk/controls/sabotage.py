@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from crosstalk.model.canary import TOKEN
-from crosstalk.scenarios.world import World
+from crosstalk.scenarios.world import PROBING_OTHERS, World
 
 
 def swap_recipients(world: World) -> None:
@@ -54,6 +53,10 @@ def rename_type(world: World) -> None:
     quoted = re.compile(rb'(?<=")' + re.escape(before) + rb'(?=\\?")')
 
     def tamper(world: World, serial: int, payload: bytes) -> list[tuple[int, bytes]]:
+        if world.known is not None and world.phase != PROBING_OTHERS:
+            return [
+                (serial, payload)
+            ]  # where runs have no ids, one that is spoiled makes the user's later ones unclear
         changed = quoted.sub(after, payload)
         if changed == payload and len(before) > 7:  # not JSON
             changed = payload.replace(before, after)
@@ -80,7 +83,8 @@ def reorder_two(world: World) -> None:
     kept: dict[int, bytes] = {}
 
     def tamper(world: World, serial: int, payload: bytes) -> list[tuple[int, bytes]]:
-        if not TOKEN.search(payload):
+        frame = world.history.frames[world.frames.of(payload)]
+        if not (frame.carried or frame.others or frame.type in world.guarantees.grammar.alphabet):
             return [(serial, payload)]
         if serial not in kept:
             kept[serial] = payload

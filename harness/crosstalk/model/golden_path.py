@@ -19,7 +19,7 @@ LENGTH = 500
 DEPTH = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grammar:
     """`table[state]` maps the event types allowed there to the next state; state 0 is the start."""
 
@@ -32,6 +32,11 @@ class Grammar:
     def parse(cls, expression: str) -> Grammar:
         """Compile `expression`; raises ValueError saying where it goes wrong."""
         return _compiled(expression)
+
+    @functools.cached_property
+    def finals(self) -> frozenset[str]:
+        """The event types that a run may end with."""
+        return frozenset(type_ for row in self.table for type_, after in row.items() if after in self.accepting)
 
     def accepts(self, types: Iterable[str]) -> bool:
         """Whether `types`, those outside the alphabet ignored, is a whole word of the grammar."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.live_history import LiveHistory
 
 LENIENT = Guarantees()
 PENDING, ACCEPTED, FAILED, CANCELLED = 0, 1, 2, 3
@@ -24,7 +25,8 @@ NEVER = 1 << 60
 class Call(msgspec.Struct):
     """One call into the broadcaster. `status`: PENDING, ACCEPTED (returned), FAILED (raised) or CANCELLED.
 
-    `changed` is what it did to the very event that it was given, where snapshots are promised.
+    `episode` is the connection that it makes or ends, or on which a user's message was said. `changed` is what it did
+    to the very event that it was given, where snapshots are promised.
     """
 
     kind: str
@@ -107,6 +109,14 @@ class Count:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What came of the runs that messages started: as a live history, and the row of each of its deliveries."""
+
+    history: LiveHistory
+    rows: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class History:
     """One run. `send_*` are the columns of deliveries: episode, frame, start, end (logical), status."""
@@ -139,6 +149,8 @@ class History:
     # what the broadcaster asked a connection for that it has not
     lacking: set[str] = field(default_factory=set)
     complete: bool = False
+    # where the application makes the events itself
+    answers: Answers | None = None
     census: list[Count] = field(default_factory=list)
     guarantees: Guarantees = LENIENT
 

@@ -80,6 +80,7 @@ class LiveHistory:
     is the simulated user that the envelope names; `at_type` is a number into `types`. An episode's `answered` says that
     a ping sent at the end of the round was answered, so that whatever the server had written on it has arrived. `late`
     is how long the client itself stood still in the round, where that is longer than a run or connection may take.
+    `seconds` says whether times are in seconds, and not logical.
     """
 
     users: tuple[str, ...]
@@ -102,6 +103,7 @@ class LiveHistory:
     unclear: set[int] = field(default_factory=set)
     final_quiet: float = NEVER
     late: float = 0.0
+    seconds: bool = True
 
     @property
     def deliveries(self) -> int:

@@ -13,7 +13,7 @@ def live_timeline(history: LiveHistory, violation: Violation) -> str:
     """What the users concerned did and received around the violation, and the offending frame, redacted."""
     users = [number for number, user in enumerate(history.users) if user in violation.users]
     columns = {user: place for place, user in enumerate(users)}
-    lines = sorted(_lines(history, set(users), violation.send), key=lambda line: line[0])
+    lines = sorted(_lines(history, set(users), violation), key=lambda line: line[0])
     marked = next((at for at, line in enumerate(lines) if line[3]), len(lines) - 1)
     shown = lines[max(0, marked - BEFORE) : marked + AFTER + 1]
     rows = ["   seconds  " + "".join(printable(history.users[u])[: WIDTH - 2].ljust(WIDTH) for u in users).rstrip()]
@@ -29,8 +29,8 @@ def live_timeline(history: LiveHistory, violation: Violation) -> str:
     return "\n".join(rows)
 
 
-def _lines(history: LiveHistory, users: set[int], row: int) -> list[tuple[float, int, str, bool]]:
-    """(seconds, user, text, marked)"""
+def _lines(history: LiveHistory, users: set[int], violation: Violation) -> list[tuple[float, int, str, bool]]:
+    """(seconds, user, text, marked); of a run of which nothing came, that it was asked for is marked."""
     lines: list[tuple[float, int, str, bool]] = []
     for episode in history.episodes:
         if episode.user not in users:
@@ -47,9 +47,10 @@ def _lines(history: LiveHistory, users: set[int], row: int) -> list[tuple[float,
         if episode.excused != NEVER and not episode.lost:
             lines.append((episode.excused, episode.user, f"{device}: {printable(episode.why)}", False))
     lines += [(time, min(users), f"-- {printable(text)}", False) for time, user, text in history.notes if user < 0]
-    for run in history.runs:
+    for number, run in enumerate(history.runs):
         if run.user in users:
-            lines.append((run.started, run.user, f"asks for run {run.number}", False))
+            marked = violation.send < 0 and number == violation.run
+            lines.append((run.started, run.user, f"asks for run {run.number}", marked))
             if run.status == NOT_STARTED:
                 lines.append((run.returned, run.user, f"run {run.number} could not be asked for", False))
     for number, time in enumerate(history.at_time):
@@ -62,5 +63,5 @@ def _lines(history: LiveHistory, users: set[int], row: int) -> list[tuple[float,
             text += f" OF {printable(history.users[owner])} (by its {BASES[history.at_basis[number]]})"
         elif run_ >= 0:
             text += f" of run {history.runs[run_].number}"
-        lines.append((time, episode.user, f"{text} on device {episode.device}", number == row))
+        lines.append((time, episode.user, f"{text} on device {episode.device}", number == violation.send))
     return lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +21,7 @@ from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.picture import pair, picture
 from crosstalk.reporting.plots import bars, intervals, readings
 from crosstalk.reporting.reading import NoVerdict, consistent, contents, whole
+from crosstalk.reporting.sentences import moments, shortened, story
 from crosstalk.reporting.soak import (
     WORDS,
     cost_words,
@@ -40,7 +42,7 @@ _Found = TypeVar("_Found", Comparison, Equivalence, Cutover, Soak, LiveSoak)
 
 
 class Block(NamedTuple):
-    """What the page shows of one result. `pictures` are a heading, what is drawn, a text, and the command for it."""
+    """What the page shows of one result. A picture is a heading, what is drawn, sentences, a text, and a command."""
 
     title: str
     verdict: Outcome
@@ -48,7 +50,7 @@ class Block(NamedTuple):
     plot: Markup | None
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    pictures: tuple[tuple[str, Markup | None, str, str], ...]
+    pictures: tuple[tuple[str, Markup | None, Sequence[str], str, str], ...]
     notes: tuple[str, ...]
 
     key: str = ""
@@ -111,6 +113,9 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
         raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {_command(path)} make it again")
     if not all(_drawable(one) for one in several):
         raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
+    curves = [curve for one in several if isinstance(one, Soak) for curve in one.curves]
+    if not all(0 < len(curve.counts) == len(curve.lines) == len(curve.seconds) for curve in curves):
+        raise NoVerdict(f"{path} contradicts itself: a curve has not as many costs as numbers of users")
     return several
 
 
@@ -194,6 +199,34 @@ def loss_again(result: Cutover, token: str) -> str:
     return shlex.join(("crosstalk", *words, *(("--replay", token) if token else ())))
 
 
+def loss_story(loss: Loss) -> list[str]:
+    """What happens in it, and whose doing that is, in sentences."""
+    shown = loss.found.exhibit
+    told = story(shown.scene, loss.check, loss.found.message) if shown is not None else []
+    whose = (
+        "Neither OLD nor NEW was seen to do that alone: it comes of the move."
+        if loss.whose == "migration"
+        else f"{loss.whose} alone does that too, in the same program without a move."
+    )
+    order = f"The last order came: {loss.point}." if loss.point else "No order to the switch is needed."
+    return [*told, legible(order, 600), whose]
+
+
+def difference_story(one: Difference) -> list[str]:
+    """What happens on both sides alike, then what on each, and which guarantees that breaks, in sentences."""
+    told = []
+    if one.old_scene is not None and one.new_scene is not None:
+        sides = [[text.removeprefix("HERE: ") for _, text in moments(s)] for s in (one.old_scene, one.new_scene)]
+        alike = [text for text, _ in takewhile(lambda both: both[0] == both[1], zip(*sides, strict=False))]
+        told += shortened(alike)
+        for side, sentences in zip(("OLD", "NEW"), sides, strict=True):
+            rest = sentences[len(alike) :] or ["nothing more happens."]
+            told += shortened([f"{side}: {text}" for text in rest])
+    told.append(legible(f"{one.sentence[:1].upper()}{one.sentence[1:]}.", 600))
+    broken = (("OLD", one.old_breaks), ("NEW", one.new_breaks))
+    return told + [legible(f"{side} breaks {text}.", 400) for side, texts in broken for text in texts]
+
+
 # -- the blocks ----------------------------------------------------------------------------------------------------
 
 
@@ -252,6 +285,7 @@ def _equivalent(result: Equivalence) -> Block:
             (
                 legible(f"Picture of {number}: {one.kind} {one.situation}", 200),
                 difference_drawn(one, standalone=False),
+                difference_story(one),
                 legible(one.timeline, 4_000, lines=True),
                 legible(difference_again(result, one.replay), 20_000),
             )
@@ -265,7 +299,8 @@ def _equivalent(result: Equivalence) -> Block:
 def _cut_over(result: Cutover) -> Block:
     shown = result.losses[:MOST]
     rows = [
-        (f"{number}. {one.check}: {one.found.message}", one.whose, one.point) for number, one in enumerate(shown, 1)
+        (f"{number}. {one.check}: {one.found.message}", one.whose, one.point or "no order is needed")
+        for number, one in enumerate(shown, 1)
     ]
     caught = sum(control.caught for control in result.controls)
     said = f"By {result.switch}: {rehearsed_words(result)}. Down-time: {down_time_words(result)}. "
@@ -283,6 +318,7 @@ def _cut_over(result: Cutover) -> Block:
             (
                 f"Picture of {number}: {one.check}",
                 _drawn(one),
+                loss_story(one) if one.found.exhibit is not None else (),
                 legible(one.found.timeline, 4_000, lines=True),
                 legible(loss_again(result, one.found.replay), 20_000),
             )

@@ -13,16 +13,22 @@ from crosstalk.reporting.legible import legible, name
 from crosstalk.reporting.rules import rule
 
 MOST = 40
+_QUOTES = str.maketrans("", "", "[]'")
 _SOCKET = re.compile(r"\bsocket (\d{1,9})\b")
 
 
 def story(scene: Scene, check: str, message: str, most: int = MOST) -> list[str]:
     """Sentences up to the culprit, the last of them what is wrong; in the middle what is too much is counted."""
     sentences = [_timed(scene, time, text) for time, text in moments(scene)]
-    if len(sentences) > most:
-        left = len(sentences) - most
-        sentences = [*sentences[: most // 2], f"... {left} more things happen ...", *sentences[-(most // 2) :]]
-    return [*sentences, *conclusion(scene, check, message)]
+    return [*shortened(sentences, most), *conclusion(scene, check, message)]
+
+
+def shortened(sentences: list[str], most: int = MOST) -> list[str]:
+    """The first and the last of them where there are more than `most`; the others are counted."""
+    left = len(sentences) - most
+    if left <= 0:
+        return sentences
+    return [*sentences[: most // 2], f"... {left} more things happen ...", *sentences[-(most // 2) :]]
 
 
 def _timed(scene: Scene, time: int, text: str) -> str:
@@ -45,8 +51,10 @@ def moments(scene: Scene) -> list[tuple[int, str]]:
             told += _act_told(scene, act, until)
     told += [(r.time, _remark_told(scene, r)) for r in scene.remarks if r.time <= until]
     for switch in scene.switches:
-        times = zip((switch.time, switch.done), switch_words(switch), strict=True)
-        told += [(time, f"{words}.") for time, words in times if 0 <= time <= until]
+        if switch.time <= until:
+            told.append((switch.time, _switch_told(scene, switch)))
+        if 0 <= switch.done <= until:
+            told.append((switch.done, f"{switch_words(switch)[1]}."))
     return sorted(told, key=lambda entry: entry[0])
 
 
@@ -85,9 +93,12 @@ def numbered(scene: Scene, event: int) -> str:
     return f"run {scene.runs[event]}" if event < len(scene.runs) else f"#{event}"
 
 
-def event_words(scene: Scene, event: int) -> str:
-    owner = name(scene.users[scene.owners[event]]) if 0 <= event < len(scene.owners) else "nobody"
-    return f"{numbered(scene, event) if scene.live else f'event #{event}'} of {owner}"
+def event_words(scene: Scene, event: int, user: int = -1) -> str:
+    """The event and whose it is: of several with one content, that of `user`."""
+    if user < 0 and 0 <= event < len(scene.owners):
+        user = scene.owners[event]
+    called = numbered(scene, event) if scene.live else f"event #{event}"
+    return f"{called} of {name(scene.users[user]) if user >= 0 else 'nobody'}"
 
 
 def arrived_words(scene: Scene, arrival: Arrival) -> str:
@@ -128,6 +139,8 @@ def _act_told(scene: Scene, act: Act, until: int) -> list[tuple[int, str]]:
     if act.event >= 0:
         kind = "a probe" if act.kind == "probe" else f"an event ({legible(act.type, 40)})"
         what = f"{kind} for {who} is published: event #{act.event}"
+        if act.event < len(scene.owners) and scene.owners[act.event] != act.user:
+            what += f", with the same content as that for {name(scene.users[scene.owners[act.event]])}"
         call = f"the publish of event #{act.event} for {who}"
     else:
         connection = scene.connections[act.connection] if act.connection >= 0 else None
@@ -206,11 +219,30 @@ def _remark_told(scene: Scene, remark: Remark) -> str:
 
 def switch_words(switch: Switch) -> tuple[str, str]:
     """That users are to be moved, and what came of it."""
-    order = legible(switch.order, 80)
+    order = legible(switch.order.translate(_QUOTES), 80)
     ends = {"ok": "is done", "cancelled": "is cancelled half-way"}.get(
         switch.ending, f"raises {legible(switch.said, 160)}"
     )
     return f"{order[:1].upper()}{order[1:]}", f"The {order} {ends}"
+
+
+def _switch_told(scene: Scene, switch: Switch) -> str:
+    """Who is to be moved, and what was under way then: that is how moves go wrong."""
+    whom = switch.order.removeprefix("switch ").translate(_QUOTES)
+    whom = f"everybody {whom}" if whom.startswith(("to ", "back ")) else whom
+    under_way = [
+        event_words(scene, act.event)
+        if scene.live and act.event >= 0
+        else f"the publish of event #{act.event} for {name(scene.users[act.user])}"
+        if act.event >= 0
+        else f"the {act.kind} of {name(scene.connections[act.connection].device)}"
+        for act in scene.acts
+        if act.started < switch.time and not 0 <= act.returned <= switch.time and max(act.event, act.connection) >= 0
+    ]
+    several = " and ".join(under_way[:3])
+    meanwhile = f"while {several} {'are' if len(under_way) > 1 else 'is'} under way"
+    before = meanwhile if under_way else _while(scene, switch.time)
+    return _sentence(before, f"the switch is told to move {legible(whom, 80)}")
 
 
 def _times(scene: Scene) -> list[int]:
@@ -218,7 +250,7 @@ def _times(scene: Scene) -> list[int]:
     return times + [r.time for r in scene.remarks] + [switch.time for switch in scene.switches]
 
 
-def _while(scene: Scene, at: int, besides: Act | Arrival) -> str:
+def _while(scene: Scene, at: int, besides: Act | Arrival | None = None) -> str:
     """The send that was waiting for its answer at `at`, if any: the oldest."""
     for arrival in scene.arrivals:
         if arrival is not besides and arrival.started < at and (arrival.ended < 0 or arrival.ended > at):
@@ -239,4 +271,22 @@ _PHASES = {
     "quiet, stalls held": "all that can go on has: now the harness probes",
     "healed": "all stalled connections go on",
 }
-_WORDS = frozenset(("a", "an", "all", "the", "while", "event", "run", "device", "that", "time", "socket", "unhandled"))
+_WORDS = frozenset(
+    (
+        "a",
+        "an",
+        "all",
+        "the",
+        "while",
+        "event",
+        "run",
+        "device",
+        "that",
+        "time",
+        "socket",
+        "unhandled",
+        "publish",
+        "connect",
+        "disconnect",
+    )
+)

@@ -18,18 +18,21 @@ import msgspec
 
 from crosstalk.model import canary
 from crosstalk.model.history import Frame, History
-from crosstalk.targets.reading import Read
+from crosstalk.targets.reading import Read, Reading
 
 
 class Frames:
     """The frames of one run, by number into the history's. `events[c]` is content c as it was published.
 
-    `read` says what frames say of themselves where the user has declared it, which goes before what is found.
+    `read` says what frames say of themselves where the user has declared it, which goes before what is found. Where the
+    system makes the events, `runs` has the content that each run id was told with, and `payloads` each frame's bytes.
     """
 
     def __init__(self, history: History) -> None:
         self.history = history
         self.read: Read | None = None
+        self.runs: dict[str, int] = {}
+        self.payloads: list[bytes] = []
         self.tokens: dict[str, int] = {}
         self.events: list[dict[str, Any]] = []
         self._plain: list[int] = []
@@ -50,10 +53,10 @@ class Frames:
         """The number of the frame that carries `data`, if that is an event just as it was published; else -1."""
         if type(data) is not dict:
             return -1
-        payload = data.get("payload")
-        if type(payload) is not dict:
-            return -1
         try:
+            payload = data["payload"]
+            if type(payload) is not dict:
+                return -1
             content = self.tokens[payload["canary"]]
         except (KeyError, TypeError):
             return -1
@@ -62,8 +65,8 @@ class Frames:
             return -1
         number = self._plain[content]
         if number < 0:
-            number = self._add(Frame(content, type=event["type"], owner=event.get("user_id"), event=event))
-            self._plain[content] = number
+            frame = Frame(content, type=event["type"], owner=event.get("user_id"), event=event)
+            number = self._plain[content] = self._add(frame, b"")
         return number
 
     def _interpret(self, payload: bytes) -> int:
@@ -71,6 +74,7 @@ class Frames:
         known_event = self.of_event(decoded)
         if known_event >= 0:  # most frames are an event just as it was published
             self._numbers[payload] = known_event
+            self.payloads[known_event] = payload
             return known_event
         plain = unpacked(payload)
         if plain != payload:
@@ -89,18 +93,26 @@ class Frames:
         if frame.content < 0 and len(known) == 1:
             frame.content, frame.others = known[0], ()
             frame.type = frame.type or self.history.contents[known[0]].type
-        self._read_declared(frame, payload)
-        number = self._numbers[payload] = self._add(frame)
+        if self.read is not None:
+            self._read_declared(frame, self.read(payload) or [])
+        number = self._numbers[payload] = self._add(frame, payload)
         return number
 
-    def _read_declared(self, frame: Frame, payload: bytes) -> None:
-        """What one event says where the user has declared it."""
-        readings = None if self.read is None else self.read(payload)
-        if readings is not None and len(readings) == 1:
+    def _read_declared(self, frame: Frame, readings: list[Reading]) -> None:
+        """What the events of a frame say where the user has declared it, or by the ids of their runs."""
+        if len(readings) == 1:
             frame.owner = readings[0].owner or frame.owner
             frame.type = readings[0].type or frame.type
+        told = {self.runs[event.run] for event in readings if event.run in self.runs}
+        quoted = {*frame.carried, *frame.others} - told
+        if len(told) == 1:
+            frame.content = told.pop()
+        else:
+            quoted |= told
+        frame.others = tuple(sorted(quoted - {frame.content})) if self.runs else frame.others
 
-    def _add(self, frame: Frame) -> int:
+    def _add(self, frame: Frame, payload: bytes) -> int:
+        self.payloads.append(payload)
         self.history.frames.append(frame)
         return len(self.history.frames) - 1
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crosstalk.model.guarantees import Guarantees
+from crosstalk.scenarios.answers import answers
 from crosstalk.scenarios.program import Program, Wait
 from crosstalk.scenarios.track import SETTLE, Track
 from crosstalk.scenarios.world import World
@@ -49,7 +50,7 @@ def run_world(
     world = World(program, strategy, key, run_id, guarantees, settling)
     loop = world.loop
     tracks: list[Track] = []
-    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
+    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop:
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:
@@ -63,6 +64,7 @@ def run_world(
             world.start(adapter.ending(world))
             loop.settle(SETTLE)
     tracks.clear()
+    world.history.answers = answers(world)
     return world
 
 

@@ -8,9 +8,10 @@
 
 Every send is a gate of the schedule. The socket records through `World`, and never interprets what it is sent.
 
-The connection is accepted from the start, since most broadcasters are given an accepted one; `accept` is allowed all
-the same. No message ever comes in. A send fails as the broadcaster's own library would fail it (see `ended`), and
-states are that library's members where it is loaded; this package imports neither.
+The connection is accepted from the start, since many broadcasters are given an accepted one; `accept` is allowed all
+the same, and a connection whose broadcaster accepts it is nobody else's later, since none is accepted twice. No message
+ever comes in. A send fails as the broadcaster's own library would fail it (see `ended`), and states are that library's
+members where it is loaded; this package imports neither.
 """
 
 from __future__ import annotations
@@ -243,6 +244,8 @@ class Socket:
         self._greeted = self._wire.episode
         try:
             await self._world.gate(self._serial, "accept")
+            if self._world.adapter.numbers:
+                self._world.pass_a_moment()
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise

@@ -32,6 +32,7 @@ from crosstalk.model.history import (
     History,
 )
 from crosstalk.scenarios.frames import Frames, unpacked
+from crosstalk.scenarios.live.known import Known
 from crosstalk.scenarios.places import raised_at, waiting_at
 from crosstalk.scenarios.program import Connect, Program
 from crosstalk.scenarios.reachable import reachable
@@ -53,14 +54,9 @@ _Future = asyncio.Future
 
 
 @lru_cache(1 << 14)
-def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
-    """Kept for a while: run after run mints the same."""
-    return mint(key, Canary(run_id, owner, run, sequence))
-
-
-@lru_cache(1 << 10)
-def _ids(run: int) -> tuple[str, str]:
-    return f"run-{run}", f"thread-{run}"
+def _marked(key: bytes, run_id: int, users: tuple[int, ...], run: int, content: int) -> tuple[str, str, str, str]:
+    """Canary, text, run id and thread id of an event. Kept for a while: run after run makes the same."""
+    return mint(key, Canary(run_id, users[0], run, content)), f"for {content}", f"run-{run}", f"thread-{run}"
 
 
 CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
@@ -85,6 +81,16 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     return ", ".join((*fields, *(name for name in before if name in kept and before[name] != after[name])))
 
 
+async def _started(made: Any, start: str) -> Any:
+    """The broadcaster that a factory has made or will make, started by its method `start`, if it has one."""
+    broadcaster = await made if hasattr(type(made), "__await__") else made
+    if start:
+        started = getattr(broadcaster, start)()
+        if hasattr(type(started), "__await__"):
+            await started
+    return broadcaster
+
+
 def _over(user: str, given: dict[str, Any]) -> None:
     raise RuntimeError("the run is over")
 
@@ -105,6 +111,7 @@ class World:
         "blanks",
         "broadcaster",
         "busy",
+        "came",
         "cancelling",
         "cells",
         "closing",
@@ -117,14 +124,15 @@ class World:
         "history",
         "hoard",
         "key",
+        "known",
         "last",
         "loop",
         "marks",
+        "moments",
         "of_event",
         "open",
         "over",
         "own",
-        "pending",
         "phase",
         "program",
         "prompt",
@@ -162,12 +170,13 @@ class World:
         self.wires: list[Wire] = []
         self.open: dict[int, tuple[int, Socket]] = {}
         self.last: dict[int, Socket] = {}
+        self.moments = 0
+        self.came: set[int] = set()  # who has connected, where nobody comes back
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
-        self.pending: dict[asyncio.Task[Any], Call] = {}
         self.cancelling: set[asyncio.Task[Any]] = set()
-        # the harness's own tasks, in their order, until they come to their end
-        self.own: dict[asyncio.Task[Any], None] = {}
+        # the harness's own tasks, in their order, until they come to their end; and the call that each is in
+        self.own: dict[asyncio.Task[Any], Call | None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
         self.may_stall = True
         self.over = False
@@ -184,6 +193,7 @@ class World:
         self.marks = 0
         self.cells: set[tuple[object, ...]] = set()
         self.frames = Frames(self.history)
+        self.known: Known | None = None  # what users are told, where the broadcaster makes the events itself
         # made beforehand: what is kept of an event must not take the address that one before has just given back
         most = program.steps + 2 * len(program.users)
         self.blanks: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, {}) for _ in range(most)]
@@ -378,7 +388,7 @@ class World:
         history = self.history
         task = asyncio.current_task(self.loop)
         assert task is not None
-        self.pending[task] = call
+        self.own[task] = call
         marks = self.marks
         history.now = call.started = history.now + 1
         history.calls.append(call)
@@ -416,7 +426,6 @@ class World:
                 history.now = call.returned = history.now + 1
                 if self.marks != marks:
                     self.reached(call.kind, marks, call.episode, False)
-            self.pending.pop(task, None)
         self.own.pop(task, None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
@@ -471,11 +480,16 @@ class World:
             for other in self.device_users
         ):
             return  # a disconnect that names no connection means one connection a user
+        if self.adapter.once:
+            if user in self.came:
+                return
+            self.came.add(user)
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = socket._wire
             busy = any(s is socket for _, s in self.open.values()) or wire.dead or wire.stalled
-            if busy or socket._closed or history.episodes[wire.episode].left > history.now:
+            accepted = socket._greeted >= 0  # which no connection is twice
+            if busy or accepted or socket._closed or history.episodes[wire.episode].left > history.now:
                 socket = None
         number = len(history.episodes)
         if socket is None:
@@ -496,6 +510,8 @@ class World:
         self.busy.add(device)
         call = Call("connect", user, 0, number)
         given = self._given(device, number, socket)
+        if self.adapter.numbers:
+            self.pass_a_moment()
         await self._perform(call, self.connect, given)
         self.busy.discard(device)
         if call.status == ACCEPTED and call.value is not False:
@@ -573,6 +589,12 @@ class World:
             self.do_drop_socket(wire)
         self._hang_up(wire)
 
+    def pass_a_moment(self) -> None:
+        """Some microseconds by the clock on the wall: no two ids made of the time are the same in production."""
+        if self.loop.on_time is not None:
+            self.moments += 1
+            self.loop.on_time(self.loop.now + self.moments * 2e-6)
+
     def _moment(self) -> int:
         """Grows by one with each iteration of the loop, and by much with each move of the clock."""
         return self.loop.jumps * 1_000_000 + self.loop.iterations
@@ -630,13 +652,15 @@ class World:
 
     def _event(self, users: tuple[int, ...], run: int, type_: str) -> int:
         """A new content for `users`."""
-        content = len(self.history.contents)
-        token = _token(self.key, self.run_id, users[0], run, content)
-        run_id, thread_id = _ids(run)
-        self.history.contents.append(Content(frozenset(users), run, type_, token))
+        contents = self.history.contents
+        content = len(contents)
+        token, text, run_id, thread_id = _marked(self.key, self.run_id, users, run, content)
+        if self.known is not None:
+            run_id, thread_id = self._told(self.known, token, users[0], content)
+        contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
-        payload["text"] = f"for {content}"
+        payload["text"] = text
         event["type"] = type_
         event["run_id"] = run_id
         event["thread_id"] = thread_id
@@ -645,6 +669,12 @@ class World:
             event["user_id"] = self.program.users[users[0]]
         self.frames.published(token, event)
         return content
+
+    def _told(self, known: Known, token: str, user: int, content: int) -> tuple[str, str]:
+        """Ids of a run and a thread that nobody but the user is told."""
+        run_id = known.run_id(token, user, self.run_id, content)
+        self.frames.runs[run_id] = content
+        return run_id, known.thread_id(user, 0)
 
     async def do_publish(
         self,
@@ -687,7 +717,9 @@ class World:
             then()
 
     def twins(self, users: tuple[int, ...], then: Callable[[], None] = _nothing) -> list[Coroutine[Any, Any, None]]:
-        """Publishes of one content for each of `users`."""
+        """Publishes of one content for each of `users`; of one each, where it starts a run that is its user's own."""
+        if self.known is not None:
+            return [self.do_publish(user, 0, "partial_result", then=then) for user in users]
         content = self._event(users, 0, "partial_result")
         return [self.do_publish(user, 0, "partial_result", content=content, then=then) for user in users]
 
@@ -696,7 +728,7 @@ class World:
     ) -> asyncio.Task[None]:
         """A call into the broadcaster, as a task of its own."""
         loop = self.loop
-        if loop.get_task_factory() is None:
+        if loop._task_factory is None:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
@@ -711,12 +743,19 @@ class World:
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """The caller gives up: the call that `task` makes is cancelled at the await where it stands."""
-        call = self.pending.get(task)
+        call = self.own.get(task)
         if call is not None:
             self.cancelling.add(task)
             self.marks += CANCELLATION
             self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
+
+    def cancel_at_await(self, task: asyncio.Task[Any]) -> None:
+        """As `cancel`, as soon as the broadcaster awaits something in the call."""
+        if self.own.get(task) is not None:
+            self.cancel(task)
+        elif not task.done():
+            self.loop.call_soon(self.cancel_at_await, task)
 
     @unwatched()
     def do_collect(self) -> None:
@@ -726,7 +765,7 @@ class World:
     def do_census(self) -> None:
         gc.collect()
         episodes = self.history.episodes
-        departed = sum(episode.left <= self.history.now for episode in episodes)
+        departed = sum(episode.leaving <= self.history.now for episode in episodes)
         events = len(self.history.contents)
         objects, size = reachable((self.broadcaster, *self.hoard), self)
         timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
@@ -776,29 +815,23 @@ class World:
         self, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None = None
     ) -> None:
         """Make a fresh broadcaster on the loop, and find its three methods."""
-
-        async def make() -> None:
-            broadcaster = factory()
-            if hasattr(type(broadcaster), "__await__"):
-                broadcaster = await broadcaster
-            self.broadcaster = broadcaster
-            if adapter.start:
-                started = getattr(broadcaster, adapter.start)()
-                if hasattr(type(started), "__await__"):
-                    await started
-            self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
-            if sabotage is not None:
-                sabotage(self)
-
         self.adapter = adapter
         self.frames.read = adapter.read
+        self.known = Known(self.key, self.program.users) if adapter.answers else None
         self.phase = "starting"
-        making = self.loop.create_task(make())
-        self.own[making] = None
+        made = contextvars.copy_context().run(factory)
+        if adapter.start or hasattr(type(made), "__await__"):
+            starting = self.loop.create_task(_started(made, adapter.start))
+            self.own[starting] = None
+            self.loop.settle(SETTLE)
+            if not starting.done():
+                raise NeverQuiet("the factory never returned")
+            made = starting.result()
+        self.broadcaster = made
+        self.connect, self.disconnect, self.publish = adapter.bind(made)
+        if sabotage is not None:
+            sabotage(self)
         self.loop.settle(SETTLE)
-        if not making.done():
-            raise NeverQuiet("the factory never returned")
-        making.result()
 
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
@@ -809,13 +842,14 @@ class World:
         stalled = {e.user for e in history.episodes if self.wires[e.socket].stalled}
         history.unstalled = frozenset(range(len(self.program.users))) - stalled
         if stalled:
-            self.phase = "probing with stalls held"
+            self.phase = PROBING_OTHERS
             for user in sorted(history.unstalled):
                 self._probe(user)
             loop.settle(self.settling)
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
+            self._note_waits()
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
@@ -835,8 +869,7 @@ class World:
         if loop.unfinished or not all(task.done() for task in self.own):
             loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
-        for task, call in self.pending.items():
-            call.where = waiting_at(task)
+        self._note_waits()
         left = loop.unfinished
         if left:
             mine = {*self.own, *self._pumps.values()}
@@ -851,13 +884,21 @@ class World:
             elif failure is not None:
                 raise RuntimeError(f"the harness failed: {failure!r}") from failure
 
+    def _note_waits(self) -> None:
+        """Of every call that has not returned, where it waits."""
+        for task, call in self.own.items():
+            if call is not None and not task.done():
+                call.where = waiting_at(task)
+
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
         loop, history = self.loop, self.history
+        steps = history.guarantees.grammar.alphabet
         for _ in range(PACED):
             before = len(history.send_frame)
             loop.settle(self.settling)
-            if not any(history.frames[number].carried for number in history.send_frame[before:]):
+            came = [history.frames[number] for number in history.send_frame[before:]]
+            if not any(frame.carried or (self.known and frame.type in steps) for frame in came):
                 break
         history.rest = history.tick()
 
@@ -872,7 +913,6 @@ class World:
         self.last.clear()
         self.ever.clear()
         self.own.clear()
-        self.pending.clear()
         self.cancelling.clear()
         self.waits.clear()
         self.hoard.clear()
@@ -892,6 +932,7 @@ class World:
         return self.start(self.do_publish(user, 0, "probe", probe=True))
 
 
+PROBING_OTHERS = "probing with stalls held"
 FLOOD = 100_000
 PACED = 10
 """A broadcaster that paces itself is given so many times what counts as quiet, as long as events come."""

@@ -1,7 +1,7 @@
 """How a user causes an event on a system that we don't own: by a message, by an HTTP call, or by a Python callable.
 
-A message is a template of JSON with `{canary}`, `{run}`, `{thread}`, `{user}` and `{text}`, which is a sentence that
-says it is synthetic and holds the canary. The message forms of agent chats are presets.
+A message is a template, of JSON mostly, with `{canary}`, `{run}`, `{thread}`, `{user}` and `{text}`, which is a
+sentence that says it is synthetic and holds the canary. The message forms of agent chats are presets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from crosstalk.auth.base import Credential
 from crosstalk.targets.connection import carried, queried
-from crosstalk.targets.reading import SOCKET_IO
+from crosstalk.targets.reading import ENDS, SOCKET_IO
 
 PRESETS = {
     "start_agent": '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}',
@@ -28,6 +28,7 @@ PRESETS = {
 }
 PLACES = ("canary", "run", "thread", "user", "text")
 _PLACE = re.compile("{(" + "|".join(PLACES) + ")}")
+_TOLD = {*PLACES} - {"user"}
 HTTP_SECONDS = 10.0
 
 
@@ -145,11 +146,11 @@ def cause(spec: str = "start_agent", body: str = "") -> Cause:
         if not urlsplit(spec).hostname:
             raise ValueError(f"{spec!r} is no HTTP address to cause events by")
         return HttpCall(spec, _checked(body or '{"user_id":"{user}","message":"{text}","run_id":"{run}"}'))
-    if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()):
+    if spec.lstrip().startswith(("{", "[")) or SOCKET_IO.match(spec.encode()) or _TOLD & set(_PLACE.findall(spec)):
         return Message(_checked(spec))
     if not names_callable(spec):
         raise ValueError(
-            f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a JSON template with {{canary}}, "
+            f"{spec!r} is no way to cause an event: give {', '.join(PRESETS)}, a template with {{canary}} or {{text}}, "
             "an http(s) address, or module:callable"
         )
     return Call(imported(spec))
@@ -174,11 +175,13 @@ def imported(spec: str) -> Callable[..., Any]:
 
 
 def _checked(template: str) -> str:
-    if not {"canary", "run", "text", "thread"} & set(_PLACE.findall(template)):
+    if not _TOLD & set(_PLACE.findall(template)):
         raise ValueError(f"the template {template[:80]!r} has none of {{canary}}, {{text}}, {{run}} and {{thread}}")
+    text = filled(template, Asked("user", "canary", "run", "thread"), _in_json).encode()
+    body = SOCKET_IO.sub(b"", text, count=1).strip().rstrip(ENDS)
     try:
-        text = filled(template, Asked("user", "canary", "run", "thread"), _in_json)
-        json.loads(SOCKET_IO.sub(b"", text.encode(), count=1))
+        if body.startswith((b"{", b"[")):
+            json.loads(body)
     except ValueError as error:
         raise ValueError(f"the template {template[:80]!r} is no JSON once it is filled: {error}") from None
     return template

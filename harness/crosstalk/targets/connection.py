@@ -50,13 +50,14 @@ USUAL = Limits()
 class Terms:
     """How a connection is opened, whoever's it is.
 
-    `receive_buffer` bytes in the kernel, where given, make backpressure reach the server soon. `last_event_id` is that
-    of the device's connection before this one.
+    `subprotocols` are offered beside those of the user. `receive_buffer` bytes in the kernel, where given, make
+    backpressure reach the server soon. `last_event_id` is that of the device's connection before this one.
     """
 
     limits: Limits = USUAL
     tls: ssl.SSLContext | None = None
     origin: str = ""
+    subprotocols: tuple[str, ...] = ()
     receive_buffer: int = 0
     last_event_id: str = ""
 
@@ -221,7 +222,7 @@ def answered(status: int, reason: str, headers: Mapping[str, str], instead_of: s
         "status",
         f"the server answered {status} {reason}".strip() + f"{page} instead of {instead_of}",
         status,
-        float(after) if after.isdigit() else 0.0,
+        float(after) if after.isdecimal() else 0.0,
     )
 
 

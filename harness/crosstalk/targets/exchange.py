@@ -108,7 +108,7 @@ async def connect(
 ) -> Connection:
     """A connection as `Connect` says, for which nothing is opened yet."""
     sse.address(url)
-    sse.check_carrier(credential)
+    sse.check_carrier(credential, terms)
     patient = replace(terms, limits=replace(terms.limits, open_seconds=LONGEST))
 
     async def post(text: str, heard: Receive, over: Ended, reading: asyncio.Event) -> sse.Connection:

@@ -313,7 +313,7 @@ async def connect(
 ) -> Connection:
     """An open Socket.IO connection, as `Connect` says; it has no way to ask for what was missed."""
     where = address(queried(url, credential.query))
-    if credential.subprotocols:
+    if credential.subprotocols or terms.subprotocols:
         raise NotConnected("answer", "Socket.IO has no subprotocols: give carrier=message (its auth) in --auth")
     headers = {**({"Origin": terms.origin} if terms.origin else {}), **dict(carried(credential))}
     auth = _auth(credential.first_message)

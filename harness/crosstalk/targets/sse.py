@@ -183,9 +183,9 @@ def address(url: str) -> str:
     return url.partition("#")[0]
 
 
-def check_carrier(credential: Credential) -> None:
+def check_carrier(credential: Credential, terms: Terms) -> None:
     """Raises NotConnected where `credential` is to be carried in a way that HTTP has not."""
-    if credential.first_message is not None or credential.subprotocols:
+    if credential.first_message is not None or credential.subprotocols or terms.subprotocols:
         raise NotConnected("answer", "HTTP carries no first message and no subprotocol: give carrier=header in --auth")
 
 
@@ -215,7 +215,7 @@ async def connect(
     With a `body` it is the answer to a POST, and need not be a stream; it is read while `reading` is set.
     """
     where = queried(address(url), credential.query)
-    check_carrier(credential)
+    check_carrier(credential, terms)
     limits = terms.limits
     headers = {
         "Accept-Encoding": "gzip, deflate" if limits.compression else "identity",

@@ -417,7 +417,7 @@ async def connect(
         uri,
         origin=None if headers or not terms.origin else terms.origin,  # type: ignore[arg-type] # a NewType of str
         extensions=[ClientPerMessageDeflateFactory()] if limits.compression else None,
-        subprotocols=[Subprotocol(name) for name in credential.subprotocols] or None,
+        subprotocols=[Subprotocol(name) for name in (*terms.subprotocols, *credential.subprotocols)] or None,
         max_size=limits.message_bytes,
         logger=_SILENT,
     )

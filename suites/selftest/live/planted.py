@@ -176,6 +176,13 @@ class NothingTells:
         return {"type": kind}
 
 
+class TokenStream:
+    """Most of what is streamed tells nothing; what the user wrote comes back once."""
+
+    def event(self, kind, user, run, thread, payload):
+        return {"type": kind, "token": payload.get("reasoning", "...")}
+
+
 class NoEchoRight(NoEcho, Chat):
     pass
 
@@ -205,6 +212,14 @@ class EnvelopeLeak(OnlyEnvelope, HeldCurrentUser):
 
 
 class NothingRight(NothingTells, Chat):
+    pass
+
+
+class TokensRight(TokenStream, Chat):
+    pass
+
+
+class TokensLeak(TokenStream, HeldCurrentUser):
     pass
 
 
@@ -270,13 +285,16 @@ class ReplaysToDevices(Remembers):
 
 
 class Batches(Chat):
-    """Correct; events that come together are sent as one array, and there are heartbeats that are no JSON."""
+    """Correct; events that come together are sent as one array, each run ends with what it cost, and there are
+    heartbeats that are no JSON."""
 
     def send(self, device, event):
         waiting = device.__dict__.setdefault("waiting", [])
-        waiting.append(event)
-        if len(waiting) == 1:
+        if not waiting:
             asyncio.get_running_loop().call_later(0.02, self.flush, device)
+        waiting.append(event)
+        if event["type"] == "agent_completed":
+            waiting.append({**event, "type": "cost"})
 
     def flush(self, device):
         events, device.waiting[:] = list(device.waiting), []

@@ -13,11 +13,15 @@ from websockets.exceptions import ConnectionClosed
 
 
 class Link:
-    """One connection of a user through the proxy. `under_way` are runs asked for and not yet complete."""
+    """One connection of a user through the proxy. `under_way` are runs asked for on it and not yet complete."""
 
     def __init__(self, user, side, down, up):
         self.user, self.side, self.down, self.up = user, side, down, up
-        self.under_way = 0
+        self.under_way = set()
+
+    def asks(self, message):
+        if "start_agent" in message:
+            self.under_way.add(json.loads(message)["payload"]["run_id"])
 
 
 class Draining:
@@ -75,14 +79,15 @@ class Draining:
     async def upwards(self, link):
         with contextlib.suppress(ConnectionClosed):
             async for message in link.down:
-                link.under_way += "start_agent" in message
+                link.asks(message)
                 await link.up.send(message)
 
     async def downwards(self, link):
         with contextlib.suppress(ConnectionClosed):
             async for message in link.up:
                 await self.deliver(link, message)
-                link.under_way -= '"agent_completed"' in message
+                if '"agent_completed"' in message:
+                    link.under_way.discard(json.loads(message)["run_id"])
                 self.perhaps(link)
 
     async def deliver(self, link, message):
@@ -141,7 +146,7 @@ class Swallowing(Draining):
                 if self.swallow and link.side == self.side_of(link.user):
                     self.swallow = 0
                     continue
-                link.under_way += "start_agent" in message
+                link.asks(message)
                 await link.up.send(message)
 
 

@@ -89,7 +89,7 @@ def test_an_http_call_may_take_as_long_as_a_run():
         async with await asyncio.start_server(slowly, "127.0.0.1", 0) as server:
             call = cause(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ask")
             asked = Asked("anna", "ctk_1", "r", "t")
-            with pytest.raises(NotCaused, match="ReadTimeout"):
+            with pytest.raises(NotCaused, match="TimeoutError"):
                 await call.post("{}", asked, 0.05)
             await call.ask(asked, None)
 
@@ -139,6 +139,11 @@ def test_values_are_escaped_for_where_they_stand():
     asyncio.run(Message(template).ask(asked, send))
     assert sent == [{"who": 'an"na\\', "text": "ctk_1 r t", "other": {"a": "{unknown}"}}]
     assert filled("{user}", asked, str.upper) == 'AN"NA\\'
+
+
+@pytest.mark.parametrize("template", ['{"ask":"{text}"}\x1e', 'SEND\n\n{"ask":"{text}"}\0', "ASK {run} {text}"])
+def test_a_template_need_not_be_json_alone(template):
+    assert cause(template) == Message(template)
 
 
 @pytest.mark.parametrize(

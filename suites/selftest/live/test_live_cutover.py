@@ -7,15 +7,18 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import event_streams
 import planted
 import pytest
 import switching
 from click.testing import CliRunner
 from serving import SECRET, planned, serving
 
+from crosstalk.auth.redaction import Redactor
 from crosstalk.checks.live import carried, down_time
 from crosstalk.cli import cli
-from crosstalk.live_cutover import Wanted, rehearse
+from crosstalk.live import settings
+from crosstalk.live_cutover import Wanted, _Cutting, rehearse
 from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_records import histories
 from crosstalk.targets.live_switch import SwitchFailed, switch
@@ -23,25 +26,65 @@ from crosstalk.targets.live_switch import SwitchFailed, switch
 PACE = 0.01
 
 
-async def moved(proxy, old=planted.Chat, **changes):
+async def moved(proxy, old=planted.Chat, devices=2, fan_out="auto"):
     """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
-    given = {"users": 6, "duration": 3.0, "run_seconds": 1.5, **changes}
+    given = {"users": 6, "duration": 2.0, "run_seconds": 2.5, "devices": devices, "fan_out": fan_out}
     async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
         if proxy is None:
-            return await rehearse(planned(first, **given), Wanted(first, second, limit=1.0))
+            return await rehearse(planned(first, **given), Wanted(first, second, limit=2.0))
         stands = proxy(first, second)
         async with stands.serving() as front:
-            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=1.0)
+            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=2.0)
             return await rehearse(planned(front, **given), wanted)
 
 
+class OneEach(planted.Chat):
+    """Ends a user's connection when the same user opens another."""
+
+    def enter(self, device):
+        for earlier in self.devices.get(device.user, ()):
+            self.closing = asyncio.ensure_future(earlier.connection.close(4000, "elsewhere"))
+        super().enter(device)
+
+
+class CutStreams(event_streams.Streams):
+    """OLD, NEW and the proxy in one: a move ends all streams, and who comes back is sent what was missed."""
+
+    async def move(self, share, cohort):
+        for stream in [stream for mine in self.devices.values() for stream in mine]:
+            stream.queue.put_nowait(None)
+
+    async def sent_on(self, stream):
+        yield ": welcome\n\n"
+        try:
+            while (item := await stream.queue.get()) is not None:
+                yield self.written(*item)
+        finally:
+            self.leave(stream)
+
+
+class CutUnnamed(CutStreams, event_streams.Unnamed):
+    """Without ids nobody can say what was missed."""
+
+
+async def moved_streams(kind):
+    """The same with event streams, whose runs are asked for by POST."""
+    chat = kind(SECRET, PACE)
+    given = {"users": 4, "duration": 2.0, "run_seconds": 2.5, "cause": f"{chat.url}/ask"}
+    async with chat.serving() as url:
+        return await rehearse(planned(url, **given), Wanted(url, url, url, chat.move, "a proxy", limit=2.0))
+
+
 CASES = {
-    "by themselves": (None,),
+    "by themselves": (None, planted.Chat, 2, "all"),
     "drained": (switching.Draining,),
+    "drained, one device": (switching.Draining, planted.Chat, 1),
+    "one connection each": (None, OneEach),
     "cut": (switching.Cutting,),
     "leaked": (switching.Leaking,),
     "forgotten": (switching.Forgetting,),
     "swallowed": (switching.Swallowing,),
+    "sibling missed": (switching.Draining, planted.Chat, 2, "all"),
     "OLD leaks": (switching.Draining, planted.HeldCurrentUser),
 }
 
@@ -51,34 +94,58 @@ def rehearsals():
     """All at the same time, for most of it is waiting."""
 
     async def every():
-        return await asyncio.gather(*(moved(*case) for case in CASES.values()))
+        streams = (moved_streams(kind) for kind in (CutStreams, CutUnnamed))
+        return await asyncio.gather(*(moved(*case) for case in CASES.values()), *streams)
 
-    return dict(zip(CASES, asyncio.run(every()), strict=True))
+    return dict(zip((*CASES, "streams", "streams without ids"), asyncio.run(every()), strict=True))
 
 
-@pytest.mark.parametrize("name", ["by themselves", "drained"])
-def test_a_migration_without_loss_passes(name, rehearsals):
+@pytest.mark.parametrize(
+    ("name", "users"),
+    [("by themselves", 6), ("drained", 6), ("drained, one device", 6), ("one connection each", 6), ("streams", 4)],
+)
+def test_a_migration_without_loss_passes(name, users, rehearsals):
     result = rehearsals[name]
     assert result.verdict == "pass", (result.losses, result.notes)
     assert result.live and result.moves >= 2 and result.opportunities["carried"] >= 12
     assert {control.check for control in result.controls} >= {"isolation", "carried", "down_time"}
     assert all(control.caught for control in result.controls)
-    assert len(result.down_time) == 6
+    assert len(result.down_time) == users
 
 
 def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
     assert set(rehearsals["by themselves"].down_time.values()) == {0.0}
-    down = rehearsals["drained"].down_time.values()
-    assert 0 < max(down) < 1.0 and rehearsals["drained"].worst_point
+    down = rehearsals["drained, one device"].down_time.values()
+    assert 0 < max(down) < 2.0 and rehearsals["drained, one device"].worst_point
+
+
+def test_a_user_with_two_devices_is_down_when_neither_is_connected():
+    lost = [("connecting", 0, 0, 0.5), ("connected", 0, 0.5), ("connecting", 0, 1, 0.5), ("connected", 1, 0.5)]
+    lost += [("left", 0, 2.0, "network", "gone"), ("left", 1, 3.0, "network", "gone")]
+    back = [("connecting", 0, 0, 3.25), ("connected", 2, 3.25), ("connecting", 0, 1, 3.5), ("connected", 3, 3.5)]
+    history = played(*lost, *back, ("quiet", 5.0))
+    assert down_time.spans(history) == {0: [(3.0, 3.25)]}
+    assert down_time.of_devices(history, 2) == {(0, 0): [(2.0, 3.25)], (0, 1): [(3.0, 3.5)]}
+    assert not down_time.check(history, 2.0, 2).violations
+    (alone,) = down_time.check(history, 1.0, 2).violations
+    assert alone.message == "a device of 'ann' was without a connection for 1.250 s, from 2.000 s to 3.250 s"
+
+
+def test_where_a_user_has_one_connection_nobody_is_given_two(rehearsals):
+    result = rehearsals["one connection each"]
+    assert any(note.startswith("this system ends a user's connection") for note in result.notes)
+    assert set(result.down_time.values()) == {0.0}
 
 
 @pytest.mark.parametrize(
     ("name", "check", "words"),
     [
-        ("cut", "carried", "arrived as: agent_started"),
+        ("cut", "carried", "came nothing more"),
         ("leaked", "isolation", "which belongs to"),
         ("forgotten", "down_time", "to the end"),
         ("swallowed", "carried", "arrived as: nothing"),
+        ("streams without ids", "carried", "came nothing more"),
+        ("sibling missed", "carried", "on another device than the one that asked"),
     ],
 )
 def test_what_is_planted_is_found(name, check, words, rehearsals):
@@ -149,16 +216,26 @@ def test_down_time_is_from_a_loss_to_the_next_connection_and_not_what_users_do_t
     assert down_time.spans(played(*overlapping, ("quiet", 5.0))) == {0: []}
 
 
-def test_down_time_is_also_from_a_message_that_was_lost_to_the_one_that_could_be_sent():
-    again = [("run", 0, 2, 1, 2.5), ("asked", 1, 2.5, 1, "")]
-    history = played(*TYPES, *stays(0, 0.5, 2.0), *ASKED, *stays(1, 2.25), *again, ("quiet", 5.0))
-    assert down_time.spans(history) == {0: [(2.0, 2.25), (1.0, 2.5)]}
+def test_down_time_is_also_from_a_message_that_was_lost_until_another_could_be_sent():
+    history = played(*TYPES, *stays(0, 0.5, 2.0), *ASKED, *stays(1, 2.25), ("quiet", 5.0))
+    assert down_time.spans(history) == {0: [(2.0, 2.25), (1.0, 2.25)]}
 
 
 def test_who_does_not_come_back_is_stuck_whatever_the_limit():
     history = played(*stays(0, 0.5, 4.5), ("quiet", 5.0))
     (stuck,) = down_time.check(history, 60.0).violations
     assert stuck.cause == "stuck" and "to the end" in stuck.message
+
+
+def test_what_did_not_come_while_the_client_stood_still_accuses_nobody():
+    cutting = _Cutting(settings(planned("ws://127.0.0.1:1/ws")), Redactor(()), Wanted("a", "b"))
+    records = [*TYPES, *stays(0, 0.5), *ASKED, *came(0, 1.5, "start"), ("quiet", 5.0)]
+    (lost,) = cutting._judged(played(*records))["carried"].violations
+    assert lost.cause == "incomplete"
+    assert cutting._judged(played(*records, ("late", 3.0))).keys() & {"carried", "down_time", "isolation"} == {
+        "isolation"
+    }
+    assert cutting.stood_still == 3.0
 
 
 # -- the command, and switches ----------------------------------------------------------------------------------------
@@ -202,7 +279,7 @@ def test_the_command_tells_what_it_came_to(tmp_path, monkeypatch):
         done = typed(old, new, "--users", "4", "--budget", "1", "--run-seconds", "3", "--reports", str(tmp_path))
     assert done.exit_code == 0, done.output
     assert "down-time: crosstalk-user-0001 0 s, " in done.stdout
-    assert re.search(r"rehearsed: 6 switch points, 3 rounds, [1-6] moves", done.stdout)
+    assert re.search(r"rehearsed: 6 switch points, 5 rounds, [1-6] moves", done.stdout)
     assert f"verdict: pass for moving {old} to {new} by drain" in done.stdout
     assert json.loads((tmp_path / "cutover.json").read_text())["live"] is True
     assert "crosstalk-user-0001" in (tmp_path / "index.html").read_text()

@@ -88,16 +88,11 @@ class Gatehouse:
 
 
 def scenario(stage):
-    # who held a socket before holds the next handshake on it
-    slow, quick = stage.connect("alice"), stage.connect("bob")
-    for connection in (slow, quick):
-        stage.hold(connection)
-        stage.disconnect(connection)
-    stage.start_connect("alice", reuse=slow)
-    stage.sleep(5)
-    stage.start_connect("bob", reuse=quick)
-    stage.sleep(5)
-    stage.release(quick)
+    alice = stage.start_connect("alice")
+    stage.start_connect("bob")
+    stage.turn()
+    stage.cancel_connect(alice)
+    stage.settle()
     stage.connect("carol")
     stage.publish("bob")
 

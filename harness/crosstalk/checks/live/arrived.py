@@ -12,6 +12,8 @@ from collections import defaultdict
 
 from crosstalk.model.live_history import NEVER, READY, STARTED, LiveHistory
 
+UNCLEAR = "events do not tell which of a user's runs they are of: --read run=POINTER, where they do"
+
 
 def owed(history: LiveHistory) -> dict[int, list[int]]:
     """For each run that was surely asked for, the connections that it was owed to; the one that asked comes first."""
@@ -31,13 +33,13 @@ def owed(history: LiveHistory) -> dict[int, list[int]]:
             episode = history.episodes[candidate]
             silent = episode.first_event == NEVER
             there = episode.connected + READY if silent else episode.first_event
-            if candidate != run.episode and (there < run.started or _begun(history, arrived, number, candidate)):
+            if candidate != run.episode and (there < run.started or begun(history, arrived, number, candidate)):
                 others.append(candidate)
         found[number] = [run.episode, *others] if run.episode >= 0 else others
     return found
 
 
-def _begun(history: LiveHistory, arrived: dict[tuple[int, int], list[int]], run: int, episode: int) -> bool:
+def begun(history: LiveHistory, arrived: dict[tuple[int, int], list[int]], run: int, episode: int) -> bool:
     """Whether the very first event of the run arrived there, so that the connection was known before it began."""
     start, *later = history.grammar.table
     names = (history.types[type_] for type_ in arrived.get((run, episode), ()))
@@ -51,6 +53,9 @@ def received(history: LiveHistory) -> dict[tuple[int, int], list[int]]:
     for run, episode, type_, owner in zip(
         history.at_run, history.at_episode, history.at_type, history.at_owner, strict=True
     ):
-        if run >= 0 and owner == history.episodes[episode].user == history.runs[run].user:
+        if run < 0:
+            continue
+        user = history.runs[run].user
+        if owner in (-1, user) and history.episodes[episode].user == user:
             found[run, episode].append(type_)
     return found

@@ -2,8 +2,10 @@
 
 A user is down from the moment when its last connection was ended by the other side, or by the network, until its next
 one is open; and from asking for a run, whose connection was lost before anything of it came, until it could ask again.
-That it ends a connection itself is no down-time. Fails when a user was down for longer than `limit` seconds, or to the
-end. One opportunity a user that was ever connected.
+That it ends a connection itself is no down-time. Fails when a user, or one of its devices alone, was down for longer
+than `limit` seconds, or to the end. One opportunity a user that was ever connected.
+
+A device's connections are numbered `each` apart (`scenarios.live.staying`).
 """
 
 from __future__ import annotations
@@ -20,19 +22,28 @@ Span = tuple[float, float]
 
 def spans(history: LiveHistory) -> dict[int, list[Span]]:
     """When each user that was ever connected was down, from and to; to the end of the round at the latest."""
-    mine: dict[int, list[LiveEpisode]] = defaultdict(list)
+    found = {user: gaps for (user, _), gaps in of_devices(history, 1).items()}
+    heard = set(zip(history.at_run, history.at_episode, strict=True))
+    for number, run in enumerate(history.runs):
+        if run.status == STARTED and run.user in found and given_up(history, number, heard):
+            found[run.user].append((run.started, min(_could_ask(history, number), history.final_quiet)))
+    return found
+
+
+def _could_ask(history: LiveHistory, run: int) -> float:
+    """When its user was connected again, or still was otherwise, after the connection was lost that asked for `run`."""
+    lost = history.episodes[history.runs[run].episode].left
+    mine = (e for e in history.episodes if e.user == history.runs[run].user and e.connected != NEVER and e.left > lost)
+    return min((max(episode.connected, lost) for episode in mine), default=history.final_quiet)
+
+
+def of_devices(history: LiveHistory, each: int) -> dict[tuple[int, int], list[Span]]:
+    """When each device (user, place) that was ever connected was not, by no will of its user."""
+    mine: dict[tuple[int, int], list[LiveEpisode]] = defaultdict(list)
     for episode in history.episodes:
         if episode.connected != NEVER:
-            mine[episode.user].append(episode)
-    found = {user: _gaps(episodes, history.final_quiet) for user, episodes in mine.items()}
-    heard = set(zip(history.at_run, history.at_episode, strict=True))
-    asked = sorted((run.started, number) for number, run in enumerate(history.runs) if run.status == STARTED)
-    for at, (started, number) in enumerate(asked):
-        user = history.runs[number].user
-        if user in found and given_up(history, number, heard):
-            again = (later for later, other in asked[at + 1 :] if history.runs[other].user == user)
-            found[user].append((started, min(next(again, history.final_quiet), history.final_quiet)))
-    return found
+            mine[episode.user, episode.device % each].append(episode)
+    return {device: _gaps(episodes, history.final_quiet) for device, episodes in mine.items()}
 
 
 def _gaps(episodes: list[LiveEpisode], end: float) -> list[Span]:
@@ -48,16 +59,22 @@ def _gaps(episodes: list[LiveEpisode], end: float) -> list[Span]:
     return gaps
 
 
-def check(history: LiveHistory, limit: float) -> Result:
+def check(history: LiveHistory, limit: float, each: int = 1) -> Result:
     result = Result()
-    for user, down in spans(history).items():
-        result.opportunities += 1
-        longest = max(down, key=lambda span: span[1] - span[0], default=(0.0, 0.0))
-        seconds = longest[1] - longest[0]
-        if seconds > limit or longest[1] == history.final_quiet:
+    down = spans(history)
+    result.opportunities = len(down)
+    devices = ((user, gaps) for (user, _), gaps in of_devices(history, each).items())
+    seen: set[int] = set()
+    for whose, found in (("", down.items()), ("a device of ", devices)):
+        for user, gaps in found:
+            longest = max(gaps, key=lambda span: span[1] - span[0], default=(0.0, 0.0))
+            seconds = longest[1] - longest[0]
+            if user in seen or not (seconds > limit or longest[1] == history.final_quiet):
+                continue
+            seen.add(user)
             name = history.users[user]
             to = "to the end" if longest[1] == history.final_quiet else f"to {longest[1]:.3f} s"
-            message = f"{name!r} was without a connection for {seconds:.3f} s, from {longest[0]:.3f} s {to}"
+            message = f"{whose}{name!r} was without a connection for {seconds:.3f} s, from {longest[0]:.3f} s {to}"
             cause = "stuck" if longest[1] == history.final_quiet else "too long"
             before = _last_before(history, user, longest[0])
             result.violations.append(Violation("down_time", message, (name,), before, cause, before))

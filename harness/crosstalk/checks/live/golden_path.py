@@ -32,7 +32,7 @@ def check(history: LiveHistory) -> Result:
             shown = ", ".join(type_ for type_ in got if type_ in history.grammar.alphabet) or "nothing"
             waited = history.final_quiet - run.started
             message = f"run {run.number} of {user!r} arrived as: {shown}; {departure}"
-            if departure.rpartition("came ")[2].startswith("nothing"):
+            if history.seconds and departure.rpartition("came ")[2].startswith("nothing"):
                 message += f", in {waited:.1f} s on a connection that was healthy afterwards"
             cause = "incomplete" if "nothing more" in departure else "grammar"
             if not rows:

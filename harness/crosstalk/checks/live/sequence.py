@@ -11,6 +11,8 @@ from crosstalk.checks.result import Result
 from crosstalk.model.history import Violation
 from crosstalk.model.live_history import NO_SEQUENCE, LiveHistory
 
+UNDECLARED = "no pointer to sequence numbers is declared"
+
 
 def duplicate(history: LiveHistory) -> Result:
     return _judged(history, "duplicate")

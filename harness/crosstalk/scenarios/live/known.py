@@ -16,13 +16,21 @@ from hashlib import blake2b
 from crosstalk.model.canary import Canary, mint, read
 
 NOBODY = (-1, -1, -1)
-_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{24,}|[0-9A-HJKMNP-TV-Z]{26}")
+_UNIQUE = re.compile(
+    r"(?:[a-z]{1,12}[-_])?"
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{24,}|[0-9A-HJKMNP-TV-Z]{26}"
+    r"|(?=\w*\d)(?=\w*[A-Z])(?=\w*[a-z])[0-9A-Za-z]{20,})"
+)
 ROUNDS_KEPT = 3
 
 
 @dataclass(slots=True)
 class Known:
-    """What has been told. Values are (owner, round, number of the run in that round)."""
+    """What has been told. Values are (owner, round, number of the run in that round).
+
+    `telling` are the event types that tell their run by an id; `unfinished` the users with a run that has not been
+    completed in its round, so that more of it may come in a later one.
+    """
 
     key: bytes
     users: tuple[str, ...]
@@ -32,6 +40,8 @@ class Known:
     threads: dict[str, int] = field(default_factory=dict)
     learned: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
+    telling: set[str] = field(default_factory=set)
+    unfinished: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.names = {name: number for number, name in enumerate(self.users)}
@@ -77,7 +87,7 @@ class Known:
         self.runs.pop(run_id, None)
 
     def unique(self, run_id: str) -> bool:
-        """Whether it looks like an id that is never given twice: a UUID, a ULID, or much hexadecimal."""
+        """Whether it looks like an id that is never given twice: a UUID, a ULID, much hexadecimal or base 62."""
         return run_id not in self.shared and _UNIQUE.fullmatch(run_id) is not None
 
     def forget(self, round_: int) -> None:

@@ -8,11 +8,11 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from crosstalk.model.canary import LENGTH
 from crosstalk.model.live_history import (
     CANARY,
     ENVELOPE,
@@ -20,7 +20,6 @@ from crosstalk.model.live_history import (
     NO_BASIS,
     NO_SEQUENCE,
     NOT_STARTED,
-    PATIENCE,
     RUN,
     STARTED,
     THREAD,
@@ -29,7 +28,7 @@ from crosstalk.model.live_history import (
 from crosstalk.model.live_records import Record, apply, delivery
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.known import Known
-from crosstalk.targets.reading import Read, Reading, canaries, split
+from crosstalk.targets.reading import Read, Reading, canaries, says_no, split
 
 NOTHING = Reading(None, None, None, None, None)
 HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
@@ -37,11 +36,6 @@ EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
 DECLINED = "the server declined it"
-_DECLINES = re.compile(
-    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
-)
-"""Words by which a server says that it will not do what it is asked for."""
-_DECLINES_ARE_SHORT = 2_000
 
 
 class Kept(NamedTuple):
@@ -88,11 +82,11 @@ class Recorder:
         self._complete: dict[tuple[int, int], bool] = {}
         self._by_user: dict[int, list[int]] = defaultdict(list)
         self._indexed = 0
+        self._streamed: dict[tuple[int, str], str] = {}
+        self._taken: dict[str, set[int]] = defaultdict(set)
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
-        self._finals = frozenset(
-            type_ for row in history.grammar.table for type_, after in row.items() if after in history.grammar.accepting
-        )
+        self._finals = history.grammar.finals
         if journal is not None:
             journal.write(("round", history.number, history.users, history.grammar.expression))
 
@@ -126,7 +120,10 @@ class Recorder:
         learned = waits_for = ""
         strange = b""
         earlier = False  # it is of another round, which a system with a memory may show again
-        for token in canaries(data):
+        tokens = canaries(data)
+        if reading.text:
+            tokens = list(dict.fromkeys(tokens + self._completed_by(reading.text, episode, run_id or "")))
+        for token in tokens:
             whose, round_, number = known.proven(token)
             if whose < 0:
                 self.foreign += 1
@@ -167,6 +164,7 @@ class Recorder:
                 earlier = told[1] != history.number
                 run = -1 if earlier else told[2]
                 basis = basis or RUN
+                self._tells(kind)
         if owner < 0 and thread is not None:
             owner = known.threads.get(thread, -1)
             basis = THREAD if owner >= 0 else NO_BASIS
@@ -177,10 +175,12 @@ class Recorder:
         if of_a_run and run < 0 and owner in (user, -1) and not earlier:
             if waits_for:
                 self._waiting.setdefault(waits_for, []).append(history.deliveries)
+            elif owner == user:
+                run = self._only_run(user, episode, time)
             else:
-                run = self._only_run(user, episode, time) if owner == user else -1
-                if run < 0:
-                    self._unclear(user)
+                run = self._presumed(user, episode, time, kind)
+            if run < 0 and not waits_for:
+                self._unclear(user)
         type_ = self._types.get(kind or "")
         if type_ is None:
             type_ = self._new_type(kind or "")
@@ -199,6 +199,12 @@ class Recorder:
         if learned:
             self._learned(learned, run, user)
 
+    def _completed_by(self, text: str, episode: int, run_id: str) -> list[bytes]:
+        """The canaries that end in this piece of what is streamed on a connection, each run by itself."""
+        whole = (self._streamed.get((episode, run_id), "") + text).encode()
+        self._streamed[episode, run_id] = whole[1 - LENGTH :].decode("utf-8", "replace")
+        return canaries(whole)
+
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)
         if place not in self._complete:
@@ -214,11 +220,9 @@ class Recorder:
 
     def _listen(self, episode: int, run: int, time: float, kind: str, data: bytes) -> None:
         """Whether the server says no to what it was asked for on `episode`, or to `run` where that is told."""
-        if len(data) > _DECLINES_ARE_SHORT:
-            return
-        said = _DECLINES.search(data.decode("utf-8", "replace"))
-        if said is not None or "error" in kind.lower():
-            self._decline(episode, run, time, f"{DECLINED}: {(said and said[1]) or kind or 'error'}")
+        said = says_no(kind, data)
+        if said:
+            self._decline(episode, run, time, f"{DECLINED}: {said}")
 
     def _decline(self, episode: int, run: int, time: float, why: str) -> None:
         """Without a run it is the last one that was asked for on `episode` and of which no event has come."""
@@ -255,6 +259,30 @@ class Recorder:
                     return -1
                 found = number
         return found
+
+    def _presumed(self, user: int, episode: int, time: float, kind: str | None) -> int:
+        """The run that an event which tells nothing is taken for; -1 where it may be of another one.
+
+        It is the last that the user asked for, on no other connection, and all that was asked for before has been
+        completed on this one: then nothing else is owed to it.
+        """
+        runs = self.history.runs
+        *before, run = [n for n in self._runs_of(user) if runs[n].started <= time] or [-1]
+        if run < 0 or user in self.known.unfinished or kind in self.known.telling:
+            return -1
+        if runs[run].status == NOT_STARTED or runs[run].episode not in (-1, episode):
+            return -1
+        if not all(self.has_completed(number, episode) for number in before):
+            return -1
+        self._taken[kind or ""].add(user)
+        return run
+
+    def _tells(self, kind: str | None) -> None:
+        """Events of this type tell their run by an id: one that does not is of no run that it could be taken for."""
+        if kind is not None and kind not in self.known.telling:
+            self.known.telling.add(kind)
+            for user in self._taken.pop(kind, ()):
+                self._unclear(user)
 
     def _unclear(self, user: int) -> None:
         """An agent event came to `user` that can't be laid to one of its runs: none of them can be judged."""

@@ -1,9 +1,12 @@
 """A round in which all users stay, and ask for runs again and again, while they are moved from OLD to NEW and back.
 
-A user has one connection. Whoever loses it opens another at once, and goes on; what was under way is owed all the same,
-on whichever connection. Moves come at random moments, so most of them in the middle of runs. Where no switch stands
-before the two systems, users go over themselves: they open a connection to the other side, ask there from then on, and
-close the old one when what they had asked for on it is complete.
+A user has a few devices, each with a connection of its own. Whoever loses one opens another at once, and goes on; what
+was under way is owed all the same, on whichever connection of the device that asked. Moves come at random moments, so
+most of them in the middle of runs. Where no switch stands before the two systems, users go over themselves: each device
+opens a connection to the other side, asks there from then on, and closes the old one when what it had asked for, or
+begun to receive, on it is complete.
+
+A device's connections are numbered `each` apart, so that a connection's number modulo `each` is the device (`place`).
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
+from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
-from crosstalk.model.live_history import NEVER, NOT_STARTED
+from crosstalk.model.live_history import NOT_STARTED
 from crosstalk.scenarios.live.play import Means, Playing
 from crosstalk.scenarios.live.program import Ask, LiveProgram, Open
 from crosstalk.scenarios.live.record import Recorder
@@ -22,6 +26,7 @@ from crosstalk.targets.connection import Connection
 from crosstalk.targets.live_switch import Move, SwitchFailed
 
 AGAIN_SECONDS = 0.1
+LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +71,16 @@ class Migration:
 class Staying(Playing):
     """See above."""
 
-    def __init__(self, means: Means, users: int, recorder: Recorder, migration: Migration) -> None:
+    def __init__(self, means: Means, users: int, each: int, recorder: Recorder, migration: Migration) -> None:
         super().__init__(means, LiveProgram(((Open(0),),) * users), recorder)
+        self.each = each
         self.migration = migration
         self.random = random.Random(migration.seed)
         self.there = [asyncio.Event() for _ in range(users)]
-        self.current = [0] * users
+        self.current = [list(range(each)) for _ in range(users)]
         self.side = [0] * users
-        self.lost: dict[int, float] = {}
-        self.opening = [asyncio.Lock() for _ in range(users)]
+        self.lost: dict[tuple[int, int], float] = {}
+        self.opening: dict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self.others: set[asyncio.Task[None]] = set()
         self.ready = 0
         self.all_ready = asyncio.Event()
@@ -100,7 +106,7 @@ class Staying(Playing):
 
     async def _stay(self, user: int) -> None:
         source = random.Random(f"{self.migration.seed} {user}")
-        await self._come(user)
+        await asyncio.gather(*(self._come(user, place) for place in range(self.each)))
         self.ready += 1
         if self.ready == len(self.there):
             self.all_ready.set()
@@ -123,22 +129,26 @@ class Staying(Playing):
         except TimeoutError:
             self.exhausted.add(user)
             return
-        await self._ask(user, Ask(self.current[user], thread=self.numbers[user] % 2))
+        round_, place = divmod(self.numbers[user], self.each)
+        await self._ask(user, Ask(self.current[user][place], thread=round_ % 2))
 
     async def _open(self, user: int, step: Open) -> None:
-        async with self.opening[user]:  # nobody opens two where one is wanted
+        async with self.opening[user, step.device]:  # nobody opens two where one is wanted
             await super()._open(user, step)
 
     def _speaking(self, user: int, device: int) -> Connection | None:
-        return super()._speaking(user, self.current[user])
+        return super()._speaking(user, self.current[user][device % self.each])
 
-    async def _come(self, user: int) -> None:
-        """Have a connection open, however often it takes."""
+    def _is_there(self, user: int, place: int) -> bool:
+        connection = self.devices.get((user, self.current[user][place]))
+        return connection is not None and connection.is_open
+
+    async def _come(self, user: int, place: int) -> None:
+        """Have the device connected, however often it takes."""
         while not self.means.ending:
-            await self._open(user, Open(self.current[user]))
-            connection = self.devices.get((user, self.current[user]))
-            if connection is not None and connection.is_open:
-                self.lost.pop(user, None)
+            await self._open(user, Open(self.current[user][place]))
+            if self._is_there(user, place):
+                self.lost.pop((user, place), None)
                 self.there[user].set()
                 return
             await asyncio.sleep(AGAIN_SECONDS)
@@ -147,10 +157,12 @@ class Staying(Playing):
         return self.means.url if self.migration.switch is not None else self.migration.sides[self.side[user]]
 
     def _dropped(self, user: int, device: int) -> None:
-        if device == self.current[user] and not self.means.ending:
-            self.there[user].clear()
-            self.lost.setdefault(user, self.means.clock())
-            self._beside(self._come(user))
+        place = device % self.each
+        if device == self.current[user][place] and not self.means.ending:
+            if not any(self._is_there(user, other) for other in range(self.each)):
+                self.there[user].clear()
+            self.lost.setdefault((user, place), self.means.clock())
+            self._beside(self._come(user, place))
 
     def _beside(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -194,22 +206,23 @@ class Staying(Playing):
             side = int(target.chosen(user, name))
             if side != self.side[user]:
                 self.side[user] = side
-                self._beside(self._go_over(user))
+                for place in range(self.each):
+                    self._beside(self._go_over(user, place))
 
-    async def _go_over(self, user: int) -> None:
+    async def _go_over(self, user: int, place: int) -> None:
         """Open a connection to the other side, and close the old one when nothing more is owed on it."""
-        before = self.current[user]
-        await self._open(user, Open(before + 1))
-        fresh = self.devices.get((user, before + 1))
+        before = self.current[user][place]
+        after = before + self.each
+        await self._open(user, Open(after))
+        fresh = self.devices.get((user, after))
         if fresh is None or not fresh.is_open:
             return
-        self.current[user] = before + 1
+        self.current[user][place] = after
         self.there[user].set()
         old = self.devices.pop((user, before), None)
-        if old is not None and old.is_open:
-            mine = [self.waiting[run] for run in self.runs_of[user] if self.history.runs[run].episode == old.number]
-            if mine:
-                await asyncio.wait(mine, timeout=self.means.run_seconds)
+        if old is not None:
+            while old.is_open and self._owes(old.number):
+                await asyncio.sleep(LOOK_SECONDS)
             await self._leave(old)
 
     # ----------------------------------------------------------------------------------------- what is owed
@@ -217,17 +230,34 @@ class Staying(Playing):
     def _is_owed(self, run: int) -> bool:
         """A run is owed wherever its user is, unless its connection was lost first: then it is asked for again."""
         known = self.history.runs[run]
-        if known.status == NOT_STARTED or known.completed != NEVER:
+        if known.status == NOT_STARTED or self.waiting[run].done():
             return False
         return known.episode < 0 or self._stands(known.episode) or self.recorder.has_begun(run, known.episode)
 
+    def _owes(self, episode: int) -> bool:
+        """Whether something that was asked for on the connection, or has begun there, may still come."""
+        since = self.means.clock() - self.means.run_seconds
+        begun, completed = self.recorder.has_begun, self.recorder.has_completed
+        for number in self.runs_of[self.history.episodes[episode].user]:
+            run = self.history.runs[number]
+            asked = run.episode == episode and not self.waiting[number].done()
+            here = begun(number, episode) and not completed(number, episode)
+            if run.started > since and (asked or here):
+                return True
+        return False
+
     def _completed(self, run: int, episode: int) -> None:
+        episodes, asked = self.history.episodes, self.history.runs[run].episode
+        if asked >= 0 and (episodes[asked].device - episodes[episode].device) % self.each:
+            return  # the device that asked is to see it too
         if not self.waiting[run].done():
             self.waiting[run].set_result(None)
 
     def _unsettled(self) -> bool:
         now = self.means.clock()
         if any(now < since + self.migration.patience for since in self.lost.values()):
+            return True
+        if self.means.fans_out and any(self._owes(c.number) for c in self.all if self._stands(c.number)):
             return True
         return any(
             self._is_owed(number) and now < run.started + self.means.run_seconds

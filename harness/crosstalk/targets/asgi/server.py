@@ -6,7 +6,8 @@ How an event is caused, and when that counts as done:
                      an error of the call, like an exception: the application's own, where it lets the server see it.
     module:function  called on the loop with user id and event (and `app`, where it takes one); done when it returns.
     message          the user's own message on their newest connection; done when a frame that quotes it came back
-                     there, or ANSWER virtual seconds have passed.
+                     there, of a run that it starts the last one, or ANSWER virtual seconds have passed. Nothing is owed
+                     for what the application says no to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
+from crosstalk.model.canary import TOKEN
 from crosstalk.targets.asgi.connection import Connection
 from crosstalk.targets.asgi.lifespan import Lifespan
 from crosstalk.targets.asgi.log_in import both, log_in
@@ -32,6 +34,7 @@ from crosstalk.targets.asgi.options import (
     query_of,
 )
 from crosstalk.targets.asgi.request import Answered, Exchange
+from crosstalk.targets.reading import says_no
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket
@@ -213,19 +216,36 @@ class Server:
         if not mine:
             return
         connection = mine[-1]
-        answered = asyncio.get_running_loop().create_future()
-        quoted = event["payload"]["canary"].encode()
+        said = message(self._options.body, await self._values(user_id, ""), event)
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def listen(data: bytes) -> None:
-            if quoted in data and not answered.done():
-                answered.set_result(None)
+            end = self._ends(event, data)
+            if end is not None and not answered.done():
+                answered.set_result(end)
 
         connection.listeners.append(listen)
         try:
-            connection.say(message(self._options.body, await self._values(user_id, ""), event))
+            connection.say(said, asyncio.current_task())
             await asyncio.wait([answered], timeout=ANSWER)
         finally:
             connection.listeners.remove(listen)
+        if answered.done() and not answered.result():
+            self._give_up(user_id)
+
+    def _ends(self, event: Mapping[str, Any], data: bytes) -> bool | None:
+        """Whether the frame `data` is the end of what the message with `event` caused, False where it says no to it."""
+        assert self._world is not None
+        adapter, quotes = self._world.adapter, event["payload"]["canary"].encode() in data
+        if not adapter.answers or adapter.read is None:
+            return quotes or None
+        for reading in adapter.read(data) or ():
+            if quotes or reading.run == event["run_id"] or not (reading.run or TOKEN.search(data)):
+                if reading.type in self._world.guarantees.grammar.finals:
+                    return True
+                if says_no(reading.type or "", data):
+                    return False
+        return None
 
     # -- what requests are made of ---------------------------------------------------------------------------
 
