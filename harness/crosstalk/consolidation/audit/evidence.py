@@ -82,7 +82,7 @@ class Sent:
 class Evidence:
     """`takes_person`: a user, rather than a room or a connection. `finds`: it returns connections that it looked up.
     `sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to a
-    call. `sinks`: it hands something to what it was given."""
+    call. `sinks`: it hands something to what it was given. `statements`: how many it has."""
 
     takes_user: bool = False
     takes_person: bool = False
@@ -90,6 +90,7 @@ class Evidence:
     looks_up: bool = False
     finds: bool = False
     sinks: bool = False
+    statements: int = 0
     sends_at: int = 0
     sent: list[Sent] = field(default_factory=list)
     everybody_at: int = 0
@@ -163,7 +164,9 @@ class _Reader:
         body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         self.evidence.abstract = all(isinstance(n, ast.Raise | ast.Pass) for n in body)
         self._statements(body)
+        statements = self.evidence.statements
         self._statements(body)  # a loop's later lines reach its earlier ones
+        self.evidence.statements = statements
 
     # -- statements ------------------------------------------------------------------------------------------
 
@@ -172,6 +175,7 @@ class _Reader:
             self._statement(node)
 
     def _statement(self, node: ast.stmt) -> None:
+        self.evidence.statements += 1
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
@@ -469,6 +473,7 @@ class _Reader:
                 and _EVENT in every
                 and self.family
                 and name not in _KEEPS
+                and not (name in _ADDS and is_store(self.function.owner))
                 and not _TAKES_IN.search(name)
                 and (_HELD in receiver or not address)
             )
@@ -498,11 +503,11 @@ class _Reader:
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
         )  # `room.send(event)`
-        says = passes_on(name) or is_family(name) or is_strong(name) or _notifies(node)
         if to_whom or every & {_USER, _LINK}:
+            says = to_whom or passes_on(name) or is_family(name) or is_strong(name) or _notifies(node)
             apart = apart or to_whom or not _ONE_FRAME.search(name)
             named = any(_USER in mark and (_EVENT in mark or _is_given(mark)) for mark in marks)
-            passed = Passed(callee, name, node.lineno, to_whom or says, event, apart, named or self.evidence.takes_user)
+            passed = Passed(callee, name, node.lineno, says, event, apart, named or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
         # *args and **kwargs are no address

@@ -122,6 +122,7 @@ class _Known:
         self.evidence: dict[str, Evidence] = {}
         self.role: dict[str, str] = {}
         self.by_name: dict[str, list[str]] = defaultdict(list)
+        self.targets: dict[tuple[str, str, str, bool], list[str]] = {}
         for module in tree.modules:
             for function in module.functions:
                 self.function[function.id] = function
@@ -223,11 +224,9 @@ class _Known:
     def _is_about_it(self, id_: str) -> bool:
         """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
         function, evidence = self.function[id_], self.evidence[id_]
-        statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(function.node)) - 1
-        statements -= ast.get_docstring(function.node) is not None
         if is_family(function.short) and function.short != "dispatch":
-            return statements <= _MANY
-        return statements <= (_SOME if evidence.takes_event else _FEW)
+            return evidence.statements <= _MANY
+        return evidence.statements <= (_SOME if evidence.takes_event else _FEW)
 
     def _all(self, id_: str, name: str) -> bool:
         """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""
@@ -261,6 +260,13 @@ class _Known:
     # -- who is meant by a callee ------------------------------------------------------------------------------
 
     def _targets(self, function: Function, callee: str, name: str, sure: bool = False) -> list[str]:
+        """See `_found_targets`; asked again and again while roles are given."""
+        key = (function.id, callee, name, sure)
+        if key not in self.targets:
+            self.targets[key] = self._found_targets(function, callee, name, sure)
+        return self.targets[key]
+
+    def _found_targets(self, function: Function, callee: str, name: str, sure: bool) -> list[str]:
         """The functions that `callee`, as written in `function`, may be; by its receiver's class where that is known,
         else all of that name (with `sure` only where it is known, or the name says: to a user)."""
         module = self.modules[function.module]
