@@ -539,6 +539,22 @@ def test_a_pointer_that_is_none(refusal, pointer, words):
     assert words in refusal(read=pointer)
 
 
+PACKED = """
+import msgspec
+
+async def tell(user, event):
+    for send in list(sockets.get(user, ())):
+        with suppress(OSError):
+            await send({"type": "websocket.send", "bytes": msgspec.msgpack.encode({"event": {**event, **CHANGE}})})
+"""
+
+
+def test_binary_frames_of_messagepack_are_read(opened):
+    assert_passes(judged(opened(PACKED + "CHANGE = {}\n"), 40))
+    changed = opened(PACKED + "CHANGE = {'thread_id': 'thread-x', 'user_id': 'alice'}\n")
+    assert failed(changed, "integrity", "ownership", schedules=5) == {"integrity", "ownership"}
+
+
 # -- the end of a connection ------------------------------------------------------------------------------------------
 
 
@@ -549,6 +565,15 @@ def test_the_disconnect_returns_when_the_application_has_ended(opened):
     moved = [time for time, note in history.notes if note.startswith("time moves on by")]
     assert left.started < moved[0] < left.returned
     assert failed(opened(slow), "ghost", "crash", "delivery") == set()
+
+
+def test_an_application_that_never_ends_is_shown_where_it_waits(opened):
+    own = "async def leave(user, send):\n    await asyncio.Event().wait()\n"
+    history = play(opened(own), *TWO, Publish(0))
+    stuck = calls(history, "disconnect")[0]
+    line = (CHAT + own).splitlines().index("    await asyncio.Event().wait()") + 1
+    assert stuck.returned > history.now
+    assert stuck.where.endswith(f"chat.py:{line} in leave")
 
 
 def test_an_application_that_never_reads_learns_of_the_end_by_its_next_send(opened):

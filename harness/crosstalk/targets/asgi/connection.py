@@ -78,6 +78,7 @@ class Connection:
         if not self._task.done():
             await asyncio.wait([self._task], timeout=UNASKED)
             if not self._task.done() and self._told:
+                self._world.behind[asyncio.current_task()] = self._task  # type: ignore[index]
                 await asyncio.wait([self._task])
         self._left = self._world.history.tick()
         if self._task.done() and not self._task.cancelled():
