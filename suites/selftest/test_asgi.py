@@ -626,6 +626,26 @@ def test_the_end_that_a_handler_does_not_catch_is_no_crash(opened):
     assert failed(opened(goodbye), "crash") == set()
 
 
+def test_asking_for_a_message_after_a_send_has_failed_is_no_crash(opened):
+    own = """
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+async def chat(scope, receive, send):
+    websocket = WebSocket(scope, receive, send)
+    await websocket.accept()
+    await register(name(scope), send)
+    try:
+        with suppress(WebSocketDisconnect):
+            await asyncio.sleep(1)
+            await websocket.send_text("tick")
+        await websocket.receive_text()
+    finally:
+        await leave(name(scope), send)
+"""
+    history = play(opened(own), *TWO, Stall(0), Wait(3), Disconnect(0))
+    assert [call.error for call in calls(history, "disconnect")] == ["", ""]
+
+
 def test_an_application_that_closes(opened):
     own = """
 async def said(user, text, send):
