@@ -66,9 +66,10 @@ from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.settings import REACHING
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import StartAgain, TargetError, load, looks_like_asgi, reloaded
 from crosstalk.targets.loader import digest as loader_digest
+from crosstalk.targets.plan import NotABroadcaster
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
@@ -77,6 +78,8 @@ RUN_IDS = 61
 COUNTS = (16, 32, 64)
 MORE_COUNTS = (100, 400, 1_600)
 """Where a broadcaster's own memory rises and falls (a database's driver tidies up now and then), few show nothing."""
+AT_MOST = 60.0
+"""Where so many would take longer, in seconds, they are not taken; mostly it is one."""
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 POINTS = 40
@@ -228,7 +231,11 @@ def open_target(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
+        wanting = isinstance(error, TypeError) and " missing " in str(error)
+        advice = ". Give a function without parameters that makes one" if wanting else ""
+        raise TargetError(
+            f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}{advice}"
+        ) from error
     del sample
     fresh = (lambda: reloaded(spec)) if isinstance(target, str) else None
     given = {role: name for role, name in (names or {}).items() if name}
@@ -253,6 +260,25 @@ def _sample(factory: Callable[[], Any]) -> Any:
         loop.close()
 
 
+def _refuse_unreached(examination: Examination, history: History) -> None:
+    """Raises TargetError where nobody can connect, or is ever sent anything: then it is called in a wrong way."""
+    adapter = examination.adapter
+    connects = [call for call in history.calls if call.kind == "connect"]
+    if all(call.status == FAILED for call in connects) and connects:
+        raise TargetError(
+            f"{examination.target}: nobody could connect: {adapter.connect.shown} raised {connects[0].error} "
+            f"({connects[0].where}). If something has to be there first, give a factory that makes it, or wrap the "
+            "broadcaster in a small class whose connect(user_id, websocket) does"
+        )
+    if not len(history.send_start) and not history.blocked and all(call.status == ACCEPTED for call in history.calls):
+        raise TargetError(
+            f"{examination.target}: nothing that was published was sent to anybody: crosstalk called "
+            f"{adapter.connect.shown} and {adapter.publish.shown}. If a connection has to subscribe, or events to look "
+            "otherwise, wrap the broadcaster in a small class that has connect(user_id, websocket), "
+            "disconnect(user_id, websocket) and publish(user_id, event)"
+        )
+
+
 def find(history: History, check: str, cause: str) -> Violation | None:
     """The first violation of `check` with `cause`."""
     return next((v for v in CHECKS[check](history).violations if v.cause == cause), None)
@@ -272,15 +298,19 @@ def calibrated(examination: Examination) -> Examination:
             adapter.start = ""
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
-        devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
+        devices = {
+            history.episodes[episode].device
+            for episode, frame in zip(history.send_episode, history.send_frame, strict=True)
+            if history.episodes[episode].user == 2 and history.frames[frame].carried  # each was greeted, perhaps
+        }
         adapter.replaces = len(devices) < 2
     timers = frozenset(examination.delays)
     mistaken = ("TypeError", "AttributeError")
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
         not len(history.send_start)
-        and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
-    ):
+        and any(call.status == ACCEPTED or call.error.startswith(mistaken) for call in publishes)
+    ):  # it may have caught the error
         adapter.form = "text"
         second, _ = examination.run(examination.controls(), Plain())
         if len(second.send_start):
@@ -288,6 +318,8 @@ def calibrated(examination: Examination) -> Examination:
             publishes = [call for call in history.calls if call.kind == "publish"]
         else:
             adapter.form = "dict"
+    if adapter.ending is None:
+        _refuse_unreached(examination, history)
     guarantees = examination.guarantees
     if guarantees.counts == "auto":
         numbers = [c.value for c in publishes if c.status == ACCEPTED and type(c.value) is int]
@@ -385,10 +417,12 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
 def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
     """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
     for counts in (COUNTS, MORE_COUNTS):
+        began = time.monotonic()
         history = play(programs(counts))
+        longest = (time.monotonic() - began) / COUNTS[-1] * MORE_COUNTS[-1]
         if any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations):
             return counts
-        if not rises_and_falls(history):
+        if not rises_and_falls(history) or longest > AT_MOST:
             break
     return ()
 
@@ -484,9 +518,10 @@ def explore(
         yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
-            # the broadcaster sets timers: time also moves to just before and just after them
+            # the broadcaster sets timers: time also moves to just after them, and to so little before them that what
+            # takes as long as the shortest is under way when they fire
             near = sorted(delay for delay in examination.delays if delay > 0)[:8]
-            waits = (*WAITS, *(delay * factor for delay in near for factor in (0.5, 1.01)))
+            waits = (*WAITS, *(wait for delay in near for wait in (delay - near[0] / 2, delay * 1.01)))
 
 
 def examine(
@@ -554,8 +589,7 @@ class _Explorer:
 
     def examine(self) -> Verdict:
         automatic = gc.isenabled()
-        gc.collect()
-        gc.freeze()
+        _collect()
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
@@ -665,7 +699,7 @@ class _Explorer:
             if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
-                gc.collect()
+                _collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
 
@@ -775,8 +809,8 @@ class _Explorer:
             began = time.monotonic()
             self.examination.run(programs(counts), Plain())
             each = (time.monotonic() - began) / counts[-1]
-            most = int(min(MANY, max(1_600, self._left(0.95) / len(growing) / each)))
-            history = self._play_afresh(programs((most // 16, most // 4, most)))
+            most = int(min(MANY, max(MANY // 2, self._left(0.95) / len(growing) / each)))
+            history = self._play_afresh(programs((most // 4, most // 2, most)))
             for cause in [v.cause for v in CHECKS["cleanup"](history).violations if v.cause.startswith("growth")]:
                 self.defects.setdefault(("cleanup", cause), ("plain", programs(counts), ()))
 
@@ -786,6 +820,7 @@ class _Explorer:
         for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
+            _collect()
             latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             examination = self._afresh() if cause.startswith("growth") else self.examination
             violation = violation_of(examination, check, cause, strategy, program, tape, latest)
@@ -837,6 +872,13 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _collect() -> None:
+    """Collect garbage; what stays (a target may keep something of each run for ever) is not looked at again, for a
+    garbage collection can be a step of a run, and has to stay quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def _by_reference(examination: Examination) -> bool:

@@ -242,6 +242,8 @@ class Examining:
             name = self.settings.users[user]
             denied = failed.status in (401, 403) or failed.kind == "denied"
             hint = "; does --auth say how its users log in?" * denied
+            if failed.status == 400 and not self.settings.terms.subprotocols:
+                hint = "; does it want a --subprotocol, or another path?"
             where = url.partition("?")[0] or self.tally.demands.target
             raise Unreachable(f"{name!r} could not connect to {where}: {failed}{hint}") from None
         await connection.close()
@@ -362,15 +364,19 @@ class Examining:
         self.known.forget(number)
         self.tally.steps += program.steps
         self.tally.faults += program.faults
-        self.late = 0.0
-        await Playing(self.means, program, recorder).play()
-        late = max(self.late, time.monotonic() - self.due)
-        if late > min(self.settings.run_seconds, self.settings.terms.limits.open_seconds):
-            recorder.apply("late", round(late, 3))
+        await self._watched(Playing(self.means, program, recorder), self.settings.run_seconds)
         self.known.unfinished |= {run.user for run in history.runs if run.completed == NEVER}
         if number == 0:
             self._one_connection_each(recorder)
         self._judge(recorder)
+
+    async def _watched(self, playing: Playing, patience: float) -> None:
+        """Play, and take down where this client itself stood still for longer than `patience`, or than to connect."""
+        self.late = 0.0
+        await playing.play()
+        late = max(self.late, time.monotonic() - self.due)
+        if late > min(patience, self.settings.terms.limits.open_seconds):
+            playing.recorder.apply("late", round(late, 3))
 
     def _one_connection_each(self, recorder: Recorder) -> None:
         """Where nobody can have two connections, that is how the system is meant, and users have one from then on."""

@@ -11,7 +11,7 @@ from crosstalk.checks import CHECKS
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, CANCELLED, Call, Content, Count, Episode, Frame, History
-from crosstalk.scenarios.program import Connect, Disconnect, Program
+from crosstalk.scenarios.program import Connect, Disconnect, Program, Publish
 
 
 def history(guarantees: Guarantees, events: int = 2) -> History:
@@ -233,3 +233,33 @@ def test_tasks_too_are_left_by_a_cancelled_disconnect():
         made = open_target(LogsInATask, guarantees=guarantees).play(program)
         assert [call.status for call in made.calls if call.kind == "disconnect"] == [CANCELLED, CANCELLED]
         assert {violation.cause for violation in CHECKS["cleanup"](made).violations} == expected
+
+
+class FreesFirst:
+    """One place in a table for each user; a place is free again before it is forgotten whose it was."""
+
+    def __init__(self):
+        self.places, self.sockets = {}, []
+
+    async def connect(self, user_id, websocket):
+        if None not in self.sockets:
+            self.sockets.append(None)
+        self.places[user_id] = self.sockets.index(None)
+        self.sockets[self.places[user_id]] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[self.places[user_id]] = None
+        await asyncio.sleep(0.01)
+        del self.places[user_id]
+
+    async def send_to_user(self, user_id, event):
+        websocket = self.sockets[self.places[user_id]] if user_id in self.places else None
+        if websocket is not None:
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await websocket.send_json(event)
+
+
+def test_what_a_cancelled_disconnect_leaves_reaches_nobody_else_under_any_guarantee():
+    steps = (Connect(0), Disconnect(0, cancelled=True), Connect(1), Publish(0))
+    made = open_target(FreesFirst).play(Program(("alice", "bob"), (0, 1), (steps,)))
+    assert "isolation" in broken(made)

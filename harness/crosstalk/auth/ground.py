@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
@@ -86,13 +87,17 @@ class Revoking(Protocol):
 SETTLE, SETTLED = 0.3, 1.0
 """Seconds that a server is given to take the first message in, at least and at most."""
 
-GROWTH = 2.0
-"""How much longer bad credentials are given than good ones have needed."""
+GROWTH, MOST = 2.0, 5.0
+"""How much longer bad credentials are given than good ones have needed; and than is declared, at most."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """The slowest that the server has been with good users so far, in seconds from the beginning of the connection."""
+    """The slowest that the server has been with good users so far, in seconds.
+
+    `greeted` is from the beginning of the connection until all had come that comes unasked, `answered` from what they
+    said until all had come that came.
+    """
 
     greeted: float = 0.0
     answered: float = 0.0
@@ -126,7 +131,7 @@ class Ground:
     @property
     def patience(self) -> float:
         """How long an answer may take, by what is declared and by what good users have seen."""
-        return max(self.site.patience, GROWTH * self.pace.answered)
+        return max(self.site.patience, min(GROWTH * self.pace.answered, MOST * self.site.patience))
 
     @property
     def settle(self) -> float:
@@ -232,9 +237,10 @@ class Ground:
         """The answer within `seconds`, and whether that sufficed for `until` to be so."""
         visit = await self.visit(credential, **given)
         try:
+            asked = time.monotonic() - visit.began
             await self.say_something(visit, credential.user_id)
             await visit.listen(seconds, lambda: until(visit))
-            took = [second for shape, second in visit.frames.items() if shape not in self.greeting]
+            took = [second - asked for shape, second in visit.frames.items() if shape not in self.greeting]
             self.pace.answered = max(self.pace.answered, *took, 0.0)
             return self.counted(visit.answer()), until(visit)
         finally:
