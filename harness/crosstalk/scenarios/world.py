@@ -108,6 +108,7 @@ class World:
         "_tamper",
         "_values",
         "adapter",
+        "behind",
         "blanks",
         "broadcaster",
         "busy",
@@ -174,6 +175,8 @@ class World:
         self.came: set[int] = set()  # who has connected, where nobody comes back
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
+        # the broadcaster's own task that a call waits for, where the call is the harness's
+        self.behind: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self.cancelling: set[asyncio.Task[Any]] = set()
         # the harness's own tasks, in their order, until they come to their end; and the call that each is in
         self.own: dict[asyncio.Task[Any], Call | None] = {}
@@ -888,7 +891,7 @@ class World:
         """Of every call that has not returned, where it waits."""
         for task, call in self.own.items():
             if call is not None and not task.done():
-                call.where = waiting_at(task)
+                call.where = waiting_at(self.behind.get(task, task))
 
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
@@ -913,6 +916,7 @@ class World:
         self.last.clear()
         self.ever.clear()
         self.own.clear()
+        self.behind.clear()
         self.cancelling.clear()
         self.waits.clear()
         self.hoard.clear()
