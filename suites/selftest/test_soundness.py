@@ -8,6 +8,7 @@ import json
 import logging
 import time
 import zlib
+from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
@@ -466,6 +467,111 @@ def test_a_block_that_is_left_without_cleaning_up_is_told():
         connect = connection
 
     assert "ghost" in {check for check, _ in causes(open_target(Stays), runs=60)}
+
+
+# -- who is addressed is a session, or a connection ---------------------------------------------------------------
+
+
+class OneSession:
+    """A later connection takes the place of the one before, as a disconnect that names no connection means."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, websocket, user_id):
+        await websocket.accept()
+        self.sockets[user_id] = websocket
+        await websocket.send_json({"type": "connected"})
+
+    def disconnect(self, user_id):
+        self.sockets.pop(user_id, None)
+
+    async def send_to_user(self, user_id, message):
+        if user_id in self.sockets:
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await self.sockets[user_id].send_json(message)
+
+
+def test_a_greeting_on_each_connection_does_not_mean_that_each_is_served():
+    assert open_target(OneSession).adapter.replaces
+    assert causes(open_target(OneSession), runs=300) == set()
+
+
+class ByConnection(OneSession):
+    async def connect(self, websocket, connection_id):
+        await OneSession.connect(self, websocket, connection_id)
+
+    def disconnect(self, connection_id):
+        OneSession.disconnect(self, connection_id)
+
+    async def send_to_user(self, connection_id, message):
+        if connection_id in self.sockets:
+            try:
+                await self.sockets[connection_id].send_json(message)
+            except (RuntimeError, ConnectionError):
+                self.disconnect(connection_id)
+
+
+class ByUser(ByConnection):
+    async def connect(self, websocket, user_id):
+        await ByConnection.connect(self, websocket, user_id)
+
+    def disconnect(self, user_id):
+        ByConnection.disconnect(self, user_id)
+
+    async def send_to_user(self, user_id, message):
+        await ByConnection.send_to_user(self, user_id, message)
+
+
+def comes_back(stage):
+    stage.disconnect(stage.connect("alice"))
+    stage.connect("alice")
+
+
+def test_no_connection_comes_back_under_its_id_but_a_user_does():
+    """Else who fails while it is sent to seems to take the next connection along."""
+    for kind, times in ((ByConnection, 1), (ByUser, 2)):
+        history = perform(comes_back, ("alice",), kind, open_target(kind).adapter)
+        assert len(history.episodes) == times
+    assert causes(open_target(ByConnection), runs=300) == set()
+
+
+class NumberedByTime(OneSession):
+    """A connection's id is the moment when it began: two begin at the same one in no process that is real."""
+
+    async def connect(self, websocket, workspace_id, user_id):
+        await websocket.accept()
+        number = f"{user_id}:{datetime.now(UTC).timestamp()}"
+        self.sockets[number] = websocket
+        return number
+
+    def disconnect(self, connection_id):
+        OneSession.disconnect(self, connection_id)
+
+    async def send_to_user(self, user_id, message):
+        for number, websocket in list(self.sockets.items()):
+            if number.startswith(f"{user_id}:") and number in self.sockets:
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_json(message)
+
+
+def test_ids_made_of_the_time_differ():
+    assert causes(open_target(NumberedByTime), runs=200) == set()
+
+
+class KeepsAThousand(Hub):
+    def __init__(self):
+        super().__init__()
+        self.past = []
+
+    async def broadcast_to_user(self, user_id, event):
+        self.past = [*self.past[-999:], event]
+        await super().broadcast_to_user(user_id, event)
+
+
+def test_a_history_of_the_last_thousand_is_no_leak():
+    verdict = examine(open_target(KeepsAThousand), schedules=1, seconds=2, checks=("cleanup",))
+    assert verdict.checks[0].verdict == "pass", verdict.checks[0]
 
 
 # -- one for the whole process -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from crosstalk.model.verdict import worst
 from crosstalk.reporting import github
 from crosstalk.reporting.failures import keep, load
 from crosstalk.reporting.folder import leave
+from crosstalk.reporting.hush import hush
 from crosstalk.reporting.legible import printable
 from crosstalk.reporting.progress import exploring, progress
 from crosstalk.reporting.terminal import summary
@@ -84,7 +85,8 @@ def check(
     """
     names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
-        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
+        with hush():
+            examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
@@ -92,7 +94,7 @@ def check(
     saved, doubts = load(folder)
     for doubt in doubts:
         click.echo(f"crosstalk: {printable(doubt)}", err=True)
-    with progress(quiet) as show:
+    with progress(quiet) as show, hush():
         told = exploring(show, budget)
         verdict = examine(
             examination, seed=seed, seconds=budget, family=family, progress=told, saved=tuple(saved.values())

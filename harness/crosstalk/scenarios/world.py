@@ -111,6 +111,7 @@ class World:
         "blanks",
         "broadcaster",
         "busy",
+        "came",
         "cancelling",
         "cells",
         "closing",
@@ -127,6 +128,7 @@ class World:
         "last",
         "loop",
         "marks",
+        "moments",
         "of_event",
         "open",
         "over",
@@ -168,6 +170,8 @@ class World:
         self.wires: list[Wire] = []
         self.open: dict[int, tuple[int, Socket]] = {}
         self.last: dict[int, Socket] = {}
+        self.moments = 0
+        self.came: set[int] = set()  # who has connected, where nobody comes back
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
         self.cancelling: set[asyncio.Task[Any]] = set()
@@ -476,6 +480,10 @@ class World:
             for other in self.device_users
         ):
             return  # a disconnect that names no connection means one connection a user
+        if self.adapter.once:
+            if user in self.came:
+                return
+            self.came.add(user)
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = socket._wire
@@ -502,6 +510,8 @@ class World:
         self.busy.add(device)
         call = Call("connect", user, 0, number)
         given = self._given(device, number, socket)
+        if self.adapter.numbers:
+            self.pass_a_moment()
         await self._perform(call, self.connect, given)
         self.busy.discard(device)
         if call.status == ACCEPTED and call.value is not False:
@@ -578,6 +588,12 @@ class World:
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
+
+    def pass_a_moment(self) -> None:
+        """Some microseconds by the clock on the wall: no two ids made of the time are the same in production."""
+        if self.loop.on_time is not None:
+            self.moments += 1
+            self.loop.on_time(self.loop.now + self.moments * 2e-6)
 
     def _moment(self) -> int:
         """Grows by one with each iteration of the loop, and by much with each move of the clock."""
