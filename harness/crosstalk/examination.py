@@ -547,8 +547,8 @@ def examine(
         return explorer.examine()
 
 
-SOME = 64
-"""Schedules in which each check has some opportunity, on nearly any broadcaster."""
+SOME, SLOW = 64, 0.005
+"""Where there was time for fewer schedules than these, and each delivery took so many seconds, it is said."""
 
 
 class _Explorer:
@@ -624,6 +624,7 @@ class _Explorer:
                 self.notes.append("interrupted twice: some violations are not shown")
         finally:
             gc.unfreeze()
+            gc.collect()  # here nobody hears what is left of a run complain
             if automatic:
                 gc.enable()
         return self._verdict(known)
@@ -704,17 +705,19 @@ class _Explorer:
                     self.progress(self._explored(), len(self.defects))
 
     def _slow(self) -> tuple[str, ...]:
-        """Why so few schedules were played, where that is the broadcaster's own slowness, and what to do."""
+        """Why so few schedules were explored, where that is the broadcaster's own slowness, and what to do."""
         began = time.monotonic()
         history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
         took = time.monotonic() - began
-        if history.blocked or took * SOME < self.seconds:
+        deliveries = len(history.send_start)
+        if history.blocked or took < max(SLOW * deliveries, self.seconds / SOME):
             return ()
         enough = int(began - self.began + SOME * took) // 10 * 10 + 10
         return (
-            f"the broadcaster is slow to play: {len(history.send_start)} deliveries took {took:.1f} s, so time was "
-            "short. Let nothing in it keep the thread (time.sleep, a driver that does not await), which "
-            f"holds up every user in production too; or say --budget {enough}",
+            f"the broadcaster is slow to play: {deliveries} deliveries took {took:.1f} s, and no more than {self.runs} "
+            f"schedule{'s' * (self.runs > 1)} could be explored. Let nothing in it keep the thread "
+            "(time.sleep, a driver that does not await), which holds up every user in production too; "
+            f"or say --budget {enough}",
         )
 
     def _take_in(self, run: Run) -> bool:
@@ -831,7 +834,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
-        few = False
+        few = self.schedules is None and 0 < self.runs < SOME
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
@@ -844,7 +847,6 @@ class _Explorer:
             )
             if reason == NO_OPPORTUNITY:
                 reason += " in what was played; a larger budget gives it some"
-                few = self.schedules is None and 0 < self.runs < SOME
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":

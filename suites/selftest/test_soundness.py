@@ -1186,11 +1186,7 @@ class Sleeping(Hub):
         await super().broadcast_to_user(user_id, event)
 
 
-def test_too_slow_to_be_judged_is_said_with_what_to_do():
+def test_too_slow_to_be_explored_is_said_with_what_to_do():
     verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
-    assert verdict.verdict == "unknown"
     assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
     assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
-    verdict = examine(open_target(Hub), seconds=0.1, schedules=1, checks=("order",))
-    assert verdict.verdict == "unknown"
-    assert not any("slow to play" in note for note in verdict.notes)
