@@ -62,19 +62,19 @@ def open_asgi(target: str, names: Mapping[str, str], guarantees: Guarantees | No
         around=application.setting,
         remarks=lambda: (application.note,) if application.note else (),
     )
-    history = _found_out(examination, options)
+    histories = _found_out(examination, options)
     reasons = exempt(options, adapter.answers)
-    if history.answers is not None and history.answers.history.unclear:
+    if any(history.answers is not None and history.answers.history.unclear for history in histories):
         reasons.update(dict.fromkeys(("golden_path", "order", "duplicate"), UNCLEAR))
-    if not any(frame.owner for frame in history.frames):
+    if not any(frame.owner for history in histories for frame in history.frames):
         reasons["ownership"] = "no frame names the user whom it is for"
     return calibrated(replace(examination, exempt=reasons))
 
 
-def _found_out(examination: Examination, options: Options) -> History:
+def _found_out(examination: Examination, options: Options) -> list[History]:
     """Finds out whether the application makes the events of a run itself, and whether all devices of a user get them.
 
-    Returns what two users were sent. Raises TargetError when the application can't be judged.
+    Returns the runs that told it. Raises TargetError when the application can't be judged.
     """
     adapter, grammar = examination.adapter, examination.guarantees.grammar
     adapter.answers, adapter.read = True, reader(options.read)
@@ -89,7 +89,8 @@ def _found_out(examination: Examination, options: Options) -> History:
             sent.send_episode[row] for row, number in enumerate(sent.send_frame) if sent.frames[number].content == 0
         }
         adapter.replaces = len(reached) < 2
-    return history
+        return [history, sent]
+    return [history]
 
 
 async def _nothing(scope: object, receive: object, send: object) -> None:

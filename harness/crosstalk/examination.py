@@ -78,6 +78,8 @@ RUN_IDS = 61
 COUNTS = (16, 32, 64)
 MORE_COUNTS = (100, 400, 1_600)
 """Where a broadcaster's own memory rises and falls (a database's driver tidies up now and then), few show nothing."""
+AT_MOST = 60.0
+"""Where so many would take longer, in seconds, they are not taken; mostly it is one."""
 MANY = 6_400
 """Departures (and events) at which a census is taken: first few; when those grew, up to MANY, for a cache fills up."""
 POINTS = 40
@@ -218,9 +220,7 @@ def open_target(
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
     try:
-        sample = factory()
-        if hasattr(type(sample), "__await__"):
-            sample = asyncio.run(_await(sample))
+        sample = _sample(factory)
         adapter = Adapter(sample, names or {})
     except NotABroadcaster as error:
         if looks_like_asgi(sample):
@@ -243,6 +243,23 @@ def open_target(
     return calibrated(Examination(spec, factory, adapter, declared, fresh, given, declared))
 
 
+def _sample(factory: Callable[[], Any]) -> Any:
+    """A broadcaster to look at, made on a loop, for its constructor may start tasks; they are left where they stand."""
+
+    async def made() -> Any:
+        sample = factory()
+        async with asyncio.timeout(10):
+            return await sample if hasattr(type(sample), "__await__") else sample
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(made())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
+
+
 def _refuse_unreached(examination: Examination, history: History) -> None:
     """Raises TargetError where nobody can connect, or is ever sent anything: then it is called in a wrong way."""
     adapter = examination.adapter
@@ -262,11 +279,6 @@ def _refuse_unreached(examination: Examination, history: History) -> None:
             "otherwise, wrap the broadcaster in a small class that has connect(user_id, websocket), "
             "disconnect(user_id, websocket) and publish(user_id, event)"
         )
-
-
-async def _await(value: object) -> object:
-    async with asyncio.timeout(10):
-        return await value  # type: ignore[misc]
 
 
 def find(history: History, check: str, cause: str) -> Violation | None:
@@ -407,10 +419,12 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
 def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
     """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
     for counts in (COUNTS, MORE_COUNTS):
+        began = time.monotonic()
         history = play(programs(counts))
+        longest = (time.monotonic() - began) / COUNTS[-1] * MORE_COUNTS[-1]
         if any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations):
             return counts
-        if not rises_and_falls(history):
+        if not rises_and_falls(history) or longest > AT_MOST:
             break
     return ()
 
@@ -506,9 +520,10 @@ def explore(
         yield Run(number, name, program, tape, history, results, len(feedback.seen))
         number += 1
         if number == 12 and examination.delays:
-            # the broadcaster sets timers: time also moves to just before and just after them
+            # the broadcaster sets timers: time also moves to just after them, and to so little before them that what
+            # takes as long as the shortest is under way when they fire
             near = sorted(delay for delay in examination.delays if delay > 0)[:8]
-            waits = (*WAITS, *(delay * factor for delay in near for factor in (0.5, 1.01)))
+            waits = (*WAITS, *(wait for delay in near for wait in (delay - near[0] / 2, delay * 1.01)))
 
 
 def examine(
@@ -532,6 +547,10 @@ def examine(
     explorer.saved = saved
     with many_runs():
         return explorer.examine()
+
+
+SOME = 64
+"""Schedules in which each check has some opportunity, on nearly any broadcaster."""
 
 
 class _Explorer:
@@ -572,8 +591,7 @@ class _Explorer:
 
     def examine(self) -> Verdict:
         automatic = gc.isenabled()
-        gc.collect()
-        gc.freeze()
+        _collect()
         gc.disable()
         known: tuple[Control, ...] = ()
         try:
@@ -595,6 +613,7 @@ class _Explorer:
                     "delivered; --guarantee snapshot=yes holds the broadcaster to the event as it was"
                 )
             self._replay()
+            self._untouched()
             growing = self._census() if seeing else []
             self._explore(0.7 if growing else 1.0)
             self._growth(growing)
@@ -648,6 +667,21 @@ class _Explorer:
                 f"{len(failing)} still fail{'s' if len(failing) == 1 else ''}"
             )
 
+    def _untouched(self) -> None:
+        """What the controls played is judged as it is too.
+
+        However little time there is, each check that saw its sabotage there has had an opportunity.
+        """
+        if self.examination.blocked:
+            return
+        program = self.examination.controls()
+        history, tape = self.examination.run(program, Plain())
+        results = check_all(history, self.checks)
+        self._count(history, tape)
+        for check, result in results.items():
+            self.opportunities[check] += result.opportunities
+        self._take_in(Run(-1, "plain", program, tape, history, results))
+
     def _explore(self, share: float) -> None:
         runs = explore(self.examination, self.seed, self.family, self.checks)
         while self.schedules is None or self.runs < self.schedules:
@@ -667,9 +701,23 @@ class _Explorer:
             if run.history.blocked:
                 break  # each further run would cost as long
             if self.runs % 64 == 0:
-                gc.collect()
+                _collect()
                 if self.progress is not None:
                     self.progress(self._explored(), len(self.defects))
+
+    def _slow(self) -> tuple[str, ...]:
+        """Why so few schedules were played, where that is the broadcaster's own slowness, and what to do."""
+        began = time.monotonic()
+        history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
+        took = time.monotonic() - began
+        if history.blocked or took * SOME < self.seconds:
+            return ()
+        enough = int(began - self.began + SOME * took) // 10 * 10 + 10
+        return (
+            f"the broadcaster is slow to play: {len(history.send_start)} deliveries took {took:.1f} s, so time was "
+            "short. Let nothing in it keep the thread (time.sleep, a driver that does not await), which "
+            f"holds up every user in production too; or say --budget {enough}",
+        )
 
     def _take_in(self, run: Run) -> bool:
         """Take the run's violations in; False when one of them showed that state stays, which spoils the others too."""
@@ -720,9 +768,18 @@ class _Explorer:
         """The programs in which memory grew over the first few departures or passing events, and over how many."""
         growing: list[tuple[Programs, tuple[int, ...]]] = []
         if "cleanup" in self.checks and self.examination.guarantees.growth:
-            for programs in (departures, _vanished, passing_events):
+            for programs in (departures, _vanished, passing_events, _cancelled):
+                if programs is _cancelled and any(found is departures for found, _ in growing):
+                    continue  # that tells no more
                 if counts := growth(self._play_afresh, programs):
                     growing.append((programs, counts))
+            if not self.examination.guarantees.cancelled_disconnect and growing and growing[-1][0] is _cancelled:
+                growing.pop()
+                self.notes.append(
+                    "what a disconnect that is cancelled half-way has not tidied up stays for ever: where handlers are "
+                    "cancelled, await it under asyncio.shield; --guarantee cancelled_disconnect=yes holds the "
+                    "broadcaster to leaving nothing"
+                )
         return [] if growing and self._tasks_remain() else growing
 
     def _tasks_remain(self) -> bool:
@@ -765,6 +822,7 @@ class _Explorer:
         for number, ((check, cause), (strategy, program, tape)) in enumerate(defects):
             if any(violation.cause == cause for violation in self.found[check]):
                 continue
+            _collect()
             latest = time.monotonic() + (0.0 if hurry else max(0.5, self._left() / (len(defects) - number)))
             examination = self._afresh() if cause.startswith("growth") else self.examination
             violation = violation_of(examination, check, cause, strategy, program, tape, latest)
@@ -775,6 +833,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
+        few = False
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))
@@ -787,6 +846,7 @@ class _Explorer:
             )
             if reason == NO_OPPORTUNITY:
                 reason += " in what was played; a larger budget gives it some"
+                few = self.schedules is None and 0 < self.runs < SOME
             if self.examination.unread and check in READING:
                 outcome, reason = "unknown", "no event can be read in what is sent"
             elif self.interrupted and outcome == "pass":
@@ -801,7 +861,7 @@ class _Explorer:
             tuple(verdicts),
             known,
             self._explored(),
-            notes=(*self.notes, *self.examination.remarks()),
+            notes=(*self.notes, *(self._slow() if few and not self.interrupted else ()), *self.examination.remarks()),
             interrupted=self.interrupted,
         )
 
@@ -814,6 +874,13 @@ class _Explorer:
         if check == "duplicate" and guarantees.at_least_once:
             return "events may come again"
         return ""
+
+
+def _collect() -> None:
+    """Collect garbage; what stays (a target may keep something of each run for ever) is not looked at again, for a
+    garbage collection can be a step of a run, and has to stay quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def _by_reference(examination: Examination) -> bool:
@@ -832,6 +899,10 @@ def _leaks(run: Run) -> bool:
 
 def _vanished(counts: tuple[int, ...]) -> Program:
     return departures(counts, gone=True)
+
+
+def _cancelled(counts: tuple[int, ...]) -> Program:
+    return departures(counts, cancelled=True)
 
 
 def _confirmed(

@@ -29,7 +29,7 @@ from crosstalk.model.scene import (
     Remark,
     Scene,
 )
-from crosstalk.scenarios.program import Program
+from crosstalk.scenarios.program import Census, Collect, Program
 from crosstalk.scenarios.witness import Seen, Watched, Witness
 from crosstalk.scenarios.words import program_lines
 from crosstalk.schedule.loop import Gates, Strategy
@@ -45,6 +45,8 @@ AROUND = 4
 """So many lines of code before and after the one to look at."""
 FARTHEST, DECISIONS = 3, 10_000
 """How many decisions the nearest passing run may take otherwise, and how many are played to find it."""
+COLLECTION = 200
+"""A garbage collection takes as long as so many decisions, or longer where much is kept of the runs before."""
 _WHERE = re.compile(r"([^:]+):(\d+) in (.+)")
 _RUN = re.compile(r"run (\d+) of ")
 _ENDING: dict[int, Ending] = {ACCEPTED: "ok", FAILED: "raised", CANCELLED: "cancelled"}
@@ -161,6 +163,7 @@ def nearest(examination: Examination, check: str, program: Program, tape: tuple[
     """
     start = _Counted(Replay(tape))
     examination.run(program, start)
+    collections = sum(isinstance(step, Collect | Census) for track in program.tracks for step in track)
     level: list[tuple[_Counted, tuple[int, ...]]] = [(start, ())]
     tried = spent = 0
     for distance in range(1, FARTHEST + 1):
@@ -172,7 +175,7 @@ def nearest(examination: Examination, check: str, program: Program, tape: tuple[
                 played = _Counted(Replay(candidate))
                 history, _ = examination.run(program, played)
                 tried += 1
-                spent += len(played.chosen)
+                spent += len(played.chosen) + COLLECTION * collections
                 if history.blocked:
                     return best or Nearest(tried, distance - 1)
                 if not CHECKS[check](history).violations:
@@ -380,8 +383,8 @@ def _culprit_place(scene: Scene, witness: Witness, target: str) -> Place | None:
         told = _WHERE.fullmatch(scene.acts[culprit.number].waits_at)
         if told is not None:
             # a call's own record has the file's name only: of the target's files the path is known
-            known = [target.removeprefix("asgi:").rpartition(":")[0], *(p.path for p in witness.places.values())]
-            known += [witness.publishes_at.path] if witness.publishes_at is not None else []
+            known = [witness.publishes_at.path] if witness.publishes_at is not None else []
+            known += [*(p.path for p in witness.places.values()), target.removeprefix("asgi:").rpartition(":")[0]]
             path = next((path for path in known if path.rpartition("/")[2] == told[1]), None)
             if path is not None:
                 return Place(path, int(told[2]), told[3])

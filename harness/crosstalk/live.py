@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from crosstalk.auth.configured import Configured, configured
+from crosstalk.auth.carriers import NAME
+from crosstalk.auth.configured import Configured, configured, holds_secret
 from crosstalk.auth.redaction import Redactor
 from crosstalk.demo.running import running
 from crosstalk.live_examination import LiveSettings, Progress, Unreachable, examine_live
@@ -23,7 +24,7 @@ from crosstalk.model.verdict import CheckVerdict, Explored, Verdict
 from crosstalk.profile import Profile, ProfileError, allowed
 from crosstalk.targets.cause import Cause, HttpCall, cause
 from crosstalk.targets.connection import Limits, Terms, verified_tls
-from crosstalk.targets.transports import is_http, speaking, transport
+from crosstalk.targets.transports import is_http, is_websocket, speaking, transport
 
 DEMO = "the demonstration application"
 
@@ -62,6 +63,7 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     transport(url, caused.on_connection)
     if not profile.cause and is_http(url):
         raise ProfileError(NO_CAUSE)
+    _check_spoken(profile, url, caused.on_connection)
     allowed(url, profile.allow_hosts)
     given = profile.auth or ("jwt" if os.environ.get("CROSSTALK_JWT_SECRET") else "none")
     if demo is not None:
@@ -84,6 +86,28 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
     grammar = Grammar.parse(profile.grammar) if profile.grammar else GOLDEN_PATH
     notes = () if demo is not None or profile.auth or given == "jwt" else (NOT_LOGGED_IN,)
     return Plan(profile, url, users, log_in, caused, grammar, notes)
+
+
+def _check_spoken(profile: Profile, url: str, on_connection: bool) -> None:
+    """Whether what the profile has users say can be said. Raises ProfileError."""
+    shown = (
+        *(("hello", text) for text in (*profile.hello, profile.beat)),
+        ("cause", profile.cause),
+        ("cause", profile.cause_body),
+    )
+    for name, text in shown:
+        if holds_secret(text) or (name == "hello" and "{token}" in text):
+            raise ProfileError(
+                f"--{name} is shown in reports, so that no token can stand in it: what tells who a user is goes into "
+                "--auth, with carrier=message:... where it is said"
+            )
+    if (profile.hello or profile.beat) and is_http(url) and not on_connection:
+        raise ProfileError("an event stream takes no messages: leave --hello out")
+    for name in profile.subprotocol:
+        if not NAME.fullmatch(name):
+            raise ProfileError(f"{name!r} can't be a subprotocol: it has a character that HTTP forbids there")
+    if profile.subprotocol and not is_websocket(url):
+        raise ProfileError("only WebSockets have subprotocols: leave --subprotocol out")
 
 
 def shard(planned: Plan, worker: str, workers: int) -> Plan:
@@ -140,7 +164,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         journal,
         again,
         planned.notes,
-        speaking(planned.url, planned.cause.on_connection, profile.hello),
+        speaking(planned.url, planned.cause.on_connection, profile.hello, profile.beat, profile.beat_seconds),
     )
 
 

@@ -88,6 +88,7 @@ class _Cutting(Examining):
         self.controls: list[Control] = []
         self.down: dict[str, float] = {}
         self.device_down = (0.0, "")
+        self.stood_still = 0.0
         self.worst: tuple[float, str] = (0.0, "")
         self.points = self.moves = self.round = 0
         self.failed: Counter[str] = Counter()
@@ -128,8 +129,8 @@ class _Cutting(Examining):
         took = [run.completed - run.started for run in history.runs if run.completed != NEVER]
         if took:
             self.pause = max(SHORTEST_PAUSE, statistics.median(took))
-        for check, judged in self.checks.items():
-            for violation in judged(history).violations:
+        for check, judged in self._judged(history).items():
+            for violation in judged.violations:
                 if self.alone.setdefault((check, violation.cause), name) == name:
                     self._take(history, violation, name, "without any move")
 
@@ -148,8 +149,7 @@ class _Cutting(Examining):
         self.failed.update(migration.failed)
         if not self.controls:
             self._control(recorder)
-        for check, judged in self.checks.items():
-            result = judged(history)
+        for check, result in self._judged(history).items():
             self.opportunities[check] += result.opportunities
             for violation in result.violations:
                 self._take(history, violation, "migration", _point(migration, _moment(history, violation, migration)))
@@ -165,6 +165,13 @@ class _Cutting(Examining):
                 self.device_down = max(self.device_down, (until - since, history.users[user]))
         return self.clock() - began
 
+    def _judged(self, history: LiveHistory) -> dict[str, Result]:
+        """What each check says; where this client itself stood still, nothing is said of what did not come in time."""
+        if history.late:
+            self.stood_still = max(self.stood_still, history.late)
+        waits = ("carried", "down_time") if history.late else ()
+        return {check: judged(history) for check, judged in self.checks.items() if check not in waits}
+
     def _migration(
         self, seed: str, targets: tuple[Target, ...], switch: Move | None, sides: tuple[str, str]
     ) -> Migration:
@@ -173,7 +180,8 @@ class _Cutting(Examining):
 
     async def _played(self, migration: Migration, keep: int) -> Recorder:
         recorder = self._recorder(keep)
-        await Staying(self.means, len(self.settings.users), self.devices, recorder, migration).play()
+        staying = Staying(self.means, len(self.settings.users), self.devices, recorder, migration)
+        await self._watched(staying, min(self.settings.run_seconds, self.wanted.limit))
         return recorder
 
     def _recorder(self, keep: int) -> Recorder:
@@ -243,6 +251,10 @@ class _Cutting(Examining):
             if outcome == "unknown":
                 notes.append(f"{check}: {reason}")
             outcomes.append(outcome)
+        if self.stood_still:
+            notes.append(
+                f"this client itself stood still for {self.stood_still:.1f} s: what did not come then is not judged"
+            )
         if not self.moves:
             notes.append("nothing was ever moved")
         elif not self.tally.runs:

@@ -20,6 +20,7 @@ from pathlib import Path
 from crosstalk.auth.base import Authenticator, Credential
 from crosstalk.auth.rate import Rate, login_all
 from crosstalk.auth.redaction import SHORTEST, Redactor
+from crosstalk.checks.live.success import Failure
 from crosstalk.live_tally import Demands, Found, Tally
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.live_history import NEVER, LiveHistory
@@ -214,8 +215,10 @@ class Examining:
             if user in done.credentials:
                 self.means.credentials[number] = done.credentials[user]
                 self._learn(done.credentials[user])
-        for why in done.failures.values():
-            self.tally.failures[f"could not log in: {self.redactor.text(why)}"] += 1
+        for user, why in done.failures.items():
+            self.tally.fail(
+                self.settings.users, Failure(f"could not log in: {why}", self.settings.users.index(user), 0.0)
+            )
         self.tally.attempts += len(self.settings.users)
         if not done.credentials:
             why = next(iter(done.failures.values()), "there are no users")
@@ -239,6 +242,8 @@ class Examining:
             name = self.settings.users[user]
             denied = failed.status in (401, 403) or failed.kind == "denied"
             hint = "; does --auth say how its users log in?" * denied
+            if failed.status == 400 and not self.settings.terms.subprotocols:
+                hint = "; does it want a --subprotocol, or another path?"
             where = url.partition("?")[0] or self.tally.demands.target
             raise Unreachable(f"{name!r} could not connect to {where}: {failed}{hint}") from None
         await connection.close()
@@ -359,15 +364,19 @@ class Examining:
         self.known.forget(number)
         self.tally.steps += program.steps
         self.tally.faults += program.faults
-        self.late = 0.0
-        await Playing(self.means, program, recorder).play()
-        late = max(self.late, time.monotonic() - self.due)
-        if late > min(self.settings.run_seconds, self.settings.terms.limits.open_seconds):
-            recorder.apply("late", round(late, 3))
+        await self._watched(Playing(self.means, program, recorder), self.settings.run_seconds)
         self.known.unfinished |= {run.user for run in history.runs if run.completed == NEVER}
         if number == 0:
             self._one_connection_each(recorder)
         self._judge(recorder)
+
+    async def _watched(self, playing: Playing, patience: float) -> None:
+        """Play, and take down where this client itself stood still for longer than `patience`, or than to connect."""
+        self.late = 0.0
+        await playing.play()
+        late = max(self.late, time.monotonic() - self.due)
+        if late > min(patience, self.settings.terms.limits.open_seconds):
+            playing.recorder.apply("late", round(late, 3))
 
     def _one_connection_each(self, recorder: Recorder) -> None:
         """Where nobody can have two connections, that is how the system is meant, and users have one from then on."""

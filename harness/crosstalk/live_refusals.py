@@ -26,6 +26,7 @@ from crosstalk.live import Plan, trusting
 from crosstalk.model.verdict import CheckVerdict, Verdict, worst
 from crosstalk.profile import Profile
 from crosstalk.targets.cause import Cause, HttpCall, Message
+from crosstalk.targets.reading import reader
 
 
 def examine(
@@ -54,6 +55,7 @@ def examine(
         target=target,
         call=planned.cause if isinstance(planned.cause, HttpCall) else None,
         hello=profile.hello,
+        read=reader(profile.read) if profile.read.text else None,
         subprotocols=profile.subprotocol,
     )
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.arrived import UNCLEAR
 from crosstalk.checks.live.sequence import UNDECLARED
-from crosstalk.checks.live.success import put_off, tried
+from crosstalk.checks.live.success import Failure, failed, put_off, tried
 from crosstalk.controls.live import LIVE_SABOTAGE, hold_up
 from crosstalk.live_exhibit import live_exhibit
 from crosstalk.model.bound import upper_bound
 from crosstalk.model.golden_path import GOLDEN_PATH, Grammar
 from crosstalk.model.history import Violation
-from crosstalk.model.live_figures import LiveFigures, Sighting, proven
+from crosstalk.model.live_figures import FAILURES, Limit, LiveFigures, Sighting, proven
 from crosstalk.model.live_history import BASES, NEVER, NO_BASIS, LiveHistory
 from crosstalk.model.scene import Exhibit
 from crosstalk.model.times import Times
@@ -103,6 +103,7 @@ class Tally:
     bases: Counter[str] = field(default_factory=Counter)
     unattributed: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[str, float]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     unread_count: int = 0
     attempts: int = 0
@@ -117,6 +118,7 @@ class Tally:
     presumed: int = 0
     put_off: int = 0
     fans_out: bool = False
+    answered: bool = False
     interrupted: bool = False
     crashed: dict[str, str] = field(default_factory=dict)
     journal: str = ""
@@ -144,6 +146,7 @@ class Tally:
         self.unclear += len(history.unclear)
         self.unread_count += len(history.unread)
         self.unread += [text for _, _, text in history.unread[: SHOWN - len(self.unread)]]
+        self.answered = self.answered or any(run >= 0 for run in history.at_run)
         for basis, type_, run in zip(history.at_basis, history.at_type, history.at_run, strict=True):
             if basis != NO_BASIS:
                 self.bases[BASES[basis]] += 1
@@ -153,9 +156,10 @@ class Tally:
         if history.late:
             self.late.append(history.late)
         self.put_off += put_off(history)
-        attempts, failures = tried(history)
+        attempts, failures = failed(history)
         self.attempts += attempts
-        self.failures.update({self.redact(why): count for why, count in failures.items()})
+        for failure in failures:
+            self.fail(history.users, failure)
         for check, judged in LIVE_CHECKS.items():
             try:
                 result = judged(history)
@@ -167,6 +171,12 @@ class Tally:
             for violation in result.violations:
                 if not history.late or violation.cause != MISSING.get(check):
                     self._take(history, violation)
+
+    def fail(self, users: Sequence[str], failure: Failure) -> None:
+        """Something that was tried has failed."""
+        self.failures[self.redact(failure.why)] += 1
+        if len(self.failed) < FAILURES:
+            self.failed.append((users[failure.user], round(failure.at, 3)))
 
     def _take(self, history: LiveHistory, violation: Violation) -> None:
         known = self.found.get((violation.check, violation.cause))
@@ -249,6 +259,12 @@ class Tally:
             lag=self.lag.percentiles(),
             journal=self.journal,
             heat=self.heat.map(),
+            failed=tuple(self.failed),
+            limits={
+                name: Limit(limit, times.beyond(limit))
+                for name, (limit, times) in ((name, self._limit(name)) for name in MEASURED)
+                if limit
+            },
         )
         return Verdict(
             worst(check.verdict for check in checks),
@@ -313,7 +329,9 @@ class Tally:
 
     def _success(self, caught: bool | None) -> CheckVerdict:
         failed = sum(self.failures.values())
-        said = "; ".join(f"{count} times: {why}" for why, count in self.failures.most_common(3))
+        said = "; ".join(
+            f"{f'{count} times' if count > 1 else 'once'}: {why}" for why, count in self.failures.most_common(3)
+        )
         if self.demands.devices > 1 and "the server closed it with 4" in said:
             said += " (if it allows a user one connection only: --devices 1)"
         if "answered 429" in said:
@@ -372,6 +390,11 @@ class Tally:
     def _notes(self) -> list[str]:
         notes = list(self.notes)
         agent = self._untold()
+        if self.runs and not self.answered and not agent and not self.unclear:
+            notes.append(
+                "nothing that came was an event of a run: is --cause what starts one, does --hello say what comes "
+                "before, and do --read and --grammar tell how events are called?"
+            )
         if agent:
             total = sum(agent.values())
             notes.append(f"{total:,} agent events carry nothing that tells whose they are ({', '.join(sorted(agent))})")

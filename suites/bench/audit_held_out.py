@@ -1,6 +1,6 @@
 """Precision and recall of `crosstalk audit` on packages whose labels were given before it was run on them.
 
-    python audit_held_out.py [--wrong] [FOLDER]
+    python audit_held_out.py [--wrong] [--set held_out_4] [FOLDER]
 
 Fetches the packages of `zoo/audit/held_out*.toml` by pip, without what they depend on, and reads them: nothing of
 them is installed or run. In FOLDER they stay for another time. `--wrong` names each function that was judged otherwise.
@@ -54,10 +54,11 @@ def compared(root: Path, labels: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", action="store_true", help="name what was judged otherwise")
+    parser.add_argument("--set", default="held_out*", help="the name of one set, or a pattern")
     parser.add_argument("folder", nargs="?", type=Path, help="where the packages are kept")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
-        for path in sorted(AUDIT.glob("held_out*.toml")):
+        for path in sorted(AUDIT.glob(options.set + ".toml")):
             pairs: dict[str, tuple[str, str]] = {}
             for package, labels in tomllib.loads(path.read_text()).items():
                 root = fetched(package, options.folder or Path(passing))

@@ -52,7 +52,7 @@ def floor(strategies: list[Strategy]) -> Callable[[], None]:
         strategy = next(turns)
         strategy.begin()
         loop = VirtualLoop(strategy)
-        with tied_to(loop), watchdog(WALL, loop.pulse), loop.entered():
+        with tied_to(loop), watchdog(WALL, loop.pulse), loop:
             played = loop.create_task(work.by_hand(work.Hub, socket=Answered))
             loop.settle(0.0)
             played.result()

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import process_time
 
 import msgspec
-from members import Member, members
+from members import ZOO, Member, members
 from sidebyside import Row, table
 
 from crosstalk.consolidation.growth import growths
@@ -25,27 +25,7 @@ from crosstalk.consolidation.pool import pool
 from crosstalk.consolidation.scale import curves
 from crosstalk.examination import open_target
 
-HUB = """
-import collections
-class Hub:
-    def __init__(self):
-        self.links = {{}}
-        self.kept = {container}
-    async def connect(self, user_id, websocket):
-        self.links.setdefault(user_id, []).append(websocket)
-    async def disconnect(self, user_id, websocket):
-        self.links[user_id].remove(websocket)
-        if not self.links[user_id]:
-            del self.links[user_id]
-        {leaving}
-    async def publish(self, user_id, event):
-        {publishing}
-        for websocket in list(self.links.get(user_id, ())):
-            try:
-                await websocket.send_json(event)
-            except (RuntimeError, ConnectionError):
-                pass
-"""
+HUB = (ZOO / "growing_hub.txt").read_text()
 KEPT = "self.kept.append(bytes(267))"  # 300 bytes
 GROWING = {
     "departed user": {"container": "[]", "leaving": KEPT, "publishing": "pass"},

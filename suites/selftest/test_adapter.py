@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from crosstalk.checks import CHECKS
 from crosstalk.examination import control_program, open_target
+from crosstalk.schedule.strategies import plain
 from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.plan import NotABroadcaster
 
@@ -625,3 +627,31 @@ def test_what_has_to_be_started_is_and_nothing_else():
             await super().broadcast_to_user(user_id, event)
 
     assert open_target(NeverMind).adapter.start == ""
+
+
+class Beating(Started):
+    """Starts a task in its constructor, which no cancellation ends."""
+
+    start = None
+
+    def __init__(self):
+        super().__init__()
+        self.running = True
+        self.beats = asyncio.create_task(self.beat())
+
+    async def beat(self):
+        while self.sockets is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+
+
+async def factory():
+    return Beating()
+
+
+@pytest.mark.parametrize("target", [Beating, factory])
+def test_a_constructor_may_start_tasks(target, caplog):
+    examination = open_target(target)
+    history, _ = examination.run(control_program(), plain.Plain())
+    assert not any(check(history).violations for name, check in CHECKS.items() if name != "cleanup")
+    assert caplog.text == ""

@@ -393,6 +393,33 @@ def test_events_may_be_caused_by_a_callable(opened):
     assert len(play(opened(own, publish="chat:told"), *TWO, Publish(0)).send_start) == 3
 
 
+AFTERWARDS = """
+for_whom = None
+
+async def take(user, body, receive):
+    global for_whom
+    for_whom = user, body
+    return 202
+
+async def answer(send, status, answering=answer):
+    user, body = for_whom
+    await answering(send, status)
+    await tell(WHOM, json.loads(body))
+"""
+
+
+def test_work_after_the_answer_goes_to_whom_it_is_for(opened):
+    """As background tasks do. Sends on one connection end in their order, as bytes do, so it overtakes none."""
+    assert failed(opened(AFTERWARDS.replace("WHOM", "user")), "isolation", "order", "delivery", schedules=400) == set()
+    assert "isolation" in failed(opened(AFTERWARDS.replace("WHOM", "for_whom[0]")), "isolation", "order", schedules=40)
+
+
+def test_each_check_has_an_opportunity_however_little_time_there_is(opened):
+    verdict = judged(opened(), schedules=1)
+    assert_passes(verdict)
+    assert all(check.opportunities for check in verdict.checks if check.name != "truthful_count")
+
+
 PLAIN_IDS = """
 def plain(user):
     if not (user.isascii() and user.isalnum() and len(user) < 90): raise TypeError("group name " + user)

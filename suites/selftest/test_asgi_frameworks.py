@@ -1,11 +1,12 @@
 """Whole applications of five frameworks, each in a correct form and with one leak that needs two users."""
 
+import itertools
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from crosstalk.examination import examine, find, open_target
+from crosstalk.examination import examine, explore, find, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.scenarios.token import read
 from crosstalk.schedule.strategies.replay import Replay
@@ -62,6 +63,5 @@ def test_a_leak_that_needs_two_users_is_found_and_replays_from_its_token(framewo
 
 def test_synchronous_consumers_of_channels_share_one_thread():
     """Channels runs them all in one thread, so that a send that a stalled client keeps waiting holds up everybody."""
-    verdict = examine(opened("channels", "synchronous"), seed=3, schedules=100, seconds=6)
-    violated = {check.name for check in verdict.checks if check.violations}
-    assert violated == {"blocking"}
+    runs = itertools.islice(explore(opened("channels", "synchronous"), seed=3), 100)
+    assert {name for run in runs for name, result in run.results.items() if result.violations} == {"blocking"}

@@ -273,13 +273,14 @@ def test_order_is_of_the_first_sends_of_single_publishes_on_one_connection():
     assert judged("order", history) == (1, [])
 
 
-def test_order_compares_with_the_latest_before():
+@pytest.mark.parametrize(("frames", "wrong"), [((2, 0, 1), [1, 2]), ((0, 2, 1), [2]), ((0, 1, 2), [])])
+def test_order_compares_with_the_latest_before(frames, wrong):
     history = world(0, 0, 0)
     for content in range(3):
         publish(history, content, 20 * content + 10, 20 * content + 15)
-    for frame in (2, 0, 1):
+    for frame in frames:
         send(history, 0, frame, 100 + frame)
-    assert judged("order", history) == (2, [(("alice",), "order", 1), (("alice",), "order", 2)])
+    assert judged("order", history) == (2, [(("alice",), "order", row) for row in wrong])
 
 
 def test_order_of_calls_where_that_is_promised():
@@ -295,17 +296,21 @@ def test_order_of_calls_where_that_is_promised():
     assert judged("order", history) == (1, [])
 
 
-def test_an_earlier_log_in_is_one_of_the_same_user_on_the_same_socket():
-    for user, socket, said in ((0, 0, True), (0, 7, False), (1, 0, False)):
-        history = world(0, 0)
-        history.episodes[0] = Episode(user, socket, "first", 0, 1, 22, 23)
-        history.episodes.append(Episode(0, 0, "second", 24, 25))
-        publish(history, 0, 10, 20)
-        publish(history, 1, 30, 40)
-        send(history, 2, 1, 50)
-        send(history, 2, 0, 60)
-        (violation,) = CHECKS["order"](history).violations
-        assert violation.message.endswith("on the same socket") == said
+@pytest.mark.parametrize(
+    ("user", "socket", "connecting", "said"),
+    [(0, 0, 24, True), (0, 0, 5, False), (0, 7, 24, False), (1, 0, 24, False)],
+)
+def test_an_earlier_log_in_is_one_of_the_same_user_on_the_same_socket(user, socket, connecting, said):
+    """Published at 10 to 20, and at 30 to 40, they come the wrong way round to a connection begun at `connecting`."""
+    history = world(0, 0)
+    history.episodes[0] = Episode(user, socket, "first", 0, 1, 3, 4)
+    history.episodes.append(Episode(0, 0, "second", connecting, connecting + 1))
+    publish(history, 0, 10, 20)
+    publish(history, 1, 30, 40)
+    send(history, 2, 1, 50)
+    send(history, 2, 0, 60)
+    (violation,) = CHECKS["order"](history).violations
+    assert violation.message.endswith("on the same socket") == said
 
 
 def test_what_is_owed():

@@ -87,6 +87,12 @@ def test_goals(measured, outcome):
     assert judged(measured, 0.2).outcome == outcome
 
 
+def test_an_interval_that_holds_everything_tells_nothing():
+    assert Ratio(1.3, 0.4, 4.2, 8).word == "cannot tell"
+    assert Ratio(1.2, 0.9, 1.6, 8).word == "no difference"
+    assert Ratio(3.0, 1.1, 8.2, 8).word == "more"
+
+
 def test_how_many_more_rounds_would_tell():
     near, far = judged(Ratio(0.79, 0.7, 0.89, 10), 0.2), judged(Ratio(0.75, 0.66, 0.85, 10), 0.2)
     assert near.more > far.more > 0

@@ -8,9 +8,10 @@ from verdicts import violation as first
 
 from crosstalk.checks import CHECKS
 from crosstalk.examination import open_target
-from crosstalk.exhibit import exhibit, nearest, witnessed
+from crosstalk.exhibit import COLLECTION, exhibit, nearest, witnessed
 from crosstalk.model.scene import Exhibit, Scene
 from crosstalk.reporting.sentences import none_passes
+from crosstalk.scenarios.program import departures
 from crosstalk.scenarios.token import read
 
 
@@ -21,10 +22,11 @@ from crosstalk.scenarios.token import read
         ("everybody_when_absent", "isolation", "await websocket.send_json(event)"),
         ("impatient_sender", "duplicate", "send"),
         ("tab_close", "delivery", "def "),
-        ("manual_lock", "crash", "def publish"),
+        ("manual_lock", "crash", "await channel.lock.acquire()"),
+        ("global_lock", "blocking", "async with self.lock:"),
     ],
 )
-def test_the_place_is_the_line_that_sent_the_frame_or_where_publishing_begins(member, check, code):
+def test_the_place_is_the_line_that_sent_the_frame_or_where_a_call_waits_or_publishing_begins(member, check, code):
     place = first(member, check).exhibit.place
     line = linecache.getline(str(ZOO / f"{member}.py"), place.line)
     assert code in line, line
@@ -197,3 +199,18 @@ def test_a_scene_of_a_crowd_stays_small_and_keeps_the_culprit():
     assert scene.left_out > 0
     assert scene.arrivals[scene.culprit.number].owner >= 0
     assert len(msgspec.json.encode(scene)) < 300_000
+
+
+def test_where_garbage_is_collected_in_each_run_the_search_is_short(monkeypatch):
+    """A collection goes through all that a target keeps of the runs before, and may take longer than the run."""
+    target = open_target("crosstalk.reference.hub:Hub")
+
+    class AlwaysLeavesTasks:
+        @staticmethod
+        def run(program, strategy):
+            history, tape = target.run(program, strategy)
+            history.leftover_tasks = ("read",) * 9
+            return history, tape
+
+    monkeypatch.setattr("crosstalk.exhibit.DECISIONS", 3 * COLLECTION)
+    assert nearest(AlwaysLeavesTasks, "cleanup", departures((8,)), ()).tried == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from crosstalk.checks import CHECKS
 from crosstalk.examination import examine, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import ACCEPTED, Call, Content, Count, Episode, Frame, History
+from crosstalk.model.history import ACCEPTED, CANCELLED, Call, Content, Count, Episode, Frame, History
+from crosstalk.scenarios.program import Connect, Disconnect, Program, Publish
 
 
 def history(guarantees: Guarantees, events: int = 2) -> History:
@@ -163,3 +165,101 @@ def test_what_a_publish_for_nobody_may_do_is_declared(item, verdict):
     crash = next(check for check in judged.checks if check.name == "crash")
     assert crash.verdict == verdict
     assert all("is not here" in violation.message for violation in crash.violations)
+
+
+class LogsFirst:
+    """Writes down who leaves, and lets go of the connection only then."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets.setdefault(user_id, []).append(websocket)
+
+    async def disconnect(self, user_id, websocket):
+        await asyncio.sleep(0.01)
+        self.sockets[user_id].remove(websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+
+    async def send_to_user(self, user_id, event):
+        for websocket in list(self.sockets.get(user_id, ())):
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await websocket.send_json(event)
+
+
+class LogsLast(LogsFirst):
+    async def disconnect(self, user_id, websocket):
+        self.sockets[user_id].remove(websocket)
+        if not self.sockets[user_id]:
+            del self.sockets[user_id]
+        await asyncio.sleep(0.01)
+
+
+class LogsInATask(LogsFirst):
+    """The log is a task of its own, which nobody ends if the disconnect is cancelled."""
+
+    async def disconnect(self, user_id, websocket):
+        ended = asyncio.Event()
+        task = asyncio.create_task(ended.wait())
+        self.sockets.pop(user_id)
+        await asyncio.sleep(0.01)
+        ended.set()
+        await task
+
+
+@pytest.mark.parametrize(
+    ("hub", "promised", "causes", "noted"),
+    [
+        (LogsFirst, "no", [], True),
+        (LogsFirst, "yes", ["growth per user whose disconnect was cancelled"], False),
+        (LogsLast, "no", [], False),
+        (LogsLast, "yes", [], False),
+    ],
+)
+def test_what_a_cancelled_disconnect_leaves_behind(hub, promised, causes, noted):
+    guarantees = Guarantees.parse([f"cancelled_disconnect={promised}"])
+    judged = examine(open_target(hub, guarantees=guarantees), seconds=0.5, schedules=1, checks=("cleanup",))
+    assert [violation.cause for violation in judged.checks[0].violations] == causes
+    assert any("cancelled half-way" in note for note in judged.notes) == noted
+
+
+def test_tasks_too_are_left_by_a_cancelled_disconnect():
+    program = Program(
+        ("alice", "bob"), (0, 1), ((Connect(0), Connect(1), *(Disconnect(who, cancelled=True) for who in (0, 1))),)
+    )
+    for promised, expected in ("no", set()), ("yes", {"tasks Event.wait"}):
+        guarantees = Guarantees.parse([f"cancelled_disconnect={promised}"])
+        made = open_target(LogsInATask, guarantees=guarantees).play(program)
+        assert [call.status for call in made.calls if call.kind == "disconnect"] == [CANCELLED, CANCELLED]
+        assert {violation.cause for violation in CHECKS["cleanup"](made).violations} == expected
+
+
+class FreesFirst:
+    """One place in a table for each user; a place is free again before it is forgotten whose it was."""
+
+    def __init__(self):
+        self.places, self.sockets = {}, []
+
+    async def connect(self, user_id, websocket):
+        if None not in self.sockets:
+            self.sockets.append(None)
+        self.places[user_id] = self.sockets.index(None)
+        self.sockets[self.places[user_id]] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets[self.places[user_id]] = None
+        await asyncio.sleep(0.01)
+        del self.places[user_id]
+
+    async def send_to_user(self, user_id, event):
+        websocket = self.sockets[self.places[user_id]] if user_id in self.places else None
+        if websocket is not None:
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await websocket.send_json(event)
+
+
+def test_what_a_cancelled_disconnect_leaves_reaches_nobody_else_under_any_guarantee():
+    steps = (Connect(0), Disconnect(0, cancelled=True), Connect(1), Publish(0))
+    made = open_target(FreesFirst).play(Program(("alice", "bob"), (0, 1), (steps,)))
+    assert "isolation" in broken(made)

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 from verdicts import examined, made
 
+from crosstalk.model.attempt import Exchange
 from crosstalk.model.bound import upper_bound
-from crosstalk.model.live_figures import LiveFigures, Percentiles, Sighting
-from crosstalk.model.verdict import CheckVerdict, FoundViolation, Schedule, Verdict
+from crosstalk.model.live_figures import Limit, LiveFigures, Percentiles, Sighting
+from crosstalk.model.verdict import CheckVerdict, Explored, FoundViolation, Schedule, Verdict
 from crosstalk.model.waits import HeatMap
-from crosstalk.reporting.page import facts, lead, page
+from crosstalk.reporting.page import facts, lead, measured, page
 
 
 class Reader(HTMLParser):
@@ -187,3 +188,58 @@ def test_a_live_run_shows_its_figures_and_how_to_see_it_again():
     assert '<span class="here">&gt;&gt; the timeline</span>' in text and "{redacted}" in read.words
     assert "seen as it is shown" in read.words and "confirmed by playing" not in read.words
     assert "confirmed by playing it again" in Reader(page(plain)).words
+
+
+def knocked(says="a token for another audience", lines=3):
+    """A verdict of `crosstalk refusals` that somebody was let in."""
+    asked = Exchange(
+        "alice", says, (f"GET /ws?{says} HTTP/1.1", *("X-Header: 1",) * (lines - 1)), "not let in: refused",
+        "open after 0.5 s and answered with frames of 1 kind", "open after 0.1 s",
+    )  # fmt: skip
+    message = f"'alice' was let in with {says}"
+    found = FoundViolation(message, ("alice",), "", Schedule("live", 0), "as text", "let in", exchange=asked)
+    explored = Explored(18, 0, 0, 32, 4.6)
+    return Verdict("fail", "ws://x", 0, (CheckVerdict("authentication", "fail", 18, (found,)),), (), explored)
+
+
+@pytest.mark.parametrize("says", ["a token for another audience", *HOSTILE[:3], "x" * 9_000])
+def test_who_knocked_with_what_is_drawn_with_what_was_expected_and_what_came(says):
+    text = page(knocked(says, 40))
+    (drawn,) = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
+    order = ("good credentials", "open after 0.1 s", "just after that", "GET /ws?", "more lines, below as text",
+             "expected: not let in: refused", "✕ open after 0.5 s and answered")  # fmt: skip
+    assert re.search(".*".join(map(re.escape, order)), drawn, re.S)
+    assert drawn.count('class="redhead"') == 1 and "Rule broken (authentication)" in drawn
+    assert drawn.count("<text") < 45
+    words = Reader(text).words
+    assert "HERE: The answer: open after 0.5 s and answered with frames of 1 kind." in words
+    assert "18 attempts with bad credentials and tricks" in words and "schedules" not in words and "--seed" not in words
+    plain = [tag for tag, _ in Reader(page(knocked("plain", 40))).tags if tag not in ("text", "rect")]
+    assert [tag for tag, _ in Reader(text).tags if tag not in ("text", "rect")] == plain
+
+
+def test_a_limit_is_drawn_with_the_share_beyond_and_failures_with_their_users_and_times():
+    seen = Sighting(9.0, -1)
+    checks = tuple(
+        CheckVerdict(name, "fail", 200, (FoundViolation(said, (), "", Schedule("live", 0), said, said, sighting=seen),))
+        for name, said in (("latency", "p95 is too long"), ("success", "90% succeeded"))
+    )
+    live = LiveFigures(
+        50, 9, 100, 200, 3_000, attempts=300, failures={"refused": 7}, limits={"latency": Limit(0.1, 50)},
+        latency=Percentiles(200, 0.010, 0.200, 0.250, 0.2505, ((0.01, 150), (0.16, 49), (0.32, 1))),
+        failed=(("alice", 1.0), ("<b>", 2.0), ("<b>", 2.0), ("<b>", 3.0)),
+    )  # fmt: skip
+    plain = made(0)
+    text = page(Verdict("fail", "ws://x", 0, checks, plain.controls, plain.explored, live=live))
+    words = Reader(text).words
+    assert "50 of 200 (25.0%) took longer than the limit, 100 ms; 5% may." in words
+    assert text.count('class="limit"') == 2 == text.count("limit 100 ms, 25.0% beyond")  # in the card, and of the run
+    first = text.partition('class="limit"')[0].rpartition("<svg")[2]
+    assert first.count('class="bar"') == 1 and first.count('class="beyond"') == 2
+    assert "Each ✕ is a failure; beside each user how many there were. 50 users took part. 3 more failures" in words
+    assert text.count('class="wrong"') == 2 + 1 + 2  # the limits, alice's, and of <b> those of one moment as one
+    assert "<b> 3, alice 1" in words
+    assert words.count("p95 is too long") == 1 and "The timeline as text" not in words  # it would say it once more
+    assert measured("isolation", plain) == measured("latency", plain) == []
+    ((_, _, alone),) = measured("success", Verdict("fail", "x", 0, checks, (), plain.explored, live=live), alone=True)
+    assert "<style>" in alone and 'class="paper"' in alone

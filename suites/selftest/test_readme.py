@@ -8,8 +8,12 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from crosstalk.cli import COMMANDS, cli
+from crosstalk.commands.equivalent import report
+from crosstalk.consolidation.equivalence import compare
+from crosstalk.examination import open_target
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -56,6 +60,22 @@ def test_the_lines_were_found():
     assert len(PYTEST_LINES) == 2
 
 
+def test_the_help_names_every_command_once_in_a_whole_line():
+    done = CliRunner().invoke(cli, ["--help"])
+    assert re.findall(r"^  ([a-z]+)  +\S", done.output, re.M) == COMMANDS
+    assert "..." not in done.output.partition("Judge:")[2]
+    assert re.fullmatch(r"crosstalk \d\S+\n", CliRunner().invoke(cli, ["--version"]).output)
+    for name in COMMANDS:
+        asked = CliRunner().invoke(cli, [name, "--help"])
+        assert asked.exit_code == 0 and asked.output.startswith("Usage: cli " + name)
+
+
+def test_the_shell_completes_commands(monkeypatch):
+    line = {"_CROSSTALK_COMPLETE": "bash_complete", "COMP_WORDS": "crosstalk re", "COMP_CWORD": "1"}
+    done = CliRunner().invoke(cli, [], prog_name="crosstalk", env=line)
+    assert done.output.split() == ["plain,refusals", "plain,replay", "plain,report"]
+
+
 @pytest.mark.parametrize("line", PYTEST_LINES)
 def test_every_option_for_pytest_is_there(line):
     options = [word for word in shlex.split(line) if word.startswith("--")]
@@ -70,6 +90,19 @@ def test_the_workflows_are_yaml():
     github, gitlab = whole["# .github/workflows/crosstalk.yml"], whole["# .gitlab-ci.yml"]
     assert len(github["jobs"]["crosstalk"]["steps"]) == 6
     assert gitlab["crosstalk"]["artifacts"]["reports"] == {"junit": "junit.xml"}
+
+
+def test_the_worked_example_differs_as_the_readme_says(monkeypatch):
+    shown = re.findall(r"^    (\d\. \w+ to .*|not equivalent: .* and service.*)$", README, re.M)
+    monkeypatch.chdir(Path(__file__).parents[1] / "zoo" / "worked_example")
+    result = compare(
+        open_target("manager.py:ConnectionManager"), open_target("service.py:BroadcastService"), programs=40
+    )
+    said = report(result).splitlines()
+    assert len(shown) == len(result.differences) + 1 == 4
+    for line in shown:
+        pattern = re.escape(line).replace(re.escape("..."), ".*").replace(r"\ \(also\ .*\)", ".*")
+        assert any(re.fullmatch(pattern, one) for one in said), line
 
 
 def test_the_application_leaks_as_the_readme_says(tmp_path):

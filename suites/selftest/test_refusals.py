@@ -160,6 +160,9 @@ def test_evidence_shows_the_exact_request_and_no_secret():
     assert lines[0].startswith("GET /ws/crosstalk-refusal-") and "Authorization: Bearer [redacted]" in lines
     assert '"exp": ' in violation.timeline and "a signature of 256 bytes" in violation.timeline
     assert "then sends {" in violation.timeline
+    asked = violation.exchange
+    assert [line.strip() for line in asked.request] == lines[: len(asked.request)]
+    assert asked.says in violation.message and asked.must.startswith("not let in") and asked.answer.startswith("open")
     whole = repr((verdict, attempts)) + json.dumps([str(attempt) for attempt in attempts.attempts])
     assert len(set(known)) > 30
     assert not any(secret in whole for secret in known)

@@ -23,6 +23,7 @@ from crosstalk.auth.open import Unauthenticated
 from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.refusal_run import Unexaminable
 from crosstalk.auth.refusals import NAMES, demanded
+from crosstalk.targets.reading import Pointers, reader
 
 SECRET = "a shared secret of some length, as it should be"
 
@@ -55,6 +56,28 @@ class GreetsThenLooks:
         if user is None:
             return await connection.close(1008, "refused")
         await echo(connection, user)
+
+
+class SlowsDown(GreetsThenLooks):
+    """Is quick until it is known how good users are answered, and then takes longer than we are patient at first."""
+
+    connections = 0
+
+    async def handler(self, connection):
+        self.connections += 1
+        await asyncio.sleep(0.8 if self.connections > 6 else 0)
+        await super().handler(connection)
+
+
+class StreamsInPieces:
+    """What is said comes back some letters at a time."""
+
+    async def handler(self, connection):
+        if user_of(connection) is None:
+            return await connection.close(1008, "refused")
+        async for raw in connection:
+            for at in range(0, len(raw), 9):
+                await say(connection, type="delta", delta=raw[at : at + 9])
 
 
 class StaysOpen:
@@ -277,16 +300,20 @@ async def examine(kind, preset="default", changes=None, authenticator=None, pati
 def found():
     """Every server above, examined at the same time: an examination mostly waits."""
 
+    read = reader(Pointers(text=("/delta",)))
+
     async def play():
         kinds = [GreetsThenLooks, StaysOpen, SaysNoInTheSameFrame, PlainText, OneSessionEach, Falls, Redirects]
         kinds += [SaysNoInTheSameFrameAndOtherWords, LosesPatience, Silent, Ticks, OpenDoor, LetsInWhoWaits]
-        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho]
-        return dict(zip(kinds, await asyncio.gather(*map(examine, kinds)), strict=True))
+        kinds += [SpeaksStrangely, AnswersSlowly, AnswersWithoutEcho, SlowsDown, StreamsInPieces]
+        return dict(zip(kinds, await asyncio.gather(*(examine(kind, read=read) for kind in kinds)), strict=True))
 
     return asyncio.run(play())
 
 
-@pytest.mark.parametrize("kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely])
+@pytest.mark.parametrize(
+    "kind", [GreetsThenLooks, OneSessionEach, Falls, Redirects, Ticks, SpeaksStrangely, SlowsDown, StreamsInPieces]
+)
 def test_a_right_server_of_another_kind_passes(kind, found):
     verdict, attempts = found[kind]
     assert verdict.verdict == "pass", (verdict.notes, verdict.checks)

@@ -157,7 +157,7 @@ def test_the_summary_says_who_received_whose_event_and_how_it_came_about():
     text = github.markdown(made(1))
     assert "- the event: event \\#0 of alice\n" in text
     assert "- received by: bob, on device bob/1\n" in text and "- sent at: ws.py:12 in Hub.send\n" in text
-    assert re.search(r"^\d+\. HERE: .* is sent to bob/1 .*, which is bob's connection", text, re.M)
+    assert re.search(r"^\d+\. \*\*HERE: .* is sent to bob/1 .*, which is bob's connection", text, re.M)
     assert "Explored: 500 schedules, 10,000 deliveries" in text and "```text\ncrosstalk replay ct1-abc\n```" in text
 
 

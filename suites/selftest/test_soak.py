@@ -18,27 +18,7 @@ from crosstalk.examination import open_target
 pytestmark = pytest.mark.usefixtures("heap_set_aside")
 
 ZOO = Path(__file__).parents[1] / "zoo"
-HUB = """
-import collections
-class Hub:
-    def __init__(self):
-        self.links = {{}}
-        self.kept = {container}
-    async def connect(self, user_id, websocket):
-        self.links.setdefault(user_id, []).append(websocket)
-    async def disconnect(self, user_id, websocket):
-        self.links[user_id].remove(websocket)
-        if not self.links[user_id]:
-            del self.links[user_id]
-        {leaving}
-    async def publish(self, user_id, event):
-        {publishing}
-        for websocket in list(self.links.get(user_id, ())):
-            try:
-                await websocket.send_json(event)
-            except (RuntimeError, ConnectionError):
-                pass
-"""
+HUB = (ZOO / "growing_hub.txt").read_text()
 
 
 def hub(tmp_path, container="[]", leaving="pass", publishing="pass"):
@@ -61,7 +41,7 @@ def test_three_hundred_bytes_a_departed_user(tmp_path):
     assert growth.bytes.low > 250
     # of 640 users, and of the one who comes by before each of the 16 censuses
     assert growth.containers == ("Hub.kept: a list of 656 (bytes)",)
-    assert growth.sites[0].startswith("ws.py:13 (3")
+    assert growth.sites[0].startswith("ws.py:12 (3")
 
 
 def test_three_hundred_bytes_an_event(tmp_path):
@@ -176,7 +156,7 @@ def test_growth_that_is_meant_and_scale_that_was_not_promised_are_flagged(tmp_pa
     hub(tmp_path, leaving="self.kept.append(user_id)", publishing=searching)
     done = CliRunner().invoke(cli, ["soak", "ws.py:Hub", "--users", "320", "--guarantee", "growth=no"])
     assert done.exit_code == 0, done.output
-    assert "grows  a delivery with 20 users" in done.output and "at ws.py:15 in Hub.publish" in done.output
+    assert "grows  a delivery with 20 users" in done.output and "at ws.py:14 in Hub.publish" in done.output
     (verdict,) = re.findall(r"^verdict: pass for ws.py:Hub in [\d.]+ s; flagged, (.*)$", done.output, re.M)
     assert verdict == "and a failure with the guarantee growth=yes, scale=yes"
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import time
 import zlib
 from datetime import UTC, datetime
 from itertools import islice
@@ -1174,3 +1175,22 @@ def test_and_is_none():
     target = open_target(Tidying)
     assert growth(target.play) == ()
     assert all(control.caught for control in controls(target, ("cleanup",)))
+
+
+# -- a broadcaster that keeps the thread a little with each event ------------------------------------------------------
+
+
+class Sleeping(Hub):
+    async def broadcast_to_user(self, user_id, event):
+        time.sleep(0.01)
+        await super().broadcast_to_user(user_id, event)
+
+
+def test_too_slow_to_be_judged_is_said_with_what_to_do():
+    verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
+    assert verdict.verdict == "unknown"
+    assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
+    assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
+    verdict = examine(open_target(Hub), seconds=0.1, schedules=1, checks=("order",))
+    assert verdict.verdict == "unknown"
+    assert not any("slow to play" in note for note in verdict.notes)

@@ -6,15 +6,17 @@ which open gate is answered next, and the race is lost when given answers come i
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import pytest
 
-from crosstalk.examination import mix, open_target
+from crosstalk.examination import explore, mix, open_target
 from crosstalk.reference.hub import Hub
-from crosstalk.scenarios.program import draw
+from crosstalk.scenarios.program import Wait, draw
 from crosstalk.scenarios.world import World
 from crosstalk.schedule.loop import UNSEEN, Gate, Gates, Strategy
 from crosstalk.schedule.strategies.feedback import Feedback
@@ -208,3 +210,21 @@ def test_a_run_is_gone_when_it_is_over():
         assert not [thing for thing in gc.get_objects() if type(thing) is World]
     finally:
         gc.enable()
+
+
+class Expiring(Hub):
+    """Each log-in is good for five seconds, and each event takes five milliseconds to be made."""
+
+    async def connect(self, user_id, websocket):
+        await super().connect(user_id, websocket)
+        asyncio.get_running_loop().call_later(5, int)
+
+    async def broadcast_to_user(self, user_id, event):
+        await asyncio.sleep(0.005)
+        await super().broadcast_to_user(user_id, event)
+
+
+def test_time_moves_so_close_to_a_timer_that_it_fires_while_something_is_under_way():
+    programs = (run.program for run in islice(explore(open_target(Expiring)), 200))
+    waits = {step.seconds for program in programs for track in program.tracks for step in track if type(step) is Wait}
+    assert any(4.995 < seconds < 5 for seconds in waits) and any(5 < seconds < 5.1 for seconds in waits)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crosstalk.model.live_figures import LiveFigures, Percentiles, added
+from crosstalk.model.live_figures import FAILURES, Limit, LiveFigures, Percentiles, added
 from crosstalk.model.times import Times
 from crosstalk.model.waits import BOUNDS, SLICES, USERS, Heat, HeatMap, bucketed, overlaid
 
@@ -69,6 +69,23 @@ def test_shards_of_a_live_run_add_up():
     assert total.latency.buckets == ((0.1, 2), (0.2, 3), (0.4, 1))
     assert total.heat == HeatMap(1, ("bob", "alice"), ((0.4,), (0.2,)))
     assert added([LiveFigures(1, 1, 1, 1, 1)]).heat is None
+
+
+def test_failures_and_limits_of_shards_add_up():
+    one = LiveFigures(2, 1, 4, 2, 10, failed=(("alice", 2.0),), limits={"latency": Limit(0.1, 3)})
+    other = LiveFigures(2, 1, 4, 2, 10, failed=(("bob", 1.0),) * FAILURES, limits={"latency": Limit(0.1, 4)})
+    total = added([one, other, LiveFigures(1, 1, 1, 1, 1)])
+    assert total.limits == {"latency": Limit(0.1, 7)}
+    assert total.failed == (("bob", 1.0),) * FAILURES
+    assert added([one, one]).failed == (("alice", 2.0),) * 2
+
+
+def test_what_is_beyond_a_limit_is_counted():
+    times = Times()
+    for milliseconds in (1, 2, 3, 99, 100, 101, 5_000):
+        times.record(milliseconds / 1_000)
+    assert [times.beyond(limit) for limit in (0.0, 0.1, 0.2, 9.0)] == [7, 2, 1, 0]
+    assert Times().beyond(0.1) == 0
 
 
 @pytest.mark.parametrize("bound", BOUNDS)

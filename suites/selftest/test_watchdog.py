@@ -127,6 +127,35 @@ def test_a_busy_machine_is_no_fault_of_the_broadcaster():
         os.sched_setaffinity(0, processors)
 
 
+class Starved:
+    """The clock of a thread that has a hundredth of the time."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def bark_for(self, seconds):
+        for _ in range(seconds):
+            self.now += 1.0
+            watching._bark(0, None)
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_a_thread_that_is_given_hardly_any_time_is_told_from_one_that_sleeps(monkeypatch, sleeps):
+    clock = Starved()
+    monkeypatch.setattr(watching, "_WALL", lambda: clock.now)
+    monkeypatch.setattr(watching, "_PROCESSOR", lambda: clock.now / 100)
+    monkeypatch.setattr(watching, "_given_up", lambda: int(clock.now) if sleeps else 7)
+    monkeypatch.setattr(watching, "_watch", watching._Watch(3.0, int))
+    if sleeps:
+        clock.bark_for(2)
+        with pytest.raises(ThreadBlocked):
+            clock.bark_for(2)
+    else:
+        clock.bark_for(200)
+        with pytest.raises(ThreadBlocked):
+            clock.bark_for(15)
+
+
 def test_the_clock_of_the_harness_is_not_the_runs():
     """The embedded broadcaster lives in the harness's own package, whose clocks must stay real while it plays."""
     open_target("crosstalk.reference.hub:Hub")

@@ -27,7 +27,7 @@ from typing import Any
 
 from crosstalk.auth.base import Credential
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 token
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 token
 
 
 def _header(name: str, user_id: str, token: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Carrier:
         if kind == "message":
             if "{token}" not in name:
                 raise ValueError(f"the first message {name!r} has no {{token}} in it: the server would never see it")
-        elif kind != "query" and not _NAME.fullmatch(name):
+        elif kind != "query" and not NAME.fullmatch(name):
             raise ValueError(f"{name!r} can't be the name of a {kind}: it has a character that HTTP forbids there")
         return cls(kind, name)
 

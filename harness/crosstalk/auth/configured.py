@@ -228,6 +228,11 @@ def _table(text: str, where: str) -> dict[str, Any]:
     return table
 
 
+def holds_secret(text: str) -> bool:
+    """Whether `text` looks as if a secret stood in it."""
+    return _SECRET_VALUE.search(text) is not None
+
+
 def _refuse_literals(table: Mapping[str, Any], where: str) -> None:
     for name, value in table.items():
         if name in LITERALS or (isinstance(value, str) and _SECRET_VALUE.search(value)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,21 @@ def entry(
 
 
 async def refused(ground: Ground, credential: Credential, **given: Any) -> tuple[Answer, str]:
-    """The answer to a bad credential, listened for as long as patience says, and the request as it went out."""
+    """The answer to a bad credential, listened for as long as patience says, and the request as it went out.
+
+    No answer at all is asked for once more.
+    """
+    answer, request = await _refused(ground, credential, given)
+    return await _refused(ground, credential, given) if answer.kind == "no answer" else (answer, request)
+
+
+async def _refused(ground: Ground, credential: Credential, given: Mapping[str, Any]) -> tuple[Answer, str]:
     visit = await ground.visit(credential, **given)
     try:
         # where the first message says who one is, one that says nothing is taken for that: so it is said again
         for _ in range(2 if ground.says_who_first and credential.first_message is None else 1):
             await ground.say_something(visit, ground.user)
-        await visit.listen(ground.site.patience)
+        await visit.listen(ground.patience)
         return ground.counted(visit.answer()), with_messages(ground, visit.request, visit.said)
     finally:
         await visit.leave()

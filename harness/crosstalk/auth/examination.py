@@ -17,7 +17,7 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.auth.refusal_run import attempt_refusals
 from crosstalk.checks import authentication
 from crosstalk.controls.let_in import caught, let_everybody_in
-from crosstalk.model.attempt import Attempts, Must
+from crosstalk.model.attempt import MUST, Attempt, Attempts, Exchange, Must
 from crosstalk.model.live_figures import Sighting
 from crosstalk.model.verdict import CheckVerdict, Control, Explored, FoundViolation, Schedule, Verdict, judge
 
@@ -49,6 +49,7 @@ def judged(attempts: Attempts, again: str = "") -> tuple[CheckVerdict, Control]:
                 picture,
                 violation.cause,
                 sighting=Sighting(0.0, -1, command=only),
+                exchange=_exchange(attempt),
             )
         )
     outcome, reason = judge(result.opportunities, len(result.violations), control.caught or not attempts.attempts)
@@ -58,6 +59,16 @@ def judged(attempts: Attempts, again: str = "") -> tuple[CheckVerdict, Control]:
         more = f"; and {len(undecided) - 1} more" if len(undecided) > 1 else ""
         outcome, reason = "unknown", f"undecided: {name} ({why}){more}"
     return CheckVerdict("authentication", outcome, result.opportunities, tuple(found), reason), control
+
+
+def _exchange(attempt: Attempt) -> Exchange:
+    must, answer = MUST[attempt.must], str(attempt.answer)
+    strangers = [heard for heard in attempt.answer.heard if heard.listener != heard.owner]
+    if attempt.owner and strangers:
+        must = "sent nothing that belongs to anybody else"
+        answer = f"{strangers[0].listener} was sent what belongs to {strangers[0].owner}"
+    request = tuple(attempt.request.splitlines())
+    return Exchange(attempt.user, attempt.says, request, must, answer, str(attempt.allowed))
 
 
 async def examine_refusals(

@@ -152,7 +152,7 @@ def _reason(error: Exception) -> str:
 
 
 def _retry_after(value: str) -> float | None:
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())

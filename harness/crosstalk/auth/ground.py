@@ -7,7 +7,8 @@ import json
 import re
 import secrets
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,6 +26,7 @@ from crosstalk.auth.tokens import Token
 from crosstalk.model.attempt import DENIAL, Answer
 from crosstalk.targets.cause import HttpCall
 from crosstalk.targets.greeting import told
+from crosstalk.targets.reading import Read
 
 MESSAGE = '{"type":"start_agent","payload":{"user_request":"{text}","thread_id":"{thread}","run_id":"{run}"}}'
 FOREIGN = "https://crosstalk-foreign-site.example"
@@ -40,7 +42,7 @@ class Site:
     posts what is said, where that is not said on the connection. `origin` is the server's own site. `patience` is how
     long an answer may take in seconds, `leeway` what the server may add to a token's life, and `life` is that of a
     token that must expire while it is connected: time enough to connect and be served once. `target` is what the
-    verdict calls the server.
+    verdict calls the server. `read` reads what it streams in pieces.
     """
 
     url: str
@@ -56,6 +58,7 @@ class Site:
     call: HttpCall | None = None
     hello: tuple[str, ...] = ()
     subprotocols: tuple[str, ...] = ()
+    read: Read | None = None
     identity: tuple[str, ...] = ("user_id", "userId", "user", "uid", "sub")
 
     def saying(self, user_id: str, mark: str) -> str:
@@ -81,6 +84,25 @@ class Revoking(Protocol):
     async def revoke(self, user_id: str, token: Token) -> None: ...
 
 
+SETTLE, SETTLED = 0.3, 1.0
+"""Seconds that a server is given to take the first message in, at least and at most."""
+
+GROWTH, MOST = 2.0, 5.0
+"""How much longer bad credentials are given than good ones have needed; and than is declared, at most."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """The slowest that the server has been with good users so far, in seconds.
+
+    `greeted` is from the beginning of the connection until all had come that comes unasked, `answered` from what they
+    said until all had come that came.
+    """
+
+    greeted: float = 0.0
+    answered: float = 0.0
+
+
 @dataclass(slots=True)
 class Ground:
     """One refusal's ground: `user` tries, `other` is the user that it tries to be.
@@ -100,10 +122,21 @@ class Ground:
     echoes: tuple[str, ...] = ()
     greeting: frozenset[str] = frozenset()
     marks: dict[str, str] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
     public_pem: bytes = b""
     jwt: bool = False
     secret: bool = False
     claims: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def patience(self) -> float:
+        """How long an answer may take, by what is declared and by what good users have seen."""
+        return max(self.site.patience, min(GROWTH * self.pace.answered, MOST * self.site.patience))
+
+    @property
+    def settle(self) -> float:
+        """How long a server is given to take in what users say first."""
+        return min(self.site.patience, max(SETTLE, min(SETTLED, GROWTH * self.pace.greeted)))
 
     @property
     def source(self) -> Any:
@@ -163,14 +196,15 @@ class Ground:
             timeout=self.site.timeout,
             verify=self.site.tls,
             call=self.site.call,
+            read=self.site.read,
             **given,
         )
         if credential.first_message is not None:
             # as clients do: servers such as Socket.IO's close on what is said before they know who says it
-            await visit.listen(min(SETTLE, self.site.patience))
+            await visit.listen(self.settle)
         for message in self.site.hello:
             await visit.say(told(message, credential.user_id))
-            await visit.listen(min(SETTLE, self.site.patience))
+            await visit.listen(self.settle)
         return visit
 
     def counted(self, answer: Answer) -> Answer:
@@ -184,25 +218,39 @@ class Ground:
         if self.site.message:
             await visit.say(self.site.saying(user_id, self.mark(user_id)))
 
-    async def served(self, credential: Credential, *, whole: bool = False, **given: Any) -> Answer:
-        """How good credentials are answered; listens until the proof has come, or (`whole`) as long as patience."""
+    async def served(self, credential: Credential, **given: Any) -> Answer:
+        """How good credentials are answered, until the proof has come; tried once more if it doesn't."""
+        known = bool(self.echoes or self.proof)
+        seconds = self.patience * (SLOWER if known else 1)
+        answer, served = await self._answered(credential, seconds, self._is_served, given)
+        if known and not served:
+            answer, _ = await self._answered(credential, seconds, self._is_served, given)
+        return answer
+
+    async def answered(self, credential: Credential) -> Answer:
+        """How good credentials are answered, all that comes for as long as patience says."""
+        return (await self._answered(credential, self.site.patience, lambda visit: False, {}))[0]
+
+    async def _answered(
+        self, credential: Credential, seconds: float, until: Callable[[Visit], bool], given: Mapping[str, Any]
+    ) -> tuple[Answer, bool]:
+        """The answer within `seconds`, and whether that sufficed for `until` to be so."""
         visit = await self.visit(credential, **given)
         try:
+            asked = time.monotonic() - visit.began
             await self.say_something(visit, credential.user_id)
-
-            def served() -> bool:
-                if self.echoes:
-                    return not set(self.echoes).isdisjoint(visit.echoed)
-                return bool(self.proof) and set(self.proof) <= set(visit.frames)
-
-            await visit.listen(self.site.patience, (lambda: False) if whole else served)
-            return self.counted(visit.answer())
+            await visit.listen(seconds, lambda: until(visit))
+            took = [second - asked for shape, second in visit.frames.items() if shape not in self.greeting]
+            self.pace.answered = max(self.pace.answered, *took, 0.0)
+            return self.counted(visit.answer()), until(visit)
         finally:
             await visit.leave()
 
+    def _is_served(self, visit: Visit) -> bool:
+        if self.echoes:
+            return not set(self.echoes).isdisjoint(visit.echoed)
+        return bool(self.proof) and set(self.proof) <= set(visit.frames)
 
-SETTLE = 0.3
-"""Seconds that a server is given to take the first message in."""
 
 SLOWER = 3.0
 """How much longer is listened when nothing came in answer: the server, or this machine, may be slow."""
@@ -238,7 +286,7 @@ async def _listen_and_ask(ground: Ground) -> None:
     answers: list[Answer] = []
     for _ in range(2):
         credentials = [await ground.good(user) for user in users]
-        answers += await asyncio.gather(*(ground.served(credential, whole=True) for credential in credentials))
+        answers += await asyncio.gather(*(ground.answered(credential) for credential in credentials))
     for answer in answers:
         if answer.kind != "open":
             denied = answer.status in (401, 403) or answer.code == 1008
@@ -256,6 +304,7 @@ async def _unasked(ground: Ground, credential: Credential) -> set[str]:
     visit = await ground.visit(credential)
     try:
         await visit.listen(ground.site.patience)
+        ground.pace.greeted = max(ground.pace.greeted, *visit.frames.values(), 0.0)
         return set(visit.frames)
     finally:
         await visit.leave()

@@ -30,6 +30,7 @@ from crosstalk.auth.redaction import Redactor
 from crosstalk.model.attempt import DENIAL, Answer, Heard, Kind
 from crosstalk.targets.cause import Asked, HttpCall, NotCaused
 from crosstalk.targets.connection import NotConnected
+from crosstalk.targets.reading import Read
 from crosstalk.targets.shape import shape
 from crosstalk.targets.transports import transport
 from crosstalk.targets.websocket import connect as websocket_connect
@@ -58,8 +59,9 @@ class _Direct(websockets_connect):
 class Visit:
     """One connection and what came of it. Made by `knock`; `leave` it in the end.
 
-    `marks` says whose each mark is; it may grow while the visit lasts. What is said goes by `post`, where that is not
-    on the connection.
+    `frames` are the shapes of what was sent, and after how many seconds each first came. `marks` says whose each mark
+    is; it may grow while the visit lasts. What is said goes by `post`, where that is not on the connection. `read`
+    reads what is streamed in pieces, where anything is.
     """
 
     user_id: str
@@ -68,13 +70,15 @@ class Visit:
     connection: ClientConnection | Overheard | None = None
     post: Callable[[str], Awaitable[None]] | None = None
     posted_to: str = ""
+    read: Read | None = None
     failed: Answer | None = None
-    frames: dict[str, None] = field(default_factory=dict)
+    frames: dict[str, float] = field(default_factory=dict)
     heard: dict[Heard, None] = field(default_factory=dict)
     echoed: dict[str, None] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     excerpt: str = ""
     began: float = 0.0
+    _streamed: str = ""
     _reader: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -142,6 +146,11 @@ class Visit:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
 
+    def _piece(self, text: str) -> str:
+        """What the frame adds to a text that is streamed in pieces."""
+        readings = self.read(text.encode()) if self.read is not None else None
+        return "".join(reading.text or "" for reading in readings or ())
+
     async def _read(self) -> None:
         assert self.connection is not None
         try:
@@ -156,15 +165,17 @@ class Visit:
     def _note(self, frame: str | bytes) -> None:
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
         kind = shape(frame, (*self.marks, self.user_id))
+        self._streamed += self._piece(text)
         for mark, owner in self.marks.items():
-            if mark in text:
+            if mark in text or mark in self._streamed:
+                self._streamed = ""
                 self.heard[Heard(self.user_id, owner)] = None
                 if owner == self.user_id:
                     self.echoed[kind] = None
-        self.frames[kind] = None
+        self.frames.setdefault(kind, time.monotonic() - self.began)
         words = _NO.search(text[:_DENIALS_ARE_SHORT])
         if words is not None and not any(mark in text for mark in self.marks):
-            self.frames[DENIAL] = None
+            self.frames.setdefault(DENIAL, time.monotonic() - self.began)
             self.excerpt = self.excerpt or words[0]
 
 
@@ -198,6 +209,7 @@ async def knock(
     timeout: float = 10.0,
     verify: ssl.SSLContext | None = None,
     call: HttpCall | None = None,
+    read: Read | None = None,
 ) -> Visit:
     """Connect to `url` (with {user} in it, `user_id`) with `credential`; its first message goes out at once.
 
@@ -211,7 +223,7 @@ async def knock(
         sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in credential.cookies)))
     shown = sent + ([("Origin", origin)] if origin else [])
     request = redactor.text(request_text(whole, shown, credential.subprotocols))
-    visit = Visit(credential.user_id, request, marks if marks is not None else {}, began=time.monotonic())
+    visit = Visit(credential.user_id, request, marks if marks is not None else {}, read=read, began=time.monotonic())
     if call is not None:
         asked = Asked(user_id, "crosstalk", "crosstalk", "crosstalk", replace(carried, headers=tuple(shown)))
         visit.post, visit.posted_to = partial(call.post, asked=asked), f"POST {call.url.partition('?')[0]}"

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from crosstalk.auth.base import Credential
 from crosstalk.auth.entry import with_messages
-from crosstalk.auth.ground import Ground, Revoking
+from crosstalk.auth.ground import SLOWER, Ground, Revoking
 from crosstalk.model.attempt import DENIAL, Attempt, Must
 
 
@@ -70,17 +70,17 @@ async def _outlasting(
     visit = await ground.visit(credential)
     try:
         # a greeting is not what the message is answered with
-        await visit.listen(min(0.3, ground.site.patience))
+        await visit.listen(ground.settle)
         visit.forget()
         await ground.say_something(visit, ground.user)
-        await visit.listen(ground.site.patience, lambda: any(frame in ground.proof for frame in visit.frames))
+        await visit.listen(ground.patience * SLOWER, lambda: any(frame in ground.proof for frame in visit.frames))
         await visit.listen(min(0.1, ground.site.patience))
         allowed = visit.answer()
         await pass_by()
         visit.forget()
         if visit.open:
             await ground.say_something(visit, ground.user)
-            await visit.listen(ground.site.patience)
+            await visit.listen(ground.patience)
         answer = visit.answer()
     finally:
         await visit.leave()

@@ -4,6 +4,12 @@ Tasks: fails when at the end of a run more tasks of one kind remain than the hub
 remain however many users there were; a task per departed user is a leak. Judged on runs with two episodes or more in
 which every connect and disconnect returned. One opportunity a run that came to its end.
 
+A disconnect that its caller cancels half-way has not been done: as anywhere in asyncio, who cancels it sees to the rest
+(`asyncio.shield`, or calling it again). What it leaves behind accuses nobody, unless the broadcaster declares that it
+leaves nothing (`cancelled_disconnect=yes`, as trio asks of every aclose); otherwise the verdict notes it. All other
+promises hold on: the peer has gone, and nothing that is left may reach another user, keep an event from one, or hold up
+a call.
+
 Memory: judged on runs with a census, several counts of what is reachable from the broadcaster while users come and go
 (or events pass). Fails when between all neighbouring counts it grew by at least GROWTH_OBJECTS objects, or
 GROWTH_BYTES bytes, for each departed user (or event): a cache that fills up stops growing, a leak does not. Memory that
@@ -16,7 +22,8 @@ from collections import Counter
 from itertools import pairwise
 
 from crosstalk.checks.result import Result
-from crosstalk.model.history import ACCEPTED, PENDING, History, Violation
+from crosstalk.model.guarantees import Guarantees
+from crosstalk.model.history import ACCEPTED, CANCELLED, PENDING, Call, History, Violation
 
 GROWTH_OBJECTS = 0.9
 GROWTH_BYTES = 300.0
@@ -31,8 +38,7 @@ def check(history: History) -> Result:
         _memory(history, result)
     if len(history.episodes) < 2:
         return result
-    others = [call for call in history.calls if call.status != ACCEPTED]
-    if any(call.status == PENDING or call.kind != "publish" for call in others):
+    if not all(call.status == ACCEPTED or _may_end_so(call, history.guarantees) for call in history.calls):
         return result
     result.opportunities += 1
     if not history.leftover_tasks:
@@ -42,6 +48,13 @@ def check(history: History) -> Result:
             message = f"{count} tasks of {name} remain after every user has gone"
             result.violations.append(Violation("cleanup", message, (), history.now, f"tasks {name}"))
     return result
+
+
+def _may_end_so(call: Call, guarantees: Guarantees) -> bool:
+    """Whether nothing may stay behind though the call did not return."""
+    if call.kind == "disconnect":
+        return call.status == CANCELLED and guarantees.cancelled_disconnect
+    return call.kind == "publish" and call.status != PENDING
 
 
 def rises_and_falls(history: History) -> bool:
@@ -55,7 +68,8 @@ def rises_and_falls(history: History) -> bool:
 def _grown(history: History) -> tuple[str, list[float], list[float]]:
     """By how many objects and bytes memory grew between neighbouring counts, for each departed user or event."""
     objects, size = [], []
-    what = "departed user"
+    cancelled = any(call.kind == "disconnect" and call.status == CANCELLED for call in history.calls)
+    what = "user whose disconnect was cancelled" if cancelled else "departed user"
     for before, after in pairwise(history.census):
         units = after.departed - before.departed
         if not units:

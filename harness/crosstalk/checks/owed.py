@@ -32,18 +32,26 @@ def owed(history: History, at: int, users: Container[int] | None = None) -> tupl
     for number, episode in enumerate(history.episodes):
         if is_open(episode, at) and (users is None or episode.user in users):
             episodes[episode.user].append((number, episode.connected, episode))
-    count = 0
-    missing = []
-    for call in history.calls:
-        if not is_owed(call, at) or (call.episode >= 0 and not is_open(history.episodes[call.episode], at)):
-            continue
-        started, content = call.started, call.content
-        for number, connected, episode in episodes.get(call.user, ()):
-            if connected < started:
-                count += 1
-                if number * size + content not in arrived:
-                    missing.append(Missing(call, episode, number))
-    return count, missing
+    due = [
+        call
+        for call in history.calls
+        if is_owed(call, at) and (call.episode < 0 or is_open(history.episodes[call.episode], at))
+    ]
+    keys = [
+        number * size + call.content
+        for call in due
+        for number, connected, _ in episodes.get(call.user, ())
+        if connected < call.started
+    ]
+    if arrived.issuperset(keys):
+        return len(keys), []
+    missing = [
+        Missing(call, episode, number)
+        for call in due
+        for number, connected, episode in episodes.get(call.user, ())
+        if connected < call.started and number * size + call.content not in arrived
+    ]
+    return len(keys), missing
 
 
 def late(history: History) -> list[Missing]:
@@ -84,9 +92,12 @@ def accepted(history: History, at: int) -> set[int]:
     size = len(history.contents)
     carried = [frame.carried + frame.others for frame in history.frames]
     rows = zip(history.send_episode, history.send_frame, history.send_status, history.send_end, strict=True)
-    return {
-        number * size + content
-        for number, frame, status, end in rows
-        if status == ACCEPTED and end <= at
-        for content in carried[frame]
-    }
+    # a set of a list is made in half the time that a set comprehension takes
+    return set(
+        [
+            number * size + content
+            for number, frame, status, end in rows
+            if status == ACCEPTED and end <= at
+            for content in carried[frame]
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
+from crosstalk.commands.sides import REPORTS
 from crosstalk.commands.soak import soaked
 from crosstalk.consolidation.soak import USERS
 from crosstalk.examination import examine, open_target
@@ -28,10 +30,16 @@ from crosstalk.targets.loader import TargetError
 
 @click.command()
 @click.argument("spec", default=DEFAULT_TARGET)
-@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
-@click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Seconds of exploration in all."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Where the exploration starts; the same seed repeats it."
+)
+@REPORTS
+@click.option(
+    "--family", type=click.Choice(FAMILIES), default="any", show_default=True, help="Which kind of programs to draw."
+)
 @click.option("--connect", default="", help="Name of the broadcaster's connect method.")
 @click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
 @click.option(
@@ -71,7 +79,10 @@ def check(
     quiet: bool,
     **asgi: Any,
 ) -> None:
-    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC."""
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC.
+
+    Without SPEC, the embedded reference broadcaster.
+    """
     names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
         with hush():
@@ -94,6 +105,8 @@ def check(
         github.append_summary(verdict)
     try:
         click.echo(f"report: {printable(str(leave(verdict, reports)))}")
+        if any(check.violations for check in verdict.checks):
+            click.echo(f"in sentences: {printable(shlex.join(('crosstalk', 'explain', str(reports))))}")
         keep(verdict, folder, saved, drop=failures is None)
         outcome = verdict.verdict
         if soak and not verdict.interrupted:

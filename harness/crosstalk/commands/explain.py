@@ -18,9 +18,11 @@ from crosstalk.exhibit import exhibit
 from crosstalk.model.scene import Exhibit
 from crosstalk.model.verdict import FoundViolation
 from crosstalk.reporting.again import again
+from crosstalk.reporting.exchange import exchange_words
 from crosstalk.reporting.legible import legible
 from crosstalk.reporting.live_terminal import seen
 from crosstalk.reporting.migration import difference_story, loss_story
+from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import decisions_words, none_passes, story
 from crosstalk.scenarios.token import read
 from crosstalk.scenarios.words import program_lines
@@ -82,6 +84,9 @@ def _explain_live(check: str, violation: FoundViolation) -> NoReturn:
     """What was seen on a live system."""
     if violation.exhibit is not None:
         _say("What happened:", story(violation.exhibit.scene, check, violation.message))
+    elif violation.exchange is not None:
+        _say("What happened:", [*exchange_words(violation.exchange), f"The rule: {rule(check)}"])
+        _say("\nThe request:", violation.exchange.request)
     else:
         click.echo(f"{legible(violation.message, 400)}.")
     if violation.sighting is not None and violation.sighting.round >= 0:

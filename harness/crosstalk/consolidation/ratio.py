@@ -22,6 +22,8 @@ from crosstalk.model.migration import LEVEL
 RESAMPLES = 1_000
 LEAST = 0.01
 """A difference of less than so much is none, however sure."""
+TOO_MUCH = 2.0
+"""An interval that holds no difference and this too says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,13 @@ class Ratio:
     pairs: int
 
     @property
-    def word(self) -> Literal["less", "more", "no difference"]:
-        """Whether NEW needs less or more than OLD."""
+    def word(self) -> Literal["less", "more", "no difference", "cannot tell"]:
+        """Whether NEW needs less or more than OLD; nothing can be told where it may need twice as much, or half."""
         if self.high < 1 and self.value < 1 - LEAST:
             return "less"
         if self.low > 1 and self.value > 1 + LEAST:
             return "more"
-        return "no difference"
+        return "no difference" if self.low > 1 / TOO_MUCH and self.high < TOO_MUCH else "cannot tell"
 
 
 def ratio(old: Sequence[float], new: Sequence[float], seed: int = 0) -> Ratio:

@@ -42,8 +42,7 @@ def misname_owner(round_: Recorder, frames: Frames) -> LiveHistory | None:
         receiver = history.episodes[frames[at].episode].user
         if history.at_named[row] != receiver or len(history.users) < 2:
             continue
-        mine, other = (json.dumps(history.users[user]).encode() for user in (receiver, receiver - 1))
-        return _changed(round_, frames, at, [frames[at]._replace(data=frames[at].data.replace(mine, other))])
+        return _changed(round_, frames, at, [_other(frames[at], *(history.users[u] for u in (receiver, receiver - 1)))])
     return None
 
 
@@ -53,13 +52,12 @@ def rename_type(round_: Recorder, frames: Frames) -> LiveHistory | None:
     spoiling = history.grammar.spoiling(history.grammar.words()[-1])
     if spoiling is None:
         return None
-    before, after = (json.dumps(type_).encode() for type_ in spoiling)
     run = _judged(history)
     return _without(
         round_,
         frames,
         lambda at: rows[at] >= 0 and history.at_run[rows[at]] == run,
-        lambda frame: [frame._replace(data=frame.data.replace(before, after))],
+        lambda frame: [_other(frame, *spoiling)],
     )
 
 
@@ -166,6 +164,13 @@ def _rows(round_: Recorder, frames: Frames) -> tuple[LiveHistory, list[int]]:
         made.receive(*frame)
         rows.append(before if made.history.deliveries == before + 1 else -1)
     return made.history, rows
+
+
+def _other(frame: Kept, before: str, after: str) -> Kept:
+    """The frame with another text instead of `before`, also where that stands in a text that is JSON itself."""
+    quoted, instead = json.dumps(before).encode(), json.dumps(after).encode()
+    data = frame.data.replace(quoted, instead)
+    return frame._replace(data=data.replace(quoted.replace(b'"', b'\\"'), instead.replace(b'"', b'\\"')))
 
 
 def _changed(round_: Recorder, frames: Frames, at: int, instead: list[Kept]) -> LiveHistory:

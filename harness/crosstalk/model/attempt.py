@@ -87,6 +87,18 @@ class Attempt(msgspec.Struct, frozen=True):
     owner: str = ""
 
 
+class Exchange(msgspec.Struct, frozen=True):
+    """An attempt as a report shows it: `user` knocked with what `says`, by `request`; how that must be answered, how it
+    was, and how the same request was with good credentials, just before."""
+
+    user: str
+    says: str
+    request: tuple[str, ...]
+    must: str
+    answer: str
+    allowed: str
+
+
 class Attempts(msgspec.Struct, frozen=True):
     """Everything that was tried at one server. `skipped` says why a refusal could not be tried there."""
 

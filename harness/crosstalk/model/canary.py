@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _HEAD = struct.Struct(">IIHI")
+LENGTH = 48
 TOKEN = re.compile(rb"ctk_[0-9a-f]{44}", re.IGNORECASE)
 
 

@@ -26,6 +26,8 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrent_order: events published concurrently to one user arrive in the order of the calls.
     frame_seconds: virtual seconds that one frame may need before its connection may be given up; 0 is any time.
     growth: memory must not grow with departed users.
+    cancelled_disconnect: nothing stays behind of a user whose disconnect is cancelled half-way either; where that is
+        not promised, whoever cancels it has to see to that (asyncio.shield), and the verdict notes it.
     scale: the cost of a delivery, and of a connection, does not grow with the number of users; a soak flags it where
         that is not promised, for some libraries go through everybody and say so.
     unknown_user: what a publish to a user without connections may do; "raise" allows an error of its own.
@@ -41,6 +43,7 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrent_order: bool = False
     frame_seconds: float = 0.0
     growth: bool = True
+    cancelled_disconnect: bool = False
     scale: bool = False
     unknown_user: Literal["raise", "return"] = "raise"
     connection_ids: Literal["unique", "chosen"] = "unique"
@@ -68,6 +71,7 @@ class Guarantees(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             counts="yes",
             concurrent_order=True,
             frame_seconds=30.0,
+            cancelled_disconnect=True,
             scale=True,
             unknown_user="return",
         )

@@ -22,6 +22,17 @@ class Percentiles(msgspec.Struct, frozen=True):
     buckets: Buckets = ()
 
 
+FAILURES = 400
+"""So many failures are told with their user and second."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A declared limit for 95 %, in seconds, and how many measurements were beyond it."""
+
+    seconds: float
+    beyond: int
+
+
 NONE_MEASURED = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -46,7 +57,8 @@ class Sighting(msgspec.Struct, frozen=True):
 class LiveFigures(msgspec.Struct, frozen=True):
     """`bases` counts deliveries by what told whose they are; `bound` is the most, at 95 %, that leaks a delivery.
 
-    `heat` says how long each user waited for the first event of a run, and when.
+    `heat` says how long each user waited for the first event of a run, and when; `failed` are the first FAILURES
+    failures: a user, and the second; `limits` are those of latency and reconnect, where they were declared.
     """
 
     users: int
@@ -66,6 +78,8 @@ class LiveFigures(msgspec.Struct, frozen=True):
     lag: Percentiles = NONE_MEASURED
     journal: str = ""
     heat: HeatMap | None = None
+    failed: tuple[tuple[str, float], ...] = ()
+    limits: dict[str, Limit] = {}
 
     @property
     def success(self) -> float:
@@ -97,6 +111,10 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
             bucketed(bucket for p in found for bucket in p.buckets),
         )
 
+    def limited(name: str) -> Limit:
+        mine = [f.limits[name] for f in figures if name in f.limits]
+        return Limit(min(limit.seconds for limit in mine), sum(limit.beyond for limit in mine))
+
     bases = total([f.bases for f in figures])
     return LiveFigures(
         users=sum(f.users for f in figures),
@@ -116,4 +134,6 @@ def added(figures: Sequence[LiveFigures]) -> LiveFigures | None:
         lag=worst([f.lag for f in figures]),
         journal=", ".join(f.journal for f in figures if f.journal),
         heat=overlaid([f.heat for f in figures if f.heat is not None]),
+        failed=tuple(sorted((f for one in figures for f in one.failed), key=lambda failure: failure[1])[:FAILURES]),
+        limits={name: limited(name) for name in dict.fromkeys(name for f in figures for name in f.limits)},
     )

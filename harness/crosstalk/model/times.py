@@ -27,6 +27,11 @@ class Times:
         """The seconds that `percentile` percent stay within; 0 where nothing was measured."""
         return float(self._counts.get_value_at_percentile(percentile)) / 1e6 if self.count else 0.0
 
+    def beyond(self, seconds: float) -> int:
+        """How many took longer."""
+        least = self._counts.get_value_from_index
+        return sum(count for index, count in enumerate(self._counts.counts) if count and least(index) > seconds * 1e6)
+
     def percentiles(self) -> Percentiles:
         largest = float(self._counts.get_max_value()) / 1e6 if self.count else 0.0
         least = self._counts.get_value_from_index  # its own iterators take half a second, and everything waits

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from crosstalk.model.attempt import Exchange
 from crosstalk.model.live_figures import LiveFigures, Sighting, added, proven
 from crosstalk.model.scene import Exhibit
 
@@ -45,6 +46,7 @@ class FoundViolation(msgspec.Struct, frozen=True):
     cause: str = ""
     exhibit: Exhibit | None = None
     sighting: Sighting | None = None
+    exchange: Exchange | None = None
 
 
 class CheckVerdict(msgspec.Struct, frozen=True):

@@ -22,11 +22,13 @@ import msgspec
 
 from crosstalk.model.migration import Cutover, Equivalence
 from crosstalk.model.scene import Place, Scene
-from crosstalk.model.verdict import FoundViolation, Verdict
+from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.reporting.again import again
+from crosstalk.reporting.exchange import exchange_picture, exchange_words
 from crosstalk.reporting.folder import pretty
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.migration import difference_again, difference_drawn, difference_story, loss_again
+from crosstalk.reporting.page import measured
 from crosstalk.reporting.picture import picture
 from crosstalk.reporting.rules import CATEGORIES, RULES, SEVERITIES, rule
 from crosstalk.reporting.sarif import is_inside
@@ -83,9 +85,18 @@ def attach(verdict: Verdict) -> None:
     import allure
 
     for check in verdict.checks:
-        for violation in check.violations:
-            attach_violation(check.name, violation)
+        attach_check(check, verdict)
     allure.attach(pretty(verdict).decode(), "verdict.json", allure.attachment_type.JSON)
+
+
+def attach_check(check: CheckVerdict, verdict: Verdict) -> None:
+    """Each violation of the check, and where it failed, what a live run measured of it."""
+    import allure
+
+    for violation in check.violations:
+        attach_violation(check.name, violation)
+    for title, _, plot in measured(check.name, verdict, alone=True) if check.violations else ():
+        allure.attach(str(plot), f"{check.name}: {title}", allure.attachment_type.SVG)
 
 
 def attach_violation(check: str, violation: FoundViolation, again_: str = "") -> None:
@@ -103,6 +114,13 @@ def attach_violation(check: str, violation: FoundViolation, again_: str = "") ->
         with _failing_step(f"{check}: {legible(violation.message, 300)}"):
             _steps(shown.scene, check, violation.message)
         allure.attach(pretty(shown.scene).decode()[:HISTORY_BYTES], f"{check}: history", kinds.JSON)
+    asked = violation.exchange
+    if asked is not None:
+        allure.attach(str(exchange_picture(asked, violation.message)), f"{check}: picture", kinds.SVG)
+        with _failing_step(f"{check}: {legible(violation.message, 300)}"):
+            for sentence in exchange_words(asked):
+                with _failing_step(sentence) if sentence.startswith("HERE: ") else allure.step(sentence):
+                    pass
     text = kinds.TEXT
     minimal = " of the minimal counterexample" if violation.replay else ""
     allure.attach(violation.timeline, f"{check}: timeline{minimal}", text)

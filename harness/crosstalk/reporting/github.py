@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.again import again
+from crosstalk.reporting.exchange import exchange_words
 from crosstalk.reporting.legible import legible, printable
 from crosstalk.reporting.page import facts, lead
 from crosstalk.reporting.rules import rule
@@ -79,9 +80,16 @@ def _finding(check: str, violation: FoundViolation) -> list[str]:
     lines += ["", "<details><summary>what happened</summary>", ""]
     if violation.exhibit is not None and not violation.cause.startswith("growth"):
         told = story(violation.exhibit.scene, check, violation.message)
-        lines += [f"{number}. {_text(sentence)}" for number, sentence in enumerate(told, 1)] + [""]
+        lines += [f"{number}. {_sentence(sentence)}" for number, sentence in enumerate(told, 1)] + [""]
+    if violation.exchange is not None:
+        told = exchange_words(violation.exchange)
+        lines += [f"{number}. {_sentence(sentence)}" for number, sentence in enumerate(told, 1)] + [""]
     lines += [_fenced(legible(violation.timeline, 8_000, lines=True)), "", "</details>", ""]
     return lines + ([_fenced(printable(again(violation))), ""] if again(violation) else [])
+
+
+def _sentence(sentence: str) -> str:
+    return f"**{_text(sentence)}**" if sentence.startswith("HERE: ") else _text(sentence)
 
 
 def append_summary(verdict: Verdict, environment: Mapping[str, str] = os.environ) -> None:

@@ -113,6 +113,9 @@ def _of(path: Path, kind: type[_Found]) -> Sequence[_Found]:
         raise NoVerdict(f"{path} has another schema than 1: let this crosstalk {_command(path)} make it again")
     if not all(_drawable(one) for one in several):
         raise NoVerdict(f"{path} contradicts itself: a scene names what it does not hold")
+    curves = [curve for one in several if isinstance(one, Soak) for curve in one.curves]
+    if not all(0 < len(curve.counts) == len(curve.lines) == len(curve.seconds) for curve in curves):
+        raise NoVerdict(f"{path} contradicts itself: a curve has not as many costs as numbers of users")
     return several
 
 
@@ -205,7 +208,8 @@ def loss_story(loss: Loss) -> list[str]:
         if loss.whose == "migration"
         else f"{loss.whose} alone does that too, in the same program without a move."
     )
-    return [*told, legible(f"The last order came: {loss.point}.", 600), whose]
+    order = f"The last order came: {loss.point}." if loss.point else "No order to the switch is needed."
+    return [*told, legible(order, 600), whose]
 
 
 def difference_story(one: Difference) -> list[str]:
@@ -295,7 +299,8 @@ def _equivalent(result: Equivalence) -> Block:
 def _cut_over(result: Cutover) -> Block:
     shown = result.losses[:MOST]
     rows = [
-        (f"{number}. {one.check}: {one.found.message}", one.whose, one.point) for number, one in enumerate(shown, 1)
+        (f"{number}. {one.check}: {one.found.message}", one.whose, one.point or "no order is needed")
+        for number, one in enumerate(shown, 1)
     ]
     caught = sum(control.caught for control in result.controls)
     said = f"By {result.switch}: {rehearsed_words(result)}. Down-time: {down_time_words(result)}. "

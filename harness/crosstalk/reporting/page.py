@@ -26,10 +26,12 @@ from crosstalk.model.soak import Soak
 from crosstalk.model.verdict import CheckVerdict, FoundViolation, Verdict
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.again import again
+from crosstalk.reporting.exchange import exchange_picture, exchange_words
 from crosstalk.reporting.legible import legible, name, short
 from crosstalk.reporting.migration import NOTHING_BESIDE, Beside, block
 from crosstalk.reporting.picture import STYLE, picture
-from crosstalk.reporting.plots import SHOWN, bars, growth, heat, histogram
+from crosstalk.reporting.plots import SHOWN, bars, beyond_words, failures, growth, heat, histogram
+from crosstalk.reporting.plots import STYLE as PLOT_STYLE
 from crosstalk.reporting.rules import rule
 from crosstalk.reporting.sentences import arrived_words, decisions_words, event_words, none_passes, story
 
@@ -39,13 +41,15 @@ DRAWN = 100
 RICH, ROOM = 350_000, 700_000
 """Characters of cards. Up to RICH a card has all there is; up to ROOM one picture and a short story; then none."""
 SHORT = 12
+Plots = list[tuple[str, str, Markup]]
+"""Of each its title, words, and what is drawn."""
 NAMED = 20
 _PACKAGE = "crosstalk.reporting"
 
 
 def page(verdict: Verdict | None, others: Beside = NOTHING_BESIDE) -> str:
     """The page of `verdict`, where there is one, and of what was found in its folder beside it."""
-    style, script = _text("page.css") + STYLE, _text("page.js")
+    style, script = _text("page.css") + STYLE + PLOT_STYLE, _text("page.js")
     told = _told(verdict) if verdict is not None else {}
     notes = (*others.doubts, *(verdict.notes[:200] if verdict is not None else ()))
     return _template().render(
@@ -67,7 +71,9 @@ def _told(verdict: Verdict) -> dict[str, Any]:
     cards: list[dict[str, Any]] = []
     spent = 0
     for number, (check, violation) in enumerate(found[:DRAWN]):
-        card = _card(check, violation, rich=spent < RICH, drawn=spent < ROOM, open_=number < 3)
+        card = _card(
+            check, violation, measured(check, verdict), rich=spent < RICH, drawn=spent < ROOM, open_=number < 3
+        )
         cards.append(card)
         spent += sum(len(part) for part in map(str, card.values()))
     return {
@@ -75,7 +81,8 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "mark": MARKS[verdict.verdict],
         "lead": [legible(sentence, 600) for sentence in lead(verdict)],
         "cards": cards,
-        "drawn": any(card["picture"] for card in cards),
+        "drawn": any(c["picture"] and v.exhibit is not None for c, (_, v) in zip(cards, found, strict=False)),
+        "knocked": not verdict.explored.schedules and {check.name for check in verdict.checks} == {"authentication"},
         "omitted": len(found) - len(cards),
         "by_check": Counter(check for check, _ in found[:DRAWN]),
         "users": sorted({name(user) for _, violation in found[:DRAWN] for user in violation.users[:NAMED]}),
@@ -98,13 +105,15 @@ def lead(verdict: Verdict) -> list[str]:
         told.append(
             f"{len(broken)} of {len(verdict.checks)} checks failed ({names})"
             + (f", with {others} more findings" if others > 1 else ", with one more finding" if others else "")
-            + "; each was "
             + (
-                "confirmed by playing it again, and each can be played again by you."
+                f"; {'each' if others else 'it'} was confirmed by playing it again, and can be played again by you."
                 if all(again(v).startswith("crosstalk replay ") for check in broken for v in check.violations)
-                else "seen as it is shown."
+                else f"; {'each' if others else 'it'} was seen as it is shown."
             )
         )
+        shown = broken[0].violations[0].exhibit if broken[0].violations else None
+        if shown is not None and shown.place is not None:
+            told.insert(1, f"Start at {shown.place}.")
         return told
     leaks = next((check for check in verdict.checks if check.name == "isolation"), None)
     counted = ""
@@ -121,7 +130,9 @@ def lead(verdict: Verdict) -> list[str]:
     ]
 
 
-def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, open_: bool) -> dict[str, Any]:
+def _card(
+    check: str, violation: FoundViolation, plots: Plots, *, rich: bool, drawn: bool, open_: bool
+) -> dict[str, Any]:
     shown = violation.exhibit
     card: dict[str, Any] = {
         "check": check,
@@ -129,7 +140,9 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "users_json": msgspec.json.encode([name(user) for user in violation.users[:NAMED]]).decode(),
         "facts": facts(check, violation),
         "again": legible(again(violation), 20_000),
-        "timeline": legible(violation.timeline, 6_000, lines=True) if rich or shown is None else "",
+        "timeline": legible(violation.timeline, 6_000, lines=True)
+        if (rich or shown is None) and violation.timeline != violation.message
+        else "",
         "exact": bool(violation.replay),
         "open": open_,
         "growing": violation.cause.startswith("growth"),
@@ -144,7 +157,12 @@ def _card(check: str, violation: FoundViolation, *, rich: bool, drawn: bool, ope
         "differ": "",
         "still": "",
         "passing": None,
+        "plots": plots,
     }
+    exchange = violation.exchange
+    if exchange is not None and drawn:
+        card["picture"] = exchange_picture(exchange, violation.message, standalone=False)
+        card["story"] = exchange_words(exchange)
     if shown is None:
         return card
     if drawn and not card["growing"]:  # thousands of like steps say nothing; the census does
@@ -182,6 +200,10 @@ def facts(check: str, violation: FoundViolation) -> list[tuple[str, str]]:
     shown = violation.exhibit
     if shown is not None:
         told += _concerned(shown)
+    if violation.exchange is not None:
+        asked = violation.exchange
+        told += [("knocked with", legible(asked.says, 200)), ("expected", legible(asked.must, 200))]
+        told.append(("answer", legible(asked.answer, 300)))
     if violation.sighting is not None:
         return [*told, *_sighted(violation, violation.sighting)]
     if violation.users and not any(what in ("received by", "missing on") for what, _ in told):
@@ -214,6 +236,26 @@ def _sighted(violation: FoundViolation, sighting: Sighting) -> list[tuple[str, s
     return told
 
 
+def measured(check: str, verdict: Verdict, *, alone: bool = False) -> Plots:
+    """What a live run measured of a check that no single moment breaks."""
+    live = verdict.live
+    if live is None:
+        return []
+    if check == "success" and live.failed:
+        more = sum(live.failures.values()) - len(live.failed)
+        words = f"Each ✕ is a failure; beside each user how many there were. {live.users:,} users took part."
+        words += f" {more:,} more failures are not shown." * (more > 0)
+        return [
+            ("Whose attempts failed, and when", words, failures(live.failed, verdict.explored.seconds, alone=alone))
+        ]
+    times = {"latency": live.latency, "reconnect": live.reconnecting}.get(check)
+    limit = live.limits.get(check)
+    if times is None or limit is None or not times.buckets:
+        return []
+    title = {"latency": "Time to the first event of a run", "reconnect": "Time to connect again"}[check]
+    return [(title, f"{beyond_words(times, limit)}.", histogram(times, limit, alone=alone))]
+
+
 def _live(verdict: Verdict) -> list[dict[str, Any]]:
     """What a live run measured; nothing of a run in process."""
     live = verdict.live
@@ -221,7 +263,8 @@ def _live(verdict: Verdict) -> list[dict[str, Any]]:
         return []
     texts = [
         f"{live.users:,} users, {live.connections:,} connections, {live.runs:,} runs and {live.deliveries:,} "
-        f"deliveries in {live.rounds:,} rounds. Of {live.attempts:,} connections and runs {live.success:.2%} succeeded."
+        f"deliveries in {live.rounds:,} round{'s' * (live.rounds != 1)}. "
+        f"Of {live.attempts:,} connections and runs {live.success:.2%} succeeded."
     ]
     if live.bases:
         texts.append(
@@ -236,7 +279,8 @@ def _live(verdict: Verdict) -> list[dict[str, Any]]:
     for what, times in (("first event of a run", live.latency), ("opening of a connection", live.connecting)):
         if times.count:
             told = ", ".join(f"{mark} {getattr(times, mark) * 1e3:,.1f} ms" for mark in ("p50", "p95", "p99", "max"))
-            drawn = histogram(times) if times.buckets else ""
+            limit = live.limits.get("latency") if times is live.latency else None
+            drawn = histogram(times, limit) if times.buckets else ""
             plots.append((f"Time to the {what}", f"Of {times.count:,}: {told}.", drawn))
     if live.heat is not None:
         plots.append(
@@ -280,7 +324,8 @@ def _concerned(shown: Exhibit) -> list[tuple[str, str]]:
             told.append(("the event", event_words(scene, foreign[0])))
         told.append(("received by", f"{name(scene.users[receiver.user])}, on device {name(receiver.device)}"))
     elif culprit is not None and culprit.kind == "missing":
-        told.append(("the run" if scene.live else "the event", event_words(scene, scene.acts[culprit.number].event)))
+        act = scene.acts[culprit.number]
+        told.append(("the run" if scene.live else "the event", event_words(scene, act.event, act.user)))
         told.append(("missing on", f"device {name(scene.connections[culprit.connection].device)}"))
     if shown.place is not None:
         sent = culprit is not None and culprit.kind == "arrival" and scene.arrivals[culprit.number].place is not None
@@ -310,6 +355,8 @@ def _row(check: CheckVerdict) -> dict[str, Any]:
 
 def _explored(verdict: Verdict) -> str:
     explored = verdict.explored
+    if not explored.schedules:
+        return f"{explored.programs:,} attempts with bad credentials and tricks, in {explored.seconds:g} s."
     return (
         f"{explored.programs:,} programs of simulated users, {explored.schedules:,} schedules with "
         f"{explored.decisions:,} decisions, {explored.deliveries:,} deliveries, in {explored.seconds:g} s."

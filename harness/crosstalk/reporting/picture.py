@@ -107,7 +107,7 @@ def picture(
     Not `standalone` it leaves STYLE to the page around it.
     """
     drawn, wide, high = _drawn(scene, check, message, decisions, alone=True)
-    return _svg(drawn, wide, high, message, " ".join(story(scene, check, message)), standalone)
+    return framed(drawn, wide, high, message, " ".join(story(scene, check, message)), standalone)
 
 
 def pair(
@@ -124,10 +124,10 @@ def pair(
     said = " ".join(
         (message, *(f"{h}: {' '.join(t for _, t in moments(s))}" for h, s in zip(headings, scenes, strict=True)))
     )
-    return _svg(body, left, tallest + 26.0, message, said, standalone)
+    return framed(body, left, tallest + 26.0, message, said, standalone)
 
 
-def _svg(body: Iterable[Markup], wide: float, high: float, message: str, said: str, standalone: bool) -> Markup:
+def framed(body: Iterable[Markup], wide: float, high: float, message: str, said: str, standalone: bool) -> Markup:
     return element(
         "svg",
         element("title", legible(message, 300)),
@@ -435,7 +435,7 @@ def _arrivals(plan: _Plan, labels: list[Markup]) -> Iterable[Markup]:
             text += " fails" if arrival.ending == "raised" else f" {arrival.ending}"
         begin = _origin(plan, arrival, event) if event >= 0 else None
         side = 1 if begin is not None and begin[0] > x else -1
-        yield from _arrow(begin or (x - 34, y), (x + 6 * side, y), "sent", "head")
+        yield from arrow(begin or (x - 34, y), (x + 6 * side, y), "sent", "head")
         labels.append(_label(text, x + 9, y + (4 if side < 0 else 15)))
 
 
@@ -455,7 +455,7 @@ def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup]
         if begin is None and plan.scene.live and arrival.owner in plan.left:
             begin = plan.calls(arrival.owner), y - ROW / 2  # whose it is, is known, but not of which run
         side = 1 if begin is not None and begin[0] > x else -1
-        drawn += _arrow(begin or (x - 60, y - 14), (x + 7 * side, y), "red", "redhead", 9.0)
+        drawn += arrow(begin or (x - 60, y - 14), (x + 7 * side, y), "red", "redhead", 9.0)
         owner = arrival.owner if arrival.owner >= 0 else scene.owners[event] if 0 <= event < len(scene.owners) else -1
         receiver = scene.connections[culprit.connection]
         labels.append(
@@ -478,7 +478,7 @@ def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup]
         act = scene.acts[culprit.number]
         x = plan.column.get(culprit.connection, plan.end - 40)
         start = (plan.calls(act.user), plan.y(act.started)) if plan.shows(act.started) else (x - 60, y - 20)
-        drawn += _arrow(start, (x - 12, y), "red never", "redhead", 0.0)
+        drawn += arrow(start, (x - 12, y), "red never", "redhead", 0.0)
         drawn += [
             element("line", class_="red", x1=x - 7, x2=x + 7, y1=y - 7, y2=y + 7),
             element("line", class_="red", x1=x - 7, x2=x + 7, y1=y + 7, y2=y - 7),
@@ -486,7 +486,7 @@ def _culprit(plan: _Plan, mark: str, labels: list[Markup]) -> tuple[list[Markup]
         gone = f"{numbered(scene, act.event)} not whole" if scene.live else f"no #{act.event}"
         labels.append(element("text", gone, class_="redtext halo", x=x + 12, y=y + 4))
         receiver = scene.connections[culprit.connection]
-        called = event_words(scene, act.event)
+        called = event_words(scene, act.event, act.user)
         facts.append(f"{called[0].upper()}{called[1:]} is owed to {name(receiver.device)}.")
         facts.append("Not all of it has come." if scene.live else "It is not there.")
     elif culprit.kind == "act":
@@ -540,7 +540,7 @@ def _label(text: str, x: float, y: float, *, soft: bool = False) -> Markup:
     return element("text", short(text, 19), class_="soft halo" if soft else "halo", x=x, y=y)
 
 
-def _arrow(
+def arrow(
     start: tuple[float, float], end: tuple[float, float], line: str, head: str, size: float = 6.0
 ) -> list[Markup]:
     (x1, y1), (x2, y2) = start, end
@@ -556,4 +556,4 @@ def _arrow(
     return drawn
 
 
-__all__ = ["STYLE", "concerned", "joined", "pair", "picture"]
+__all__ = ["STYLE", "arrow", "concerned", "framed", "joined", "pair", "picture"]

@@ -1,18 +1,36 @@
-"""Small plots in static SVG, with their figures written out: growth, bars, a histogram, a heat map."""
+"""Small plots in static SVG, with their figures written out: growth, bars, a histogram, a heat map.
+
+Each leaves STYLE to the page around it, unless it is `alone`.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from markupsafe import Markup
 
-from crosstalk.model.live_figures import Percentiles
+from crosstalk.model.live_figures import Limit, Percentiles
 from crosstalk.model.waits import BOUNDS, HeatMap
 from crosstalk.reporting.legible import name, short
 from crosstalk.reporting.svg import element
+
+STYLE = """
+.plot{--paper:#fff;--ink:#1b1f24;--soft:#56606b;--grid:#d5dbe1;--bar:#0b62a4;--red:#b3101d;max-width:100%;height:auto;
+font:12px ui-sans-serif,system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+.plot text{fill:var(--ink)}.plot .grid{stroke:var(--grid)}.plot .line{fill:none;stroke:var(--bar);stroke-width:2}
+.plot .bar{fill:var(--bar)}.plot .dot{fill:none;stroke:var(--bar);stroke-width:1.5}
+.plot .tick,.plot .mark{stroke:var(--soft)}
+.plot .mark{stroke-dasharray:2 2}.plot .one{stroke:var(--ink)}.plot .limit{stroke:var(--red);stroke-width:2.5}
+.plot .beyond{fill:none;stroke:var(--red);stroke-width:2}.plot .paper{fill:var(--paper)}
+.plot .wrong{fill:var(--red);font-weight:700;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+@media (prefers-color-scheme:dark){.plot{--paper:#14181d;--ink:#eef1f4;--soft:#a5b0bb;--grid:#3a444f;--bar:#7cbcf2;
+--red:#ff7b7b}}
+@media print{.plot{--paper:#fff;--ink:#000;--soft:#444;--grid:#bbb;--bar:#0b62a4;--red:#b3101d}}
+"""
 
 
 def growth(points: Sequence[tuple[float, int]], total: float, what: str, unit: str = "s") -> Markup:
@@ -96,15 +114,27 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1e3:.3g} ms"
 
 
-def histogram(times: Percentiles) -> Markup:
-    """How many took how long: a bar a bucket, all of one width; above them, where the percentiles lie."""
+def beyond_words(times: Percentiles, limit: Limit) -> str:
+    """The share that took longer than is allowed."""
+    allowed = f"longer than the limit, {milliseconds(limit.seconds)}; 5% may"
+    return f"{limit.beyond:,} of {times.count:,} ({limit.beyond / max(1, times.count):.1%}) took {allowed}"
+
+
+def histogram(times: Percentiles, limit: Limit | None = None, *, alone: bool = False) -> Markup:
+    """How many took how long: a bar a bucket, all of one width; above them, where the percentiles lie.
+
+    A `limit` is a line; bars beyond it are hollow.
+    """
     counts = dict(times.buckets)
-    low, high = (BOUNDS.index(end(counts)) for end in (min, max))
-    bounds = BOUNDS[low : high + 1]
+    ends = [BOUNDS.index(end(counts)) for end in (min, max)]
+    if limit is not None:
+        place = min(bisect_left(BOUNDS, limit.seconds), len(BOUNDS) - 1)
+        ends += [place, min(place + 1, len(BOUNDS) - 1)]
+    bounds = BOUNDS[min(ends) : max(ends) + 1]
     marks: dict[int, list[str]] = {}
     for mark, seconds in (("p50", times.p50), ("p95", times.p95), ("p99", times.p99)):
         marks.setdefault(min(bisect_left(bounds, seconds), len(bounds) - 1), []).append(mark)
-    width, left, right, top = 560.0, 46.0, 30.0, 14.0 + 14 * len(marks)
+    width, left, right, top = 560.0, 46.0, 30.0, 14.0 + 14 * len(marks) + 22 * (limit is not None)
     base = top + 124
     step, most = min(40.0, (width - left - right) / len(bounds)), max(counts.values())
     drawn = [
@@ -124,11 +154,47 @@ def histogram(times: Percentiles) -> Markup:
         x = left + step * place
         if bound in counts:
             long = max(1.0, (base - top) * counts[bound] / most)
-            drawn.append(element("rect", class_="bar", x=x + 1, y=base - long, width=step - 2, height=long))
+            kind = "beyond" if limit is not None and place and bounds[place - 1] >= limit.seconds else "bar"
+            drawn.append(element("rect", class_=kind, x=x + 1, y=base - long, width=step - 2, height=long))
         if place % every == every // 2:
             drawn.append(element("line", class_="tick", x1=x + step, x2=x + step, y1=base, y2=base + 4))
             drawn.append(element("text", milliseconds(bound), x=x + step, y=base + 17, text_anchor="middle"))
-    return _plot(drawn, width, base + 24)
+    if limit is not None:
+        after = bisect_left(bounds, limit.seconds)
+        below = bounds[after - 1] if after else 0.0
+        share = (limit.seconds - below) / (bounds[min(after, len(bounds) - 1)] - below or 1.0)
+        x = left + step * min(after + max(0.0, min(share, 1.0)), len(bounds))
+        said = f"limit {milliseconds(limit.seconds)}, {limit.beyond / max(1, times.count):.1%} beyond"
+        drawn.append(element("line", class_="limit", x1=x, x2=x, y1=top - 20, y2=base))
+        side = "end" if x > width / 2 else "start"
+        drawn.append(
+            element("text", said, class_="wrong", x=x + (-6 if side == "end" else 6), y=top - 10, text_anchor=side)
+        )
+    return _plot(drawn, width, base + 24, alone=alone)
+
+
+def failures(failed: Sequence[tuple[str, float]], seconds: float, *, alone: bool = False) -> Markup:
+    """Whose attempts failed, and when: a row a user, a cross a failure; who had most comes first."""
+    counts = Counter(user for user, _ in failed)
+    shown = [user for user, _ in counts.most_common(SHOWN)]
+    left, right, top, height = 170.0, 640.0, 8.0, 16.0
+    low, end = top + height * len(shown), max(seconds, *(at for _, at in failed), 1.0)
+    drawn = [
+        element("title", "Whose attempts failed, and when"),
+        element("desc", ", ".join(f"{name(user)} {counts[user]:,}" for user in shown[:20])),
+    ]
+    for number, user in enumerate(shown):
+        y = top + height * number
+        drawn.append(element("line", class_="grid", x1=left, x2=right, y1=y + 8, y2=y + 8))
+        drawn.append(element("text", name(user, 22), x=left - 8, y=y + 12, text_anchor="end"))
+        drawn.append(element("text", f"{counts[user]:,}", x=right + 10, y=y + 12))
+        places = {round(left + (right - left) * max(0.0, at) / end) for whose, at in failed if whose == user}
+        drawn += [
+            element("text", "✕", class_="wrong", x=float(x), y=y + 12, text_anchor="middle") for x in sorted(places)
+        ]
+    drawn.append(element("text", "0", x=left, y=low + 14))
+    drawn.append(element("text", f"{end:,.1f} s", x=right, y=low + 14, text_anchor="end"))
+    return _plot(drawn, right + 60, low + 24, alone=alone)
 
 
 SHADES, SHOWN = (0.12, 0.32, 0.52, 0.76, 1.0), 40
@@ -211,7 +277,17 @@ def intervals(rows: Sequence[tuple[str, float, float, float, str]], what: str) -
     return _plot(drawn, width, low_y + 22)
 
 
-def _plot(drawn: Sequence[Markup], width: float, height: float) -> Markup:
+def _plot(drawn: Sequence[Markup], width: float, height: float, *, alone: bool = False) -> Markup:
+    if alone:
+        paper = element("rect", class_="paper", width="100%", height="100%")
+        drawn = [element("style", Markup(STYLE)), paper, *drawn]
     return element(
-        "svg", *drawn, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img", class_="plot"
+        "svg",
+        *drawn,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width:g} {height:g}",
+        width=width,
+        height=height,
+        role="img",
+        class_="plot",
     )

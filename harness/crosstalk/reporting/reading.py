@@ -123,6 +123,7 @@ def consistent(scene: Scene) -> bool:
     return (
         all(0 <= c.user < users for c in scene.connections)
         and all(0 <= a.user < users and -1 <= a.connection < connections and -1 <= a.event < events for a in scene.acts)
+        and all(a.kind.isascii() and a.kind.isalpha() for a in scene.acts)  # words that sentences are made of
         and all(
             0 <= a.connection < connections
             and -1 <= a.owner < users

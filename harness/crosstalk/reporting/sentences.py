@@ -93,9 +93,12 @@ def numbered(scene: Scene, event: int) -> str:
     return f"run {scene.runs[event]}" if event < len(scene.runs) else f"#{event}"
 
 
-def event_words(scene: Scene, event: int) -> str:
-    owner = name(scene.users[scene.owners[event]]) if 0 <= event < len(scene.owners) else "nobody"
-    return f"{numbered(scene, event) if scene.live else f'event #{event}'} of {owner}"
+def event_words(scene: Scene, event: int, user: int = -1) -> str:
+    """The event and whose it is: of several with one content, that of `user`."""
+    if user < 0 and 0 <= event < len(scene.owners):
+        user = scene.owners[event]
+    called = numbered(scene, event) if scene.live else f"event #{event}"
+    return f"{called} of {name(scene.users[user]) if user >= 0 else 'nobody'}"
 
 
 def arrived_words(scene: Scene, arrival: Arrival) -> str:
@@ -136,6 +139,8 @@ def _act_told(scene: Scene, act: Act, until: int) -> list[tuple[int, str]]:
     if act.event >= 0:
         kind = "a probe" if act.kind == "probe" else f"an event ({legible(act.type, 40)})"
         what = f"{kind} for {who} is published: event #{act.event}"
+        if act.event < len(scene.owners) and scene.owners[act.event] != act.user:
+            what += f", with the same content as that for {name(scene.users[scene.owners[act.event]])}"
         call = f"the publish of event #{act.event} for {who}"
     else:
         connection = scene.connections[act.connection] if act.connection >= 0 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstalk.model.verdict import Verdict
+from crosstalk.model.verdict import FoundViolation, Verdict
 from crosstalk.reporting.timeline import printable
 
 
@@ -20,11 +20,18 @@ def findings(verdict: Verdict) -> list[str]:
             lines += [
                 f"{check.name}: {printable(violation.message)}",
                 violation.timeline,
+                *look_at(violation),
                 f"found by {violation.schedule.strategy}, minimal: {how}",
                 f"replay: crosstalk replay {violation.replay}",
                 "",
             ]
     return lines
+
+
+def look_at(violation: FoundViolation) -> list[str]:
+    """The line to look at, where it is known."""
+    place = violation.exhibit.place if violation.exhibit is not None else None
+    return [f"look at: {printable(str(place))}"] if place is not None else []
 
 
 def judgement(verdict: Verdict) -> list[str]:

@@ -53,10 +53,10 @@ class Frames:
         """The number of the frame that carries `data`, if that is an event just as it was published; else -1."""
         if type(data) is not dict:
             return -1
-        payload = data.get("payload")
-        if type(payload) is not dict:
-            return -1
         try:
+            payload = data["payload"]
+            if type(payload) is not dict:
+                return -1
             content = self.tokens[payload["canary"]]
         except (KeyError, TypeError):
             return -1

@@ -28,10 +28,12 @@ class Connect(Step, frozen=True, tag="connect", array_like=True):
 
 
 class Disconnect(Step, frozen=True, tag="disconnect", array_like=True):
-    """The connection ends; with `gone` the peer vanishes first, so that sends raise before the call is made."""
+    """The connection ends; with `gone` the peer vanishes first, so that sends raise before the call is made, and with
+    `cancelled` whoever makes the call gives it up at its first await."""
 
     device: int
     gone: bool = False
+    cancelled: bool = False
 
 
 class Publish(Step, frozen=True, tag="publish", array_like=True):
@@ -387,15 +389,15 @@ def _long(source: random.Random) -> Program:
     return Program(identities("plain", count), tuple(range(count)), (*tracks, tuple(publishing)))
 
 
-def departures(counts: tuple[int, ...], gone: bool = False) -> Program:
+def departures(counts: tuple[int, ...], gone: bool = False, cancelled: bool = False) -> Program:
     """Users come, are sent something, and leave; a census after each of `counts` departures, a day later.
 
-    With `gone` each user's peer vanishes before the event is sent.
+    With `gone` each user's peer vanishes before the event is sent, with `cancelled` each disconnect is cancelled.
     """
     steps: list[AnyStep] = []
     regular = counts[-1]
     for user in range(counts[-1]):
-        steps += (Connect(user), *((Drop(user),) if gone else ()), Publish(user), Disconnect(user))
+        steps += (Connect(user), *((Drop(user),) if gone else ()), Publish(user), Disconnect(user, cancelled=cancelled))
         if user + 1 in counts:
             # what is kept for a time may go, when somebody comes by
             steps += (Wait(86_400.0), Connect(regular), Publish(regular), Disconnect(regular), Census())

@@ -50,7 +50,7 @@ def run_world(
     world = World(program, strategy, key, run_id, guarantees, settling)
     loop = world.loop
     tracks: list[Track] = []
-    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop.entered():
+    with tied_to(loop), guarded(world), watchdog(WALL, loop.pulse), loop:
         world.make(factory, adapter, sabotage)
         world.phase = "playing the program"
         for steps in program.tracks:

@@ -99,8 +99,10 @@ class Track(Gate):
         match step:
             case Connect(device, reuse):
                 self._begin(world.do_connect(device, reuse, self.returned), world.context_of(device, fresh=True))
-            case Disconnect(device, gone):
+            case Disconnect(device, gone, cancelled):
                 self._begin(world.do_disconnect(device, gone, self.returned), world.context_of(device))
+                if cancelled:
+                    world.loop.call_soon(world.cancel_at_await, self.running[-1])
             case Burst(users):
                 if not users:
                     self.advance()

@@ -30,8 +30,11 @@ def step_words(program: Program, step: AnyStep) -> str:
         case Connect(number, reuse):
             again = f", on the socket that was {device(program, reuse)}'s" if reuse >= 0 else ""
             return f"{device(program, number)} connects{again}"
-        case Disconnect(number, gone):
-            return f"{device(program, number)} disconnects" + (", its peer gone before the call" if gone else "")
+        case Disconnect(number, gone, cancelled):
+            before = ", its peer gone before the call" if gone else ""
+            return (
+                f"{device(program, number)} disconnects{before}{', which is cancelled half-way' if cancelled else ''}"
+            )
         case Publish(user, run, type_, mutate):
             of_run = f" of run {run}" if run else ""
             changed = ", and the publisher changes its object afterwards" if mutate else ""

@@ -54,14 +54,9 @@ _Future = asyncio.Future
 
 
 @lru_cache(1 << 14)
-def _token(key: bytes, run_id: int, owner: int, run: int, sequence: int) -> str:
-    """Kept for a while: run after run mints the same."""
-    return mint(key, Canary(run_id, owner, run, sequence))
-
-
-@lru_cache(1 << 10)
-def _ids(run: int) -> tuple[str, str]:
-    return f"run-{run}", f"thread-{run}"
+def _marked(key: bytes, run_id: int, users: tuple[int, ...], run: int, content: int) -> tuple[str, str, str, str]:
+    """Canary, text, run id and thread id of an event. Kept for a while: run after run makes the same."""
+    return mint(key, Canary(run_id, users[0], run, content)), f"for {content}", f"run-{run}", f"thread-{run}"
 
 
 CONNECTION, DISCONNECTION, CANCELLATION, JUMP = 1, 1 << 20, 1 << 40, 1 << 60
@@ -84,6 +79,16 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     kept = before.keys() & after.keys()
     fields = [f"+{name}" for name in after if name not in kept] + [f"-{name}" for name in before if name not in kept]
     return ", ".join((*fields, *(name for name in before if name in kept and before[name] != after[name])))
+
+
+async def _started(made: Any, start: str) -> Any:
+    """The broadcaster that a factory has made or will make, started by its method `start`, if it has one."""
+    broadcaster = await made if hasattr(type(made), "__await__") else made
+    if start:
+        started = getattr(broadcaster, start)()
+        if hasattr(type(started), "__await__"):
+            await started
+    return broadcaster
 
 
 def _over(user: str, given: dict[str, Any]) -> None:
@@ -128,7 +133,6 @@ class World:
         "open",
         "over",
         "own",
-        "pending",
         "phase",
         "program",
         "prompt",
@@ -170,10 +174,9 @@ class World:
         self.came: set[int] = set()  # who has connected, where nobody comes back
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
-        self.pending: dict[asyncio.Task[Any], Call] = {}
         self.cancelling: set[asyncio.Task[Any]] = set()
-        # the harness's own tasks, in their order, until they come to their end
-        self.own: dict[asyncio.Task[Any], None] = {}
+        # the harness's own tasks, in their order, until they come to their end; and the call that each is in
+        self.own: dict[asyncio.Task[Any], Call | None] = {}
         self._first_steps: tuple[int, int, tuple[weakref.ref[asyncio.Task[Any]], ...]] = (-1, 0, ())
         self.may_stall = True
         self.over = False
@@ -385,7 +388,7 @@ class World:
         history = self.history
         task = asyncio.current_task(self.loop)
         assert task is not None
-        self.pending[task] = call
+        self.own[task] = call
         marks = self.marks
         history.now = call.started = history.now + 1
         history.calls.append(call)
@@ -423,7 +426,6 @@ class World:
                 history.now = call.returned = history.now + 1
                 if self.marks != marks:
                     self.reached(call.kind, marks, call.episode, False)
-            self.pending.pop(task, None)
         self.own.pop(task, None)
 
     def _is_injected(self, error: BaseException, user: int) -> bool:
@@ -650,13 +652,15 @@ class World:
 
     def _event(self, users: tuple[int, ...], run: int, type_: str) -> int:
         """A new content for `users`."""
-        content = len(self.history.contents)
-        token = _token(self.key, self.run_id, users[0], run, content)
-        run_id, thread_id = _ids(run) if self.known is None else self._told(self.known, token, users[0], content)
-        self.history.contents.append(Content(frozenset(users), run, type_, token))
+        contents = self.history.contents
+        content = len(contents)
+        token, text, run_id, thread_id = _marked(self.key, self.run_id, users, run, content)
+        if self.known is not None:
+            run_id, thread_id = self._told(self.known, token, users[0], content)
+        contents.append(Content(frozenset(users), run, type_, token))
         event, payload = self.blanks.pop() if self.blanks else ({}, {})
         payload["canary"] = token
-        payload["text"] = f"for {content}"
+        payload["text"] = text
         event["type"] = type_
         event["run_id"] = run_id
         event["thread_id"] = thread_id
@@ -724,7 +728,7 @@ class World:
     ) -> asyncio.Task[None]:
         """A call into the broadcaster, as a task of its own."""
         loop = self.loop
-        if loop.get_task_factory() is None:
+        if loop._task_factory is None:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
@@ -739,12 +743,19 @@ class World:
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """The caller gives up: the call that `task` makes is cancelled at the await where it stands."""
-        call = self.pending.get(task)
+        call = self.own.get(task)
         if call is not None:
             self.cancelling.add(task)
             self.marks += CANCELLATION
             self.history.note(f"the {call.kind} is cancelled by its caller")
         task.cancel()
+
+    def cancel_at_await(self, task: asyncio.Task[Any]) -> None:
+        """As `cancel`, as soon as the broadcaster awaits something in the call."""
+        if self.own.get(task) is not None:
+            self.cancel(task)
+        elif not task.done():
+            self.loop.call_soon(self.cancel_at_await, task)
 
     @unwatched()
     def do_collect(self) -> None:
@@ -754,7 +765,7 @@ class World:
     def do_census(self) -> None:
         gc.collect()
         episodes = self.history.episodes
-        departed = sum(episode.left <= self.history.now for episode in episodes)
+        departed = sum(episode.leaving <= self.history.now for episode in episodes)
         events = len(self.history.contents)
         objects, size = reachable((self.broadcaster, *self.hoard), self)
         timers = sum(not entry[2]._cancelled for entry in self.loop._scheduled)
@@ -804,30 +815,23 @@ class World:
         self, factory: Callable[[], Any], adapter: Adapter, sabotage: Callable[[World], None] | None = None
     ) -> None:
         """Make a fresh broadcaster on the loop, and find its three methods."""
-
-        async def make() -> None:
-            broadcaster = factory()
-            if hasattr(type(broadcaster), "__await__"):
-                broadcaster = await broadcaster
-            self.broadcaster = broadcaster
-            if adapter.start:
-                started = getattr(broadcaster, adapter.start)()
-                if hasattr(type(started), "__await__"):
-                    await started
-            self.connect, self.disconnect, self.publish = adapter.bind(broadcaster)
-            if sabotage is not None:
-                sabotage(self)
-
         self.adapter = adapter
         self.frames.read = adapter.read
         self.known = Known(self.key, self.program.users) if adapter.answers else None
         self.phase = "starting"
-        making = self.loop.create_task(make())
-        self.own[making] = None
+        made = contextvars.copy_context().run(factory)
+        if adapter.start or hasattr(type(made), "__await__"):
+            starting = self.loop.create_task(_started(made, adapter.start))
+            self.own[starting] = None
+            self.loop.settle(SETTLE)
+            if not starting.done():
+                raise NeverQuiet("the factory never returned")
+            made = starting.result()
+        self.broadcaster = made
+        self.connect, self.disconnect, self.publish = adapter.bind(made)
+        if sabotage is not None:
+            sabotage(self)
         self.loop.settle(SETTLE)
-        if not making.done():
-            raise NeverQuiet("the factory never returned")
-        making.result()
 
     def finish(self, longest: float = 0.0) -> None:
         """Quiet with stalls held, probe the others, heal, probe everybody, disconnect all, quiet."""
@@ -845,6 +849,7 @@ class World:
             history.blocked_calls = tuple(
                 i for i, c in enumerate(history.calls) if c.status == PENDING and c.user in history.unstalled
             )
+            self._note_waits()
             history.stalled_quiet = history.tick()
             self.heal()
             history.note("healed")
@@ -864,8 +869,7 @@ class World:
         if loop.unfinished or not all(task.done() for task in self.own):
             loop.settle(3_600.0)  # a task that sleeps and then ends is no leak
         history.complete = True
-        for task, call in self.pending.items():
-            call.where = waiting_at(task)
+        self._note_waits()
         left = loop.unfinished
         if left:
             mine = {*self.own, *self._pumps.values()}
@@ -879,6 +883,12 @@ class World:
                 history.crashes.append(f"while {self.phase} the broadcaster {failure}")
             elif failure is not None:
                 raise RuntimeError(f"the harness failed: {failure!r}") from failure
+
+    def _note_waits(self) -> None:
+        """Of every call that has not returned, where it waits."""
+        for task, call in self.own.items():
+            if call is not None and not task.done():
+                call.where = waiting_at(task)
 
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
@@ -903,7 +913,6 @@ class World:
         self.last.clear()
         self.ever.clear()
         self.own.clear()
-        self.pending.clear()
         self.cancelling.clear()
         self.waits.clear()
         self.hoard.clear()

@@ -27,8 +27,7 @@ import threading
 import weakref
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from itertools import repeat
 from typing import Any, Protocol
@@ -100,6 +99,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """
 
     from_threads = 0
+    _task_factory: Callable[..., asyncio.Task[Any]] | None
 
     # asyncio's own attributes stay few enough for a quick dict
     __slots__ = (
@@ -323,22 +323,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if count > 1 or can_hold:
                     choice = choose(gates, can_hold)
                     keep(choice)
-                if choice <= count:
+                if choice > count:
+                    held = True
+                    patience -= not ready
+                else:
                     patience = HOLD
-                elif not ready:
-                    patience -= 1
-                if choice == 0:
-                    answered = gates[:]
-                    gates.clear()
-                    for gate in answered:
+                    if choice:
+                        gate = gates.pop(choice - 1)
                         gate.priority = UNSEEN
                         gate.complete()
-                elif choice <= count:
-                    gate = gates.pop(choice - 1)
-                    gate.priority = UNSEEN
-                    gate.complete()
-                else:
-                    held = True
+                    else:
+                        answered = gates[:]
+                        gates.clear()
+                        for gate in answered:
+                            gate.priority = UNSEEN
+                            gate.complete()
             if scheduled:
                 if not ready and (held or not gates) and self.jumps < enough:
                     self._jump()
@@ -379,22 +378,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         self.horizon = self.now + seconds
         enough = self.jumps + TICKS
-        self._enter()
         try:
-            self._iterate(sys.maxsize, enough)
+            with self:
+                self._iterate(sys.maxsize, enough)
         finally:
             self.horizon = NO_HORIZON
-            self._leave()
 
     def turn(self, count: int = 1) -> None:
         """Run `count` iterations, whatever is ready; the clock stays."""
         self.horizon = self.now
-        self._enter()
         try:
-            self._iterate(count, self.jumps + count)
+            with self:
+                self._iterate(count, self.jumps + count)
         finally:
             self.horizon = NO_HORIZON
-            self._leave()
 
     def sleep(self, seconds: float) -> None:
         """Run until quiet, timers due within `seconds` included, and move the clock on by `seconds`."""
@@ -403,16 +400,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._move(until)
         self.settle(0.0)
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Within the block this is the running loop, also between what `settle`, `turn` and `sleep` run."""
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def _enter(self) -> None:
         self._depth += 1
         if self._depth > 1:
             return
@@ -422,7 +411,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         events._set_running_loop(self)
         self._thread_id = threading.get_ident()
 
-    def _leave(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self._depth -= 1
         if self._depth:
             return
@@ -432,13 +421,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def run_forever(self) -> None:
         self._check_closed()
-        self._enter()
         self._stopping = False
         try:
-            while not self._stopping:
-                if not self._ready and not self.gates and self._next_timer() is None:
-                    raise RuntimeError("deadlock: nothing is ready, no gate is open and no timer is set")
-                self._run_once()
+            with self:
+                while not self._stopping:
+                    if not self._ready and not self.gates and self._next_timer() is None:
+                        raise RuntimeError("deadlock: nothing is ready, no gate is open and no timer is set")
+                    self._run_once()
         finally:
             self._stopping = False
-            self._leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import httpx2
 from crosstalk.targets.connection import usual_tls
 
 CONNECT_SECONDS = 10.0
+LARGEST = 1 << 22
 
 
 class CallFailed(Exception):
@@ -24,16 +26,24 @@ async def call(
     body: str | bytes | None = None,
     headers: Sequence[tuple[str, str]] = (),
     tls: ssl.SSLContext | None = None,
-) -> httpx2.Response:
-    """The answer, read to its end, none of whose parts took longer than `seconds`. Raises CallFailed."""
+) -> str:
+    """What it was answered, within `seconds` in all. Raises CallFailed."""
     transport = httpx2.AsyncHTTPTransport(verify=tls or usual_tls(), trust_env=False)
-    limits = httpx2.Timeout(CONNECT_SECONDS, read=seconds)
+    limits = httpx2.Timeout(CONNECT_SECONDS, read=None)
+    text = bytearray()
     try:
-        async with httpx2.AsyncClient(transport=transport, trust_env=False, timeout=limits) as client:
-            answer = await client.request(method, url, content=body, headers=[*headers])
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        async with (
+            asyncio.timeout(seconds),
+            httpx2.AsyncClient(transport=transport, trust_env=False, timeout=limits) as client,
+            client.stream(method, url, content=body, headers=[*headers]) as answer,
+        ):
+            if not answer.is_success:
+                raise CallFailed(f"was answered {answer.status_code} {answer.reason_phrase}")
+            async for piece in answer.aiter_bytes():
+                text += piece
+                if len(text) > LARGEST:
+                    raise CallFailed(f"was answered by more than {LARGEST:,} bytes")
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         reason = error.__cause__ if isinstance(error, httpx2.NetworkError) else None
         raise CallFailed(f"failed ({type(reason or error).__name__})") from None
-    if not answer.is_success:
-        raise CallFailed(f"was answered {answer.status_code} {answer.reason_phrase}")
-    return answer
+    return text.decode("utf-8", "replace")

@@ -222,7 +222,7 @@ def answered(status: int, reason: str, headers: Mapping[str, str], instead_of: s
         "status",
         f"the server answered {status} {reason}".strip() + f"{page} instead of {instead_of}",
         status,
-        float(after) if after.isdigit() else 0.0,
+        float(after) if after.isdecimal() else 0.0,
     )
 
 

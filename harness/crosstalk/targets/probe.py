@@ -72,7 +72,7 @@ def metrics(url: str, gauges: Sequence[str] = ()) -> Probe:
 
     async def look() -> dict[str, float]:
         try:
-            text = (await call("GET", url, seconds=SECONDS)).text
+            text = await call("GET", url, seconds=SECONDS)
         except CallFailed as failed:
             raise ProbeFailed(f"the call for the metrics {failed}") from None
         found: dict[str, float] = {}

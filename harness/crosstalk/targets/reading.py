@@ -1,6 +1,6 @@
-"""How a frame of a system we don't own is read: JSON Pointers (RFC 6901) to its type, owner, run, thread and sequence.
+"""How a frame of a system we don't own is read: JSON Pointers (RFC 6901) to its type, owner, run, thread and so on.
 
-Each of the five has a list of pointers, of which the first that leads to a text or a number counts. The pointers are
+Each part has a list of pointers, of which the first that leads to a text or a number counts. The pointers are
 compiled once into msgspec structs that decode only what they name; a frame that doesn't fit those (an array of events,
 lines of JSON, a text where an object was expected) is walked as it is, also into a text that is JSON itself. Canaries
 need no pointer: they are found anywhere in the bytes. Of a Socket.IO event, `42["name",{...}]`, the array is read, and
@@ -19,13 +19,15 @@ from typing import Any
 import msgspec
 
 from crosstalk.model.canary import TOKEN
+from crosstalk.model.live_history import PATIENCE
 
-PARTS = ("type", "owner", "run", "thread", "sequence")
+PARTS = ("type", "owner", "run", "thread", "sequence", "text")
 SOCKET_IO = re.compile(rb"42(?:/[^,\[]*,)?\d*(?=\[)|4?0(?:/[^,{]*,)?(?=\{)")
 """What stands before the JSON of a Socket.IO event (Engine.IO message, event, namespace, number of the answer) or
 handshake."""
 _BEFORE = re.compile(SOCKET_IO.pattern + rb"|(?P<stomp>[A-Z]+\r?\n(?:[^\r\n]+\r?\n)*\r?\n)")
 """The same, or the command and headers of a STOMP frame."""
+LONGEST_NUMBER = 20
 ENDS = b"\x1e\0"
 """What ends a message, so that there may be several in a frame: of SignalR, of STOMP."""
 _END = re.compile(rb"[" + ENDS + rb"]")
@@ -34,13 +36,17 @@ _LOWER_TOKEN = re.compile(TOKEN.pattern)  # many times faster than without regar
 
 
 class Pointers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to look; the defaults suit flat events, and events under `payload` or `data`."""
+    """Where to look; the defaults suit flat events, and events under `payload` or `data`.
+
+    `text` leads to what is streamed in pieces, in which a canary may be cut.
+    """
 
     type: tuple[str, ...] = ("/type", "/event", "/event_type", "/payload/type", "/data/type")
     owner: tuple[str, ...] = tuple(f"{under}/user_id" for under in _UNDER)
     run: tuple[str, ...] = tuple(f"{under}/run_id" for under in _UNDER)
     thread: tuple[str, ...] = tuple(f"{under}/thread_id" for under in _UNDER)
     sequence: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for part in PARTS:
@@ -66,16 +72,22 @@ def declared(items: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What one event says of itself; None where it says nothing."""
+    """What one event says of itself; None where it says nothing. `text` is its piece of what is streamed."""
 
     type: str | None
     owner: str | None
     run: str | None
     thread: str | None
     sequence: int | None
+    text: str | None = None
 
 
 Read = Callable[[bytes], list[Reading] | None]
+
+
+def legal(text: str) -> str:
+    """`text` without half characters (lone surrogates): JSON can hold such, and nothing can be written with them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def canaries(data: bytes) -> list[bytes]:
@@ -88,7 +100,7 @@ def split(data: bytes) -> list[bytes]:
     """The events of a frame that holds several: an array of them, or ended each by a mark or by its line."""
     try:
         return [bytes(piece) for piece in msgspec.json.decode(data, type=list[msgspec.Raw])]
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         marked = [piece for piece in _END.split(data) if piece.strip()]
         return marked if len(marked) > 1 else [line for line in data.splitlines() if line.strip()]
 
@@ -98,7 +110,8 @@ def named(data: str, **more: str) -> bytes:
 
     What stands in the object itself goes before that. Data that is no object stands under `data`, or by itself.
     """
-    front = {key: value for key, value in more.items() if value}
+    front = {key: legal(value) for key, value in more.items() if value}
+    data = legal(data)
     if not front:
         return data.encode()
     inner = data.strip()
@@ -158,7 +171,7 @@ def _struct(tree: dict[str, Any], name: str) -> type[msgspec.Struct]:
     for number, (key, below) in enumerate(tree.items()):
         kind: Any = Any
         if isinstance(below, dict):
-            kind = _struct(below, f"{name}_{number}") | int | float | bool | list | None
+            kind = _struct(below, f"{name}_{number}") | int | float | bool | None
         fields.append((f"f{number}", kind, None))
         rename[f"f{number}"] = key
     return msgspec.defstruct(name, fields, rename=rename, gc=False)
@@ -173,10 +186,10 @@ def _steps(tree: dict[str, Any], way: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _flat(steps: list[list[tuple[str, ...]]]) -> Callable[[Any], tuple[Any, ...]] | None:
-    """Where the first pointer of each part is a mere key and no sequence is asked for: those four at once."""
-    *four, sequence = steps or [[]]
+    """Where the first pointer of each part is a mere key and neither sequence nor text is asked for: those four."""
+    *four, sequence, text = steps or [[], []]
     firsts = [part[0] for part in four if part and len(part[0]) == 1]
-    return attrgetter(*(way[0] for way in firsts)) if len(firsts) == 4 and not sequence else None
+    return attrgetter(*(way[0] for way in firsts)) if len(firsts) == 4 and not (sequence or text) else None
 
 
 def _found(event: Any, steps: list[list[tuple[str, ...]]]) -> Reading:
@@ -235,7 +248,7 @@ def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
             value = event
             for token in way:
                 if isinstance(value, str) and value.startswith(("{", "[")):
-                    value = _bare(value.encode())
+                    value = _bare(legal(value).encode())
                 if isinstance(value, dict):
                     value = value.get(token)
                 elif isinstance(value, list) and token.isdigit() and int(token) < len(value):
@@ -251,13 +264,26 @@ def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
 
 
 def _reading(values: list[Any]) -> Reading:
-    kind, owner, run, thread, sequence = values
+    kind, owner, run, thread, sequence, text = values
     if sequence is not None and type(sequence) is not int:
-        sequence = int(sequence) if sequence.isdigit() else None
-    return Reading(
-        kind if kind is None or type(kind) is str else str(kind),
-        owner if owner is None or type(owner) is str else str(owner),
-        run if run is None or type(run) is str else str(run),
-        thread if thread is None or type(thread) is str else str(thread),
-        sequence,
-    )
+        sequence = int(sequence) if sequence.isdecimal() and len(sequence) < LONGEST_NUMBER else None
+    return Reading(_text(kind), _text(owner), _text(run), _text(thread), sequence, _text(text))
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else legal(value if type(value) is str else str(value))
+
+
+_DECLINES = re.compile(
+    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
+)
+"""Words by which a server says that it will not do what it is asked for."""
+_DECLINES_ARE_SHORT = 2_000
+
+
+def says_no(kind: str, data: bytes) -> str:
+    """The word by which an event of that type, `data`, says that what was asked for will not be done; "" for none."""
+    if len(data) > _DECLINES_ARE_SHORT:
+        return ""
+    said = _DECLINES.search(data.decode("utf-8", "replace"))
+    return ((said and said[1]) or kind or "error") if said is not None or "error" in kind.lower() else ""

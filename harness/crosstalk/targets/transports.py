@@ -35,15 +35,22 @@ def transport(url: str, on_connection: bool) -> Connect:
         ) from None
 
 
-def speaking(url: str, on_connection: bool, hello: tuple[str, ...]) -> Connect:
-    """The same, and users say `hello` first."""
+def speaking(
+    url: str, on_connection: bool, hello: tuple[str, ...], beat: str = "", beat_seconds: float = 0.0
+) -> Connect:
+    """The same, and users say `hello` first, and `beat` every so many seconds."""
     connect = transport(url, on_connection)
-    return Greeting(connect, hello, not is_http(url) and not _is_socket_io(url) and "EIO=" not in url)
+    return Greeting(connect, hello, is_websocket(url) and "EIO=" not in url, beat, beat_seconds)
 
 
 def is_address(text: str) -> bool:
     """Whether a running system is meant by `text`, and no broadcaster."""
     return text.lower().startswith(("ws:", "wss:", "http:", "https:"))
+
+
+def is_websocket(url: str) -> bool:
+    """Whether it is spoken to by WebSocket, and not by a client of Socket.IO."""
+    return not is_http(url) and not _is_socket_io(url)
 
 
 def is_http(url: str) -> bool:

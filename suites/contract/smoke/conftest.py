@@ -113,8 +113,7 @@ def promise(request: pytest.FixtureRequest, live_verdict: Verdict) -> Promise:
 
             seconds = live_verdict.explored.seconds
             allure.describe((name,), live_verdict.target, "live", live_verdict.seed, seconds)
-            for violation in check.violations:
-                allure.attach_violation(name, violation)
+            allure.attach_check(check, live_verdict)
         if check.verdict == "fail":
             pytest.fail("\n".join(live_findings(live_verdict, name)), pytrace=False)
         if check.verdict == "unknown":

@@ -89,7 +89,7 @@ def test_an_http_call_may_take_as_long_as_a_run():
         async with await asyncio.start_server(slowly, "127.0.0.1", 0) as server:
             call = cause(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/ask")
             asked = Asked("anna", "ctk_1", "r", "t")
-            with pytest.raises(NotCaused, match="ReadTimeout"):
+            with pytest.raises(NotCaused, match="TimeoutError"):
                 await call.post("{}", asked, 0.05)
             await call.ask(asked, None)
 

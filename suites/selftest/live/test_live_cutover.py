@@ -7,15 +7,18 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import event_streams
 import planted
 import pytest
 import switching
 from click.testing import CliRunner
 from serving import SECRET, planned, serving
 
+from crosstalk.auth.redaction import Redactor
 from crosstalk.checks.live import carried, down_time
 from crosstalk.cli import cli
-from crosstalk.live_cutover import Wanted, rehearse
+from crosstalk.live import settings
+from crosstalk.live_cutover import Wanted, _Cutting, rehearse
 from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_records import histories
 from crosstalk.targets.live_switch import SwitchFailed, switch
@@ -25,13 +28,13 @@ PACE = 0.01
 
 async def moved(proxy, old=planted.Chat, devices=2, fan_out="auto"):
     """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
-    given = {"users": 6, "duration": 3.0, "run_seconds": 1.5, "devices": devices, "fan_out": fan_out}
+    given = {"users": 6, "duration": 2.0, "run_seconds": 2.5, "devices": devices, "fan_out": fan_out}
     async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
         if proxy is None:
-            return await rehearse(planned(first, **given), Wanted(first, second, limit=1.5))
+            return await rehearse(planned(first, **given), Wanted(first, second, limit=2.0))
         stands = proxy(first, second)
         async with stands.serving() as front:
-            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=1.5)
+            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=2.0)
             return await rehearse(planned(front, **given), wanted)
 
 
@@ -42,6 +45,34 @@ class OneEach(planted.Chat):
         for earlier in self.devices.get(device.user, ()):
             self.closing = asyncio.ensure_future(earlier.connection.close(4000, "elsewhere"))
         super().enter(device)
+
+
+class CutStreams(event_streams.Streams):
+    """OLD, NEW and the proxy in one: a move ends all streams, and who comes back is sent what was missed."""
+
+    async def move(self, share, cohort):
+        for stream in [stream for mine in self.devices.values() for stream in mine]:
+            stream.queue.put_nowait(None)
+
+    async def sent_on(self, stream):
+        yield ": welcome\n\n"
+        try:
+            while (item := await stream.queue.get()) is not None:
+                yield self.written(*item)
+        finally:
+            self.leave(stream)
+
+
+class CutUnnamed(CutStreams, event_streams.Unnamed):
+    """Without ids nobody can say what was missed."""
+
+
+async def moved_streams(kind):
+    """The same with event streams, whose runs are asked for by POST."""
+    chat = kind(SECRET, PACE)
+    given = {"users": 4, "duration": 2.0, "run_seconds": 2.5, "cause": f"{chat.url}/ask"}
+    async with chat.serving() as url:
+        return await rehearse(planned(url, **given), Wanted(url, url, url, chat.move, "a proxy", limit=2.0))
 
 
 CASES = {
@@ -63,25 +94,29 @@ def rehearsals():
     """All at the same time, for most of it is waiting."""
 
     async def every():
-        return await asyncio.gather(*(moved(*case) for case in CASES.values()))
+        streams = (moved_streams(kind) for kind in (CutStreams, CutUnnamed))
+        return await asyncio.gather(*(moved(*case) for case in CASES.values()), *streams)
 
-    return dict(zip(CASES, asyncio.run(every()), strict=True))
+    return dict(zip((*CASES, "streams", "streams without ids"), asyncio.run(every()), strict=True))
 
 
-@pytest.mark.parametrize("name", ["by themselves", "drained", "drained, one device", "one connection each"])
-def test_a_migration_without_loss_passes(name, rehearsals):
+@pytest.mark.parametrize(
+    ("name", "users"),
+    [("by themselves", 6), ("drained", 6), ("drained, one device", 6), ("one connection each", 6), ("streams", 4)],
+)
+def test_a_migration_without_loss_passes(name, users, rehearsals):
     result = rehearsals[name]
     assert result.verdict == "pass", (result.losses, result.notes)
     assert result.live and result.moves >= 2 and result.opportunities["carried"] >= 12
     assert {control.check for control in result.controls} >= {"isolation", "carried", "down_time"}
     assert all(control.caught for control in result.controls)
-    assert len(result.down_time) == 6
+    assert len(result.down_time) == users
 
 
 def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
     assert set(rehearsals["by themselves"].down_time.values()) == {0.0}
     down = rehearsals["drained, one device"].down_time.values()
-    assert 0 < max(down) < 1.5 and rehearsals["drained, one device"].worst_point
+    assert 0 < max(down) < 2.0 and rehearsals["drained, one device"].worst_point
 
 
 def test_a_user_with_two_devices_is_down_when_neither_is_connected():
@@ -105,10 +140,11 @@ def test_where_a_user_has_one_connection_nobody_is_given_two(rehearsals):
 @pytest.mark.parametrize(
     ("name", "check", "words"),
     [
-        ("cut", "carried", "arrived as: agent_started"),
+        ("cut", "carried", "came nothing more"),
         ("leaked", "isolation", "which belongs to"),
         ("forgotten", "down_time", "to the end"),
         ("swallowed", "carried", "arrived as: nothing"),
+        ("streams without ids", "carried", "came nothing more"),
         ("sibling missed", "carried", "on another device than the one that asked"),
     ],
 )
@@ -189,6 +225,17 @@ def test_who_does_not_come_back_is_stuck_whatever_the_limit():
     history = played(*stays(0, 0.5, 4.5), ("quiet", 5.0))
     (stuck,) = down_time.check(history, 60.0).violations
     assert stuck.cause == "stuck" and "to the end" in stuck.message
+
+
+def test_what_did_not_come_while_the_client_stood_still_accuses_nobody():
+    cutting = _Cutting(settings(planned("ws://127.0.0.1:1/ws")), Redactor(()), Wanted("a", "b"))
+    records = [*TYPES, *stays(0, 0.5), *ASKED, *came(0, 1.5, "start"), ("quiet", 5.0)]
+    (lost,) = cutting._judged(played(*records))["carried"].violations
+    assert lost.cause == "incomplete"
+    assert cutting._judged(played(*records, ("late", 3.0))).keys() & {"carried", "down_time", "isolation"} == {
+        "isolation"
+    }
+    assert cutting.stood_still == 3.0
 
 
 # -- the command, and switches ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from serving import SECRET
 
 from crosstalk.cli import cli
-from crosstalk.live_soak import UNSEEN, grew
+from crosstalk.live_soak import UNSEEN, grew, hidden
 from crosstalk.targets.probe import ProbeFailed, metrics, process
 
 UNITS = [float(250 * point) for point in range(1, 17)]
@@ -31,11 +31,29 @@ def test_what_grows_with_every_user_is_a_finding():
     assert outcome("open files", [10 + units // 25 for units in UNITS]) == "fail"
 
 
+def test_a_gauge_is_judged_by_what_it_counts():
+    """As measured of a server that keeps 300 bytes of everybody, and of one that keeps nothing and warms up."""
+    assert outcome("python_traced_bytes", [5e5 + 343 * units for units in UNITS]) == "fail"
+    assert outcome("python_traced_bytes", [5e5 + 13 * units for units in UNITS]) == "pass"
+    assert outcome("python_allocated_blocks", [1e5 + 1.06 * units for units in UNITS]) == "fail"
+    assert outcome("python_allocated_blocks", [1e5 + 0.08 * units for units in UNITS]) == "pass"
+    assert outcome("rooms", [0.08 * units for units in UNITS]) == "fail"
+
+
 def test_what_is_level_or_warms_up_is_none():
     assert outcome("memory", [50 * MIB] * 16) == "pass"
     assert outcome("memory", [50 * MIB + 4_000 * min(units, 2_000) for units in UNITS]) == "pass"
     assert outcome("memory", [50 * MIB + 65_536 * (point > 11) for point in range(16)]) == "pass"
     assert outcome("threads", [8.0, 9.0] * 8) == "pass"
+
+
+def test_what_a_level_memory_may_hide_is_said():
+    (warm,) = grew(UNITS, {"memory": [50 * MIB + 4_000 * min(units, 2_000) for units in UNITS]})
+    assert hidden(warm).startswith("memory had grown by 7,000,000 bytes before it was level: some 3,500 bytes of each")
+    (level,) = grew(UNITS, {"memory": [50 * MIB + 100 * min(units, 2_000) for units in UNITS]})
+    assert hidden(level) == ""
+    (grows,) = grew(UNITS, {"memory": [50 * MIB + 4_000 * units for units in UNITS]})
+    assert hidden(grows) == ""
 
 
 def test_what_grows_once_by_much_is_not_said_to_grow_with_users():
@@ -56,7 +74,7 @@ def keeping(count):
     environment = {**os.environ, "CROSSTALK_JWT_SECRET": SECRET}
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
-            yield server.stdout.readline().strip(), server.pid
+            yield *server.stdout.readline().split(), server.pid
         finally:
             server.stdin.close()
             server.wait(10)
@@ -70,12 +88,16 @@ def soak(tmp_path, monkeypatch, *arguments):
 
 
 def test_a_server_that_keeps_something_of_everybody_is_found_out(tmp_path, monkeypatch):
-    with keeping(40_000) as (url, pid):
-        done, found = soak(tmp_path, monkeypatch, url, "--pid", str(pid))
+    gauge = "python_allocated_blocks"
+    with keeping(40_000) as (url, metrics, pid):
+        looked = ("--pid", str(pid), "--metrics", metrics, "--gauge", gauge)
+        done, found = soak(tmp_path, monkeypatch, url, *looked)
     assert done.exit_code == 1, done.output
     memory = next(one for one in found["grown"] if one["quantity"] == "memory")
     assert memory["outcome"] == "fail" and 30_000 < memory["each"]["value"] < 60_000
-    assert {one["outcome"] for one in found["grown"] if one["quantity"] != "memory"} == {"pass"}
+    kept = next(one for one in found["grown"] if one["quantity"] == gauge)
+    assert kept["outcome"] == "fail" and 0.9 < kept["each"]["value"] < 10
+    assert {one["outcome"] for one in found["grown"] if one["quantity"] not in ("memory", gauge)} == {"pass"}
     assert found["judged"]["verdict"] == "pass", found["judged"]["checks"]
     assert "grows   memory: " in done.stdout and "for each of 160 departed users" in done.stdout
     assert done.stdout.endswith(f"report: {tmp_path / 'index.html'}\n")
@@ -85,7 +107,7 @@ def test_a_server_that_keeps_something_of_everybody_is_found_out(tmp_path, monke
 
 
 def test_without_a_look_at_the_server_growth_is_unknown_and_the_rest_is_judged(tmp_path, monkeypatch):
-    with keeping(0) as (url, _):
+    with keeping(0) as (url, _, _):
         done, found = soak(tmp_path, monkeypatch, url)
     assert done.exit_code == 3, done.output
     assert f"note: {UNSEEN}" in done.stdout and found["grown"] == []
@@ -116,6 +138,12 @@ roomsize 9
 def test_metrics_are_read_as_prometheus_reads_them():
     async def show(reader, writer):
         asked = await reader.readuntil(b"\r\n\r\n")
+        if asked.startswith(b"GET /endless "):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b"x" * 65_536)
+                    await writer.drain()
         head = b"302 Found\r\nLocation: /metrics" if asked.startswith(b"GET /moved ") else b"200 OK"
         writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(SHOWN), SHOWN.encode()))
         writer.close()
@@ -126,8 +154,9 @@ def test_metrics_are_read_as_prometheus_reads_them():
             assert await metrics(f"{base}/metrics", ("rooms",))() == {"memory": 5.0e7, "rooms": 7.0}
             with pytest.raises(ProbeFailed, match="do not tell users"):
                 await metrics(f"{base}/metrics", ("users",))()
-            with pytest.raises(ProbeFailed, match="was answered 302 Found"):
-                await metrics(f"{base}/moved")()
+            for path, words in (("moved", "was answered 302 Found"), ("endless", "by more than 4,194,304 bytes")):
+                with pytest.raises(ProbeFailed, match=words):
+                    await metrics(f"{base}/{path}")()
 
     asyncio.run(main())
 

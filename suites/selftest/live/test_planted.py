@@ -23,7 +23,6 @@ DEFECTS = {
     planted.ToolsBackwards: "golden_path",
     planted.SaysTwice: "duplicate",
     planted.LateThought: "order",
-    planted.OneWriter: "blocking",
     planted.TokensLeak: "golden_path",
 }
 RIGHT = (
@@ -52,14 +51,11 @@ def case(kind, pace=0.01, **changes):
 def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
     one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0)}
-    defective = {kind: case(kind, run_seconds=2.0, duration=9.0) for kind in DEFECTS}
-    # who does not read does so in the fourth round; judged where 26 runs in a row would not take run_seconds
-    defective[planted.OneWriter] = case(planted.OneWriter, 0.002, run_seconds=6.0, duration=22.0)
+    defective = {kind: case(kind, run_seconds=2.0, duration=13.0) for kind in DEFECTS}
     defective[planted.HeldCurrentUser] = case(planted.HeldCurrentUser, 0.002, run_seconds=0.5, duration=14.0)
     one[planted.AsksToComeLater] = case(planted.AsksToComeLater, run_seconds=3.0, duration=9.0)  # most is waiting
-    one[planted.SmallBuffers] = case(planted.SmallBuffers, 0.002, run_seconds=5.0, duration=14.0)
     return all_judged(
-        {**defective, **{kind: case(kind, run_seconds=3.0, duration=4.0) for kind in (*RIGHT, *UNTOLD)}, **one}
+        {**defective, **{kind: case(kind, run_seconds=3.0, duration=5.0) for kind in (*RIGHT, *UNTOLD)}, **one}
     )
 
 
@@ -98,16 +94,6 @@ def test_that_a_system_allows_one_connection_a_user_is_found_out(verdicts):
     assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
     assert any("users had one each (--devices 1)" in note for note in verdict.notes)
     assert check(verdict, "delivery").reason == "not applicable: each user has one device"
-
-
-def test_a_system_that_holds_up_nobody_passes_while_somebody_does_not_read(verdicts):
-    verdict = verdicts[planted.SmallBuffers]
-    assert verdict.verdict == "pass", [c for c in verdict.checks if c.verdict != "pass"]
-    blocking = check(verdict, "blocking")
-    if blocking.opportunities:  # how much the kernel takes for who does not read differs from run to run
-        assert any(control.check == "blocking" and control.caught for control in verdict.controls)
-    else:
-        assert blocking.reason == "not applicable: nothing piled up for anybody who did not read"
 
 
 def test_where_nothing_tells_whose_events_are_the_verdict_is_unknown(verdicts):

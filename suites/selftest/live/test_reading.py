@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstalk.model.canary import Canary, mint
-from crosstalk.targets.reading import PARTS, Pointers, Reading, canaries, reader, split
+from crosstalk.targets.reading import PARTS, Pointers, Reading, canaries, named, reader, split
+from crosstalk.targets.shape import shape
 
 KEY = b"a key of 16 byte"
 TOKEN = mint(KEY, Canary(1, 2, 3, 4)).encode()
@@ -34,7 +35,9 @@ def test_what_python_takes_for_json_is_read():
     assert reader(Pointers())(b'{"type":"a","score":NaN,"run_id":"r"}') == [Reading("a", None, "r", None, None)]
 
 
-@pytest.mark.parametrize("frame", [b"", b"ping", b"42", b'"text"', b"{", b'{"type":', b"\xff\xfe", b"null", b"<html>"])
+@pytest.mark.parametrize(
+    "frame", [b"", b"ping", b"42", b'"text"', b"{", b'{"type":', b"\xff\xfe", b"null", b"<html>", b"[" * 99_999]
+)
 def test_what_is_no_event_is_said_to_be_none(frame):
     assert reader(Pointers())(frame) is None
 
@@ -86,12 +89,25 @@ def test_a_pointer_through_what_another_takes_for_a_value():
     assert read(b'{"a":"y"}')[0].type == "y"
 
 
+@pytest.mark.parametrize("text", ["\u00b2", "9" * 5_000, "", "\ud800", '{"a":"\ud800'])
+def test_a_server_may_send_any_text_for_a_number_or_an_object(text):
+    read = reader(Pointers(sequence=("/seq",), run=("/run/id",)))
+    assert read(json.dumps({"type": "a", "seq": text, "run": text}).encode()) == [Reading("a", None, None, None, None)]
+
+
+def test_half_characters_are_replaced_wherever_a_server_sends_them():
+    half = json.dumps({"type": "\ud800", "run_id": "\udc00x"})
+    assert reader(Pointers())(half.encode()) == [Reading("?", None, "?x", None, None)]
+    assert named("\ud800", event="\udfff") == b'{"event":"?","data":"?"}'
+    assert shape(half) == "{type=?, run_id}"
+
+
 def test_a_pointer_begins_with_a_slash():
     with pytest.raises(ValueError, match="begins with a slash"):
         Pointers(type=("type",))
 
 
-keys = st.sampled_from(["type", "user_id", "run_id", "payload", "data", "x/y", "seq"])
+keys = st.sampled_from(["type", "user_id", "run_id", "payload", "data", "x/y", "0"])
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -107,9 +123,10 @@ ways = st.lists(pointer, min_size=1, max_size=3).map(tuple)
 
 def looked_up(event, pointer):
     for token in pointer[1:].split("/"):
-        if not isinstance(event, dict):
-            return None
-        event = event.get(token.replace("~1", "/"))
+        if isinstance(event, list):
+            event = event[0] if token == "0" and event else None
+        else:
+            event = event.get(token.replace("~1", "/")) if isinstance(event, dict) else None
     return event if type(event) in (str, int) else None
 
 

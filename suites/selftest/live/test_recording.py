@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
-from crosstalk.checks.live.success import put_off, tried
+from crosstalk.checks.live.success import failed, put_off, tried
+from crosstalk.live_tally import Demands, Tally
 from crosstalk.model.bound import upper_bound as bound
 from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_history import (
@@ -151,6 +152,33 @@ def test_a_type_that_turns_out_to_tell_its_run_was_taken_wrongly():
     anonymous(round_, 0, "agent_started", "agent_thinking", "agent_thinking")
     round_.run(0, 0, types=("agent_thinking",))
     assert round_.history.unclear == {0}
+
+
+def test_a_canary_that_is_streamed_in_pieces_is_put_together():
+    round_ = Round(text=("/delta",))
+    hers = round_.told[0][0]
+    for at in range(0, len(hers), 5):
+        for run, said in (("r1", hers), ("r2", round_.told[1][0])):
+            round_.frame(0, "delta", run_id=run, delta=f"{said[at : at + 5]}")
+        assert round_.last[0] == (1 if at + 5 >= len(hers) else -1)
+    assert list(round_.history.at_owner)[-2:] == [0, 1] and round_.broken() >= {"isolation"}
+
+
+def test_a_canary_that_is_streamed_whole_is_one():
+    round_ = Round(text=("/delta",))
+    round_.frame(0, "delta", delta=f"said {round_.told[0][0]}")
+    assert round_.last == (0, CANARY, 0)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_where_nothing_ever_came_of_a_run_the_options_are_asked_after(answered):
+    round_ = Round()
+    round_.frame(0, "welcome")
+    if answered:
+        round_.run(0, 0)
+    tally = Tally(Demands("a system"), str, lambda: 1.0, ("alice", "bob"))
+    tally.take(round_.end())
+    assert any("does --hello say what comes before" in note for note in tally.verdict().notes) is not answered
 
 
 def test_what_the_server_declines_need_not_arrive():
@@ -644,6 +672,10 @@ def test_failures_are_counted_by_reason():
     attempts, failures = tried(round_.end())
     assert failures == {"could not connect: nobody listens there": 1, "a run was not completed": 1}
     assert attempts == 4 + 3 + 2
+    assert failed(round_.history)[1] == [
+        ("could not connect: nobody listens there", 1, 2.1),
+        ("a run was not completed", 1, round_.history.runs[1].started),
+    ]
 
 
 @pytest.mark.parametrize("late", [0.0, 7.0])

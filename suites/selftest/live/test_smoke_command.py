@@ -63,6 +63,9 @@ def test_a_latency_beyond_the_limit_fails(tmp_path):
         )
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"latency: p95 \d+ ms, limit 20 ms", done.stdout)
+    live = verdict(tmp_path)["live"]
+    assert live["limits"]["latency"]["seconds"] == 0.02
+    assert live["latency"]["count"] * 0.05 < live["limits"]["latency"]["beyond"] <= live["latency"]["count"]
 
 
 def test_a_leak_is_shown_and_no_artefact_holds_a_secret(tmp_path):
@@ -118,6 +121,11 @@ USAGE = {
     "a secret on the command line": (["ws://localhost:1/", "--auth", "jwt secret=hunter22222"], "is a secret"),
     "no such log-in": (["ws://localhost:1/", "--auth", "magic"], "is no kind of log-in"),
     "an HTTP cause elsewhere": (["ws://localhost:1/", "--cause", "https://example.com/ask"], "may be tested"),
+    "a token that says hello": (["ws://localhost:1/", "--hello", "{token}"], "no token can stand in it"),
+    "a token in a cause": (["ws://localhost:1/", "--cause", '{"t":"eyJhbGciOi.eyJzdWIi","x":"{run}"}'], "can stand in"),
+    "a hello to a stream": (["http://localhost/", "--cause", "http://localhost/", "--hello", "a"], "takes no messages"),
+    "a subprotocol of two": (["ws://localhost:1/", "--subprotocol", "a,b"], "HTTP forbids there"),
+    "a subprotocol of HTTP": (["http://localhost/", "--cause", "chat", "--subprotocol", "a"], "only WebSockets have"),
     "no journal": (["--from-journal", "/dev/null"], "is no journal of a live run"),
 }
 
@@ -139,6 +147,12 @@ def test_what_cannot_be_reached_is_said_and_the_verdict_is_unknown(tmp_path):
     assert "could not connect to ws://127.0.0.1:9/ws: nobody listens there" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert verdict(tmp_path)["verdict"] == "unknown"
+
+
+def test_a_dry_run_of_the_demonstration_says_so(tmp_path):
+    done = smoke(tmp_path, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("target: the demonstration application\n")
 
 
 def test_a_dry_run_says_what_would_be_done_and_connects_to_nothing(tmp_path):

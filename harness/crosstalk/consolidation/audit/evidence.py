@@ -11,22 +11,28 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 
 from crosstalk.consolidation.audit.reading import Function
 from crosstalk.consolidation.audit.words import (
     SENDS,
+    finds_none,
     hands_over,
     is_family,
+    is_store,
     is_strong,
     passes_on,
+    publishes,
     says_address,
     says_by_key,
     says_connections,
     says_event,
+    says_framework,
     says_links,
+    says_others,
     says_past,
+    says_person,
     says_stored,
     says_user,
 )
@@ -34,7 +40,8 @@ from crosstalk.consolidation.audit.words import (
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too.
+    """A call that passes something of the user on: the callee as written, its last name, whether that `says` so,
+    whether the event goes too, and whether the user was `given`, by a parameter or in the event.
 
     `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
     """
@@ -42,17 +49,21 @@ class Passed:
     callee: str
     name: str
     line: int
+    says: bool
     event: bool
     apart: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A call that gets what the function was given: two things in two arguments (`two`), or the event as a whole."""
+    """A call that gets what the function was given: two things in two arguments (`two`), one of them the `event`, or
+    the event as a whole."""
 
     callee: str
     name: str
     two: bool
+    event: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +80,12 @@ class Sent:
 
 @dataclass(slots=True)
 class Evidence:
-    """`sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to
-    a call. `sinks`: it hands something to what it was given. `finds`: it returns connections that it looked up."""
+    """`takes_person`: a user, rather than a room or a connection. `finds`: it returns connections that it looked up.
+    `sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to a
+    call. `sinks`: it hands something to what it was given."""
 
     takes_user: bool = False
+    takes_person: bool = False
     takes_event: bool = False
     looks_up: bool = False
     finds: bool = False
@@ -98,7 +111,8 @@ _WRAPS = frozenset(["async_to_sync", "sync_to_async", "database_sync_to_async", 
 _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
-_USER, _EVENT, _LINK, _ANY, _HELD, _NAME = "user", "event", "link", "any", "held", "name"
+_USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
+_FIELD, _STORED = "field", "stored"
 _GIVEN = "@"
 
 
@@ -112,7 +126,8 @@ def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
 
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
-    (found in something named after connections), name (of a channel or group), "@x" where it comes from parameter x."""
+    (found in something named after connections), of (an attribute of a user), field (of a parameter), name (of a
+    channel or group), stored (from a store), "@x" where it comes from parameter x."""
 
     def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
@@ -143,6 +158,7 @@ class _Reader:
             if says_event(argument.arg):
                 marks.add(_EVENT)
         self.evidence.takes_user = any(_USER in marks for marks in self.known.values())
+        self.evidence.takes_person = any(says_person(name) for name in self.given)
         self.evidence.takes_event = any(_EVENT in marks for marks in self.known.values())
         body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         self.evidence.abstract = all(isinstance(n, ast.Raise | ast.Pass) for n in body)
@@ -178,7 +194,7 @@ class _Reader:
                     self.evidence.sends_at = self.evidence.sends_at or node.lineno  # the two together, for a worker
                 self._bind(target, marks)
             case ast.For(target=target, iter=iterable) | ast.AsyncFor(target=target, iter=iterable):
-                self._bind(target, self._elements(iterable))
+                self._bind(target, self._elements(iterable) | self._of_user(target, iterable))
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     marks = self._expression(item.context_expr)
@@ -204,7 +220,8 @@ class _Reader:
     def _bind(self, target: ast.expr, marks: set[str]) -> None:
         match target:
             case ast.Name(id=name):
-                if says_links(name) and not says_user(name) and _USER in marks and _NAME not in marks:
+                kept = _NAME in marks and not (self.family and _STORED in marks and name.endswith("s"))
+                if says_links(name) and not says_user(name) and _USER in marks and not kept:
                     self.evidence.looks_up = True
                     marks = marks - {_USER} | {_LINK}
                 self.known.setdefault(name, set()).update(marks)
@@ -216,7 +233,7 @@ class _Reader:
                     self._bind(element, marks)
             case ast.Attribute(value=value) if _LINK in marks:
                 root = _root(value)
-                if root and root not in ("self", "cls"):
+                if root and root not in self.given:
                     self.known.setdefault(root, set()).add(_LINK)
             case ast.Starred(value=value):
                 self._bind(value, marks)
@@ -230,7 +247,11 @@ class _Reader:
     def _picked(self, sides: list[ast.expr]) -> None:
         """A condition relates one of all connections to what was given: those that match are picked."""
         roots = [_root(side) for side in sides]
-        if any(root in self.given and root not in ("self", "cls") for root in roots):
+        marks = [self.known.get(root, set()) for root in roots]
+        if any(
+            _is_given(mark) and (root in self.given or _ANY not in mark)
+            for root, mark in zip(roots, marks, strict=True)
+        ):
             for root in roots:
                 if root not in self.given and _ANY in self.known.get(root, ()):
                     self.known[root].add(_LINK)
@@ -282,16 +303,31 @@ class _Reader:
             marks = marks | {_ANY}
         return marks
 
+    def _of_user(self, target: ast.expr, iterable: ast.expr) -> set[str]:
+        """`for push in user.pushes.all()`: whatever a user has several of, if they aren't users, may be sent to."""
+        marks = self._expression(iterable)
+        if _OF not in marks or _EVENT in marks or not self.family or says_user(_root(target)):
+            return set()
+        self.evidence.looks_up = True
+        return {_LINK}
+
     def _expression(self, node: ast.expr) -> set[str]:
         """What the value of `node` is, and on the way what its calls do."""
         match node:
             case ast.Name(id=name):
-                return set(self.known[name]) if name in self.known else ({_USER} if _is_user(name) else set())
+                marks = self.known.get(name, set())
+                return (
+                    marks | {_USER} if _is_user(name) and name not in self.given and _ANY not in marks else set(marks)
+                )
             case ast.Attribute(value=value, attr=name):
                 marks = {mark for mark in self._expression(value) if not mark.startswith(_GIVEN)}
                 if _EVENT in marks and says_user(name):
                     return marks | {_USER, _NAME}
-                return marks | {_USER} if _is_user(name) else marks
+                if _is_given(self.known.get(_root(value), ())):
+                    marks = marks | {_FIELD}
+                if _is_user(name):
+                    return marks | {_USER}
+                return marks | {_OF} if _USER in marks else marks
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._expression(test)
                 return self._expression(body) | self._expression(orelse)
@@ -335,8 +371,11 @@ class _Reader:
             return marks | {_USER} if _is_user(keys[0].value) else marks
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
-        held = says_connections(_last(value)) and "callback" not in _last(value)
-        given = held and len(keys) == 1 and self._is_key(keys[0], by)
+        name = _last(value)
+        held = says_connections(name) and "callback" not in name and not says_framework(name)
+        key = held and len(keys) == 1
+        given = key and (self._is_key(keys[0], by) or (_FIELD in by and self.family))
+        given = given or (key and says_by_key(name) and _is_given(by))
         if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
             self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
             return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
@@ -344,7 +383,9 @@ class _Reader:
 
     def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
         """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
-        given = any(mark.startswith(_GIVEN) for mark in marks) and _EVENT not in marks
+        given = _is_given(marks) and _EVENT not in marks
+        while isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and len(key.args) == 1:
+            key = key.args[0]  # `id(connection)` is the connection
         name = _last(key).lower()
         return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
@@ -386,7 +427,7 @@ class _Reader:
         receiver = self._expression(function.value) if isinstance(function, ast.Attribute) else set()
         called = self._expression(function) if isinstance(function, ast.Name) else set()
         self.evidence.calls.append((ast.unparse(function)[:120], node.lineno))
-        self._sending(node, name, receiver, called, marks, every)
+        self._sending(node, name, receiver, called, given, marks, every)
         if isinstance(function, ast.Attribute) and name in ("get", "pop", "setdefault") and node.args:
             return self._looked_up(function.value, node.args[:1])
         if says_address(name):
@@ -394,11 +435,11 @@ class _Reader:
         if says_event(name):
             every = every | {_EVENT}
         if says_stored(ast.unparse(function)):
-            return receiver | every | {_NAME}  # a record, whatever it is named
-        found = says_connections(name) and self._finds(name, given, every)
-        if found or (name in self.finders and any(mark.startswith(_GIVEN) or mark == _USER for mark in every)):
+            return receiver | every | {_NAME, _STORED}  # a record, whatever it is named
+        found = says_connections(name) and not finds_none(name) and self._finds(name, given, every)
+        if found or (name in self.finders and (_is_given(every) or _USER in every)):
             self.evidence.looks_up = True
-            return {_LINK}
+            return {_LINK, _HELD}
         if _LINK in receiver or _LINK in every:
             return {_LINK} | (every - {_USER})
         return receiver | every
@@ -408,25 +449,34 @@ class _Reader:
         return _USER in every or (says_by_key(name) and len(given) == 1 and self._is_key(given[0], every))
 
     def _sending(
-        self, node: ast.Call, name: str, receiver: set[str], called: set[str], marks: list[set[str]], every: set[str]
+        self,
+        node: ast.Call,
+        name: str,
+        receiver: set[str],
+        called: set[str],
+        given: list[ast.expr],
+        marks: list[set[str]],
+        every: set[str],
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
-        over = hands_over(name) and name != "group_send"  # which takes the name of a group
+        address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
+        over = hands_over(name) and not publishes(name) and not is_strong(name)
         to_link = bool(marks) and (
-            (_LINK in receiver and name in SENDS)
+            (_LINK in receiver and name in SENDS and (_HELD in receiver or not address))
             or (
                 _LINK in receiver
                 and _EVENT in every
                 and self.family
                 and name not in _KEEPS
                 and not _TAKES_IN.search(name)
+                and (_HELD in receiver or not address)
             )
             or (
                 {_LINK, _HELD} <= receiver
                 and _EVENT in every
                 and name in _ADDS
-                and not says_stored(self.function.short)
+                and not (says_stored(self.function.short) or is_store(self.function.owner))
             )
             or (_LINK in called)
         )
@@ -437,25 +487,27 @@ class _Reader:
         self._sinking(node, marks)
         if _LINK in every and _LINK not in receiver and ((len(marks) > 1 and something) or _EVENT in every):
             says = over and (len(marks) > 1 or self.family)
-            address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
             sent = Sent(callee, name, node.lineno, says, address)
             if sent not in evidence.sent:
                 evidence.sent.append(sent)
-            if says and not address:
-                return
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
-        apart = len([mark for mark in marks if mark & {_USER, _EVENT}]) > 1
+        news = [self.family and isinstance(argument, ast.Dict) for argument in given]  # an event made on the spot
+        event = _EVENT in every or any(news)
+        apart = sum(bool(mark & {_USER, _EVENT}) or new for mark, new in zip(marks, news, strict=True)) > 1
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
         )  # `room.send(event)`
-        if to_whom or (_USER in every and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+        says = passes_on(name) or is_family(name) or is_strong(name) or _notifies(node)
+        if to_whom or every & {_USER, _LINK}:
             apart = apart or to_whom or not _ONE_FRAME.search(name)
-            passed = Passed(callee, name, node.lineno, _EVENT in every, apart)
+            named = any(_USER in mark and (_EVENT in mark or _is_given(mark)) for mark in marks)
+            passed = Passed(callee, name, node.lineno, to_whom or says, event, apart, named or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
+        # *args and **kwargs are no address
         whole = [isinstance(argument, ast.Starred) for argument in node.args]
-        whole += [keyword.arg is None for keyword in node.keywords]  # *args and **kwargs are no address
+        whole += [keyword.arg is None or says_others(keyword.arg) for keyword in node.keywords]
         sources = [
             set() if all_ else {m for m in mark if m.startswith(_GIVEN)}
             for mark, all_ in zip(marks, whole, strict=True)
@@ -463,7 +515,7 @@ class _Reader:
         addresses = [source for source, mark in zip(sources, marks, strict=True) if _EVENT not in mark or _USER in mark]
         two = any(one and other - one for one in addresses for other in sources)
         if two or (len(marks) == 1 and sources[0] and _EVENT in every):
-            handed = Handed(callee, name, two)
+            handed = Handed(callee, name, two, _EVENT in every)
             if handed not in evidence.handed:
                 evidence.handed.append(handed)
 
@@ -473,9 +525,13 @@ class _Reader:
             return
         to = self.known.get(_root(node.func), set())
         whom = {mark for mark in to if mark.startswith(_GIVEN)}
-        what = {mark for mark_ in marks for mark in mark_ if mark.startswith(_GIVEN)}
-        if whom and what - whom:
+        if whom and any(_EVENT in mark and not whom <= mark for mark in marks):
             self.evidence.sinks = True
+
+
+def _is_given(marks: Collection[str]) -> bool:
+    """Whether it comes from a parameter."""
+    return any(mark.startswith(_GIVEN) for mark in marks)
 
 
 def _notifies(node: ast.Call) -> bool:

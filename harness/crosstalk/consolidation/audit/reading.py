@@ -30,6 +30,23 @@ class Function:
     def id(self) -> str:
         return f"{self.module}:{self.name}"
 
+    @property
+    def arguments(self) -> list[str]:
+        """The names of its positional parameters."""
+        return [argument.arg for argument in (*self.node.args.posonlyargs, *self.node.args.args)]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The classes that its parameters are annotated with."""
+        arguments = (*self.node.args.posonlyargs, *self.node.args.args, *self.node.args.kwonlyargs)
+        return {a.arg: ast.unparse(a.annotation).strip("'") for a in arguments if a.annotation is not None}
+
+    @property
+    def decorators(self) -> list[str]:
+        """The last names of its decorators: `post` of `@app.post("/x")`."""
+        plain = [node.func if isinstance(node, ast.Call) else node for node in self.node.decorator_list]
+        return [ast.unparse(node).rpartition(".")[2] for node in plain]
+
 
 @dataclass(slots=True)
 class Module:
@@ -130,10 +147,11 @@ def _body(module: Module, body: list[ast.stmt], prefix: str, owner: str) -> None
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 name = f"{prefix}{node.name}"
-                module.functions.append(Function(module.name, name, owner, module.path, node.lineno, node, node.name))
+                function = Function(module.name, name, owner, module.path, node.lineno, node, node.name)
+                module.functions.append(function)
                 _body(module, node.body, f"{name}.", "")
                 if owner:
-                    _attributes(module, owner, node)
+                    _attributes(module, owner, function)
             case ast.ClassDef():
                 module.bases[f"{prefix}{node.name}"] = [ast.unparse(base) for base in node.bases]
                 _body(module, node.body, f"{prefix}{node.name}.", f"{prefix}{node.name}")
@@ -146,15 +164,14 @@ def _body(module: Module, body: list[ast.stmt], prefix: str, owner: str) -> None
                     _body(module, getattr(node, inner, []), prefix, owner)
 
 
-def _attributes(module: Module, owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _attributes(module: Module, owner: str, function: Function) -> None:
     """`self.x = Class(...)`, also as the last part of an `or`, and `self.x = x` with x annotated by a class."""
-    notes = {a.arg: ast.unparse(a.annotation).strip("'") for a in node.args.args if a.annotation is not None}
-    for inner in ast.walk(node):
+    for inner in ast.walk(function.node):
         match inner:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)], value=value):
                 if isinstance(value, ast.BoolOp):
                     value = value.values[-1]
                 if isinstance(value, ast.Call):
                     module.attributes[owner, attribute] = ast.unparse(value.func)
-                elif isinstance(value, ast.Name) and value.id in notes:
-                    module.attributes[owner, attribute] = notes[value.id]
+                elif isinstance(value, ast.Name) and value.id in function.notes:
+                    module.attributes[owner, attribute] = function.notes[value.id]

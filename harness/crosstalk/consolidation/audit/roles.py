@@ -1,8 +1,18 @@
 """From evidence to roles: who really broadcasts to a user, who only passes on, who calls them, and what is dangerous.
 
-* A real implementation looks connections up by a user, or what stands for one, and sends to what it found.
-* An adapter takes a user, or an event that names one, and passes both on to another.
-* An entry point is neither, and calls one of them.
+A function broadcasts to a user when its caller names somebody (a user, room, topic or connection id, in a parameter, a
+field of one, or the event) and what to tell them, if only "there is news".
+
+* It is real when by that name it chooses among connections, or what stands for them (queues, callbacks, subscriptions),
+  and hands the event to those chosen.
+* It is an adapter when it is there to pass the name and the event on to what does so, in the tree or outside it (a
+  channel layer, Redis, a push service). Choosing users, whose connections another finds, is passing on.
+* An entry point is neither, and calls one of them: what a framework calls with a request or a frame, and whoever tells
+  somebody when it has done something else.
+
+Nobody of these: an object that is itself the address (a room with its own sockets), a send to everybody, a worker that
+takes events out of a queue, a client that sends its server a frame, what ends a connection or subscription, mail, SMS
+and webhooks.
 """
 
 from __future__ import annotations
@@ -15,7 +25,19 @@ import msgspec
 
 from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
-from crosstalk.consolidation.audit.words import is_family, is_strong
+from crosstalk.consolidation.audit.words import (
+    SENDS,
+    ends_or_begins,
+    is_family,
+    is_handler,
+    is_strong,
+    publishes,
+    says_past,
+)
+
+_FEW, _SOME, _MANY = 5, 25, 50
+"""Statements of a function that does little but pass on what it was given; the same where that is an event, and where
+its name says so."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -133,10 +155,16 @@ class _Known:
     def _real(self, address: bool) -> None:
         """Those that send themselves, or leave that to a call which gets (with `address`) the user's address too."""
         for id_, evidence in self.evidence.items():
-            meant = evidence.takes_event or is_family(self.function[id_].short)
-            if not (evidence.looks_up and meant) or evidence.abstract or id_ in self.role:
+            function = self.function[id_]
+            family = is_family(function.short)
+            if not (evidence.looks_up and (evidence.takes_event or family)) or evidence.abstract or id_ in self.role:
                 continue
-            if evidence.sends_at or any(sent.address == address and self._sent(id_, sent) for sent in evidence.sent):
+            if ends_or_begins(function.short) or says_past(function.short):
+                continue
+            sent = [sent for sent in evidence.sent if sent.address == address and not self._is_handler(id_)]
+            both = evidence.takes_event and evidence.takes_user and self._is_about_it(id_)
+            said = [one for one in sent if family or (one.says and both)]
+            if evidence.sends_at or (any(self._sent(id_, one) for one in said)):
                 self.role[id_] = "real"
 
     def _sent(self, id_: str, sent: Sent) -> bool:
@@ -144,33 +172,62 @@ class _Known:
         targets = self._targets(self.function[id_], sent.callee, sent.name, sure=True)
         if not targets:
             return sent.says
-        if sent.address and any(target in self.role for target in targets):
-            return False
-        return any(self.evidence[t].sinks or self.evidence[t].abstract or sent.says for t in targets)
+        if (sent.address or all(self.evidence[target].takes_person for target in targets)) and any(
+            target in self.role for target in targets
+        ):
+            return False  # what it gets are users, whose connections it finds itself
+        return sent.says or any(self.evidence[target].sinks for target in targets)
 
     def _passes_on(self, id_: str, sure: bool = False) -> bool:
         """Whether it passes a user and an event on. With `sure` a callee found in the tree must have a role itself."""
         evidence, function = self.evidence[id_], self.function[id_]
-        if evidence.abstract:
+        if evidence.abstract or self._is_handler(id_):
+            return False
+        if ends_or_begins(function.short) and not is_family(function.short):
+            return False
+        if not self._is_about_it(id_):
             return False
         for handed in evidence.handed:
             for target in self._targets(function, handed.callee, handed.name, sure=True):
                 if target in self.role and (handed.two or not self.evidence[target].takes_user):
                     return True
-        if not (evidence.takes_user or evidence.takes_event):
+            if handed.two and handed.event and publishes(handed.name) and evidence.takes_event and self._family(id_):
+                return True
+        if not (evidence.takes_user or evidence.takes_event or any(passed.given for passed in evidence.passes)):
             return False
         for passed in evidence.passes:
             targets = self._targets(function, passed.callee, passed.name, sure=True)
             targets = [target for target in targets if not self.evidence[target].abstract]
-            if any(target in self.role for target in targets):
+            if passed.given and any(target in self.role for target in targets):
                 return True
+            if not passed.says:
+                continue
             if sure and any(is_family(self.function[target].short) for target in targets):
                 continue
-            if is_strong(passed.name) or (passed.event and passed.apart and self._all(id_, passed.name)):
+            if passed.given and is_strong(passed.name):
                 return True
-            if passed.event and passed.apart and evidence.takes_user and is_family(function.short):
+            if passed.event and passed.apart and self._all(id_, passed.name):
+                return True
+            if passed.event and passed.apart and passed.given and is_family(function.short):
                 return True
         return False
+
+    def _family(self, id_: str) -> bool:
+        return is_family(self.function[id_].short)
+
+    def _is_handler(self, id_: str) -> bool:
+        function = self.function[id_]
+        arguments = [] if self.evidence[id_].takes_user else function.arguments
+        return is_handler(function.short, function.decorators, arguments)
+
+    def _is_about_it(self, id_: str) -> bool:
+        """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
+        function, evidence = self.function[id_], self.evidence[id_]
+        statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(function.node)) - 1
+        statements -= ast.get_docstring(function.node) is not None
+        if is_family(function.short) and function.short != "dispatch":
+            return statements <= _MANY
+        return statements <= (_SOME if evidence.takes_event else _FEW)
 
     def _all(self, id_: str, name: str) -> bool:
         """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""
@@ -215,6 +272,8 @@ class _Known:
         class_ = self._class_of(function, module, receiver)
         if class_:
             found = self._method(class_, name, module)
+            if found and all(self.evidence[id_].abstract for id_ in found):
+                found = [id_ for id_ in self.by_name[name] if self.function[id_].owner]
             if found:
                 return found
         package = module.imports.get(receiver, "")
@@ -224,7 +283,8 @@ class _Known:
             if exact:
                 return exact
         if sure and not is_strong(name):
-            return []
+            alone = self.by_name[name]
+            return alone if len(alone) == 1 and name not in SENDS and alone[0] != function.id else []
         return [id_ for id_ in self.by_name[name] if id_ != function.id]
 
     def _class_of(self, function: Function, module: Module, receiver: str) -> str:
@@ -233,6 +293,8 @@ class _Known:
         if receiver == "super()":
             bases = module.bases.get(function.owner, [])
             return bases[0] if bases else ""
+        if receiver in function.notes:
+            return function.notes[receiver]
         if receiver.startswith("self.") and receiver.count(".") == 1:
             return module.attributes.get((function.owner, receiver[5:]), "")
         for name, class_, _ in module.instances:

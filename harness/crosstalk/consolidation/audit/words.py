@@ -30,7 +30,7 @@ USERS = frozenset(
         "username",
     ]
 )
-_OTHERS = re.compile(r"^_*(exclude|except|skip|ignore|without|not|from|sender|source)d?_")
+_OTHERS = re.compile(r"^_*(exclude|except|skip|ignore|without|not|from|sender|source)d?(_|$)")
 """What begins so is of those who are not addressed."""
 _ADDRESSES = re.compile(r"(^|_)(conn|connection|client|session|peer|run|thread|conversation|chat)_?ids?$")
 """Ids by which code finds who is to be told, though the word alone means something else."""
@@ -100,6 +100,7 @@ CONNECTIONS = frozenset(
         "mailbox",
         "mailboxes",
         "watchers",
+        "observer",
         "observers",
         "receivers",
     ]
@@ -129,13 +130,14 @@ SENDS = frozenset(
 _FAMILY = re.compile(
     r"(^|_)a?(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|relay|announce|tell|fan_?out)(_|$)"
     r"|^_*(message|(on_)?route)(_|$)"
+    r"|(^|_)(add|put|pass|post|write|queue|enqueue)(_\w+)?_(message|msg|event|notification|frame|packet)s?(_|$)"
 )
 _STRONG = re.compile(
     r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|forward|route|relay|message)(_\w+)*_"
     r"(user|users|room|group|recipient|member|account|topic)s?($|_)|^(group_send|notify_user)$"
 )
 _PASSING = re.compile(
-    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward)(_|$)"
+    r"(^|_)(broadcast|send|emit|push|notify|publish|deliver|dispatch|put|put_nowait|relay|forward|signal|trigger|xadd)(_|$)"
 )
 _HANDING = re.compile(
     r"(^|_)(broadcast|send|emit|push|put|notify|callback|trigger|deliver|write|publish|dispatch)(_|$)"
@@ -144,7 +146,24 @@ _PAST = re.compile(r"histor|backlog|recent|archive|cache|replay|(^|_)logs?(_|$)"
 _STORED = re.compile(r"(^|[_.])(storage|stores?|repo|repository|database|db|objects|crud|save|persist|record)([_.]|$)")
 _BY_KEY = re.compile(r"_(by|for|of|in)(_|$)")
 _NAMING = re.compile(r"(channel|group|room|topic|queue)s?_?(name|key|id)s?(_|$)")
-_ELSEWHERE = re.compile(r"(^|_)(e?mails?|sms|slack|log|logs|save|store|webhook|metric|metrics|trace)(_|$)")
+_MEMBERSHIP = re.compile(
+    r"^_*a?(un)?(subscribe|register|join|leave|connect|disconnect|kick|evict|close|listen|open|accept|end|mark)(_|$)"
+)
+_HANDLER = re.compile(
+    r"^(get|post|put|patch|delete|receive(_\w+)?|on_(?!route)\w+|websocket_\w+|(datagram|data)_received)$"
+)
+_FINDS_NONE = re.compile(r"^_*(is|has|can|check|require|verify|ensure|count|add|remove|create|set)_")
+_PERSON = re.compile(r"(^|_)(users?|uid|recipients?|members?|accounts?|owner|principal|username)(_|$)")
+_OWN_CONNECTION = re.compile(r"^(request|websocket|ws|conn)$")
+_FRAMEWORK = re.compile(r"middleware|route")
+_ROUTES = re.compile(r"^(get|post|put|patch|delete|head|(api_)?route|websocket|on|event|receiver|subscriber)$")
+_ADDRESS_OF = re.compile(
+    r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic|stream)(_(for|of)\w*)?$"
+)
+_PUBLISHES = re.compile(r"^_*(\w+_)?a?publish(_\w+)?$|^(group_send|xadd)$")
+_ELSEWHERE = re.compile(
+    r"(^|_)(e?mails?|sms|slack|logs?|save|store|webhook|metrics?|trace|pings?|pongs?|heartbeats?|keep_?alive)(_|$)"
+)
 
 
 def _plain(name: str) -> str:
@@ -158,11 +177,16 @@ def _plain(name: str) -> str:
 def says_user(name: str) -> bool:
     """Whether `name` is a user's, or of what stands for users: a room, a topic, an account."""
     plain = _plain(name)
-    return not _OTHERS.search(name.lower()) and (
+    return not says_others(name) and (
         plain in USERS
         or plain.rpartition("_")[2] in USERS - {"to", "channel", "channels", "target"}
         or bool(_ADDRESSES.search(name.lower().strip("_")))
     )
+
+
+def says_others(name: str) -> bool:
+    """Whether `name` is of those who are not addressed: `exclude`, `skip_users`."""
+    return bool(_OTHERS.search(name.lower()))
 
 
 def says_event(name: str) -> bool:
@@ -190,14 +214,25 @@ def says_stored(name: str) -> bool:
     return bool(_STORED.search(name.lower()))
 
 
+def is_store(class_: str) -> bool:
+    """Whether a class of this name keeps things: `MessageStore`, `MemoryBacklog`."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_).lower()
+    return says_past(name) or says_stored(name)
+
+
 def says_by_key(name: str) -> bool:
     """Whether a function of this name finds several, or by something: `get_callbacks_by_key`, `members_of`."""
     return bool(_BY_KEY.search(name.lower()))
 
 
+def finds_none(name: str) -> bool:
+    """Whether a function of this name asks or changes something, rather than finding it: `is_member`, `add_client`."""
+    return bool(_FINDS_NONE.search(name.lower()))
+
+
 def says_address(name: str) -> bool:
-    """Whether a function of this name tells where somebody is reached, rather than who is there: `get_group_name`."""
-    return bool(_NAMING.search(name.lower()))
+    """Whether a function of this name tells where somebody is, not who is there: `get_group_name`, `room_of`."""
+    return bool(_NAMING.search(name.lower()) or _ADDRESS_OF.search(name))
 
 
 def is_family(name: str) -> bool:
@@ -216,3 +251,29 @@ def passes_on(name: str) -> bool:
 
 def hands_over(name: str) -> bool:
     return bool(_HANDING.search(name.lower()))
+
+
+def ends_or_begins(name: str) -> bool:
+    """Whether a function of this name changes who is there, rather than telling them something."""
+    return bool(_MEMBERSHIP.search(name.lower()))
+
+
+def is_handler(name: str, decorators: list[str], arguments: list[str]) -> bool:
+    """Whether it is called with a request or a frame: `@app.post(...)`, `receive_json`, `send_chat(conn, frame)`."""
+    routed = any(_ROUTES.search(decorator) for decorator in decorators)
+    return routed or bool(_HANDLER.search(name)) or any(map(_OWN_CONNECTION.search, arguments[:3]))
+
+
+def says_person(name: str) -> bool:
+    """Whether `name` is a user's, and no room's or connection's."""
+    return bool(_PERSON.search(name.lower()))
+
+
+def says_framework(name: str) -> bool:
+    """Whether what is kept under this name takes part in handling requests."""
+    return bool(_FRAMEWORK.search(name.lower()))
+
+
+def publishes(name: str) -> bool:
+    """Whether what is called so takes the name of a channel, and finds who listens there itself."""
+    return bool(_PUBLISHES.search(name.lower()))

@@ -90,7 +90,7 @@ class Playing:
         self.expected: dict[int, int] = defaultdict(int)
         self.arrived: dict[int, int] = defaultdict(int)
         self.barriers: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
-        self.closing: set[asyncio.Task[None]] = set()
+        self.unread: set[asyncio.Task[None]] = set()
         for track in program.tracks:
             for step in track:
                 if isinstance(step, Meet):
@@ -306,26 +306,44 @@ class Playing:
         self.waiting[run] = asyncio.get_running_loop().create_future()
         self.runs_of[user].append(run)
         recorder.apply("run", user, number, connection.number if means.cause.on_connection else -1, means.clock())
+        if self._is_held(connection):
+            task = asyncio.create_task(self._cause(run, asked, connection))
+            self.unread.add(task)
+            task.add_done_callback(self.unread.discard)
+        else:
+            await self._cause(run, asked, connection)
+
+    async def _cause(self, run: int, asked: Asked, connection: Connection) -> None:
+        means, recorder = self.means, self.recorder
+        why = ""
         try:
             async with asyncio.timeout(means.run_seconds):
                 await means.cause.ask(asked, connection.send)
             if self.history.runs[run].status == STARTING:  # it may have been declined by now
                 recorder.apply("asked", run, means.clock(), STARTED, "")
+            return
         except ConnectionError:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, "")
+            pass
         except TimeoutError:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, "the server didn't take the message in time")
+            why = "the server didn't take the message in time"
         except NotCaused as refused:
-            recorder.apply("asked", run, means.clock(), NOT_STARTED, str(refused))
+            why = str(refused)
+        if self.history.episodes[connection.number].held != NEVER:
+            why = ""  # who does not read may be served later
+        recorder.apply("asked", run, means.clock(), NOT_STARTED, why)
+
+    def _is_held(self, connection: Connection) -> bool:
+        known = self.history.episodes[connection.number]
+        return known.held != NEVER and known.released == NEVER
 
     def _speaking(self, user: int, device: int) -> Connection | None:
-        """The open, unexcused connection of the device, or of another device of the user's."""
+        """The open connection of the device, or of another device of the user's, that is not excused but for a hold."""
         for place in chain(((user, device),), (place for place in self.devices if place[0] == user)):
             connection = self.devices.get(place)
             if (
                 connection is not None
                 and connection.is_open
-                and self.history.episodes[connection.number].excused == NEVER
+                and (self.history.episodes[connection.number].excused == NEVER or self._is_held(connection))
             ):
                 return connection
         return None
@@ -433,6 +451,8 @@ class Playing:
 
     async def _close_all(self) -> None:
         """Every connection that is still open, politely, and together."""
+        for task in self.unread:
+            task.cancel()
         leaving = list(self.all)
         for connection in leaving:
             if connection.closed is None and self.history.episodes[connection.number].leaving == NEVER:

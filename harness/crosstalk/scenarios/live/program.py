@@ -53,7 +53,7 @@ class Slow(Step, frozen=True, tag="slow", array_like=True):
 
 
 class Hold(Step, frozen=True, tag="hold", array_like=True):
-    """The device reads nothing more, until a `Release`."""
+    """The device reads nothing more, until a `Release`; it goes on asking, and waits for no answer to that."""
 
     device: int
 
@@ -111,6 +111,8 @@ class LiveProgram(msgspec.Struct, frozen=True, array_like=True):
 KINDS = ("together", "reconnect", "storm", "stalled", "overlap", "rough")
 PILED = 12
 """Runs whose events pile up for a device that does not read."""
+PILING = 1.0
+"""Seconds for them to pile up, before anybody else asks for anything."""
 
 
 def draw(seed: int, round_: int, users: int, devices: int = 2, faults: bool = True) -> LiveProgram:
@@ -145,8 +147,17 @@ def _plain(devices: int) -> tuple[AnyStep, ...]:
 def _stalling() -> tuple[AnyStep, ...]:
     """One run to see how long it takes, and many unread; see checks/live/blocking.py."""
     first: list[AnyStep] = [Open(0, narrow=True), READY, Meet(0), Ask(0), Await()]
-    piled: list[AnyStep] = [*(Ask(0),) * PILED, Hold(0), Meet(1), Meet(2), Release(0), Rest(1.0), Meet(3)]
-    return (*first, *piled)
+    unread: list[AnyStep] = [
+        Hold(0),
+        *(Ask(0),) * PILED,
+        Rest(PILING),
+        Meet(1),
+        Meet(2),
+        Release(0),
+        Rest(1.0),
+        Meet(3),
+    ]
+    return (*first, *unread)
 
 
 def _beside(devices: int) -> tuple[AnyStep, ...]:

@@ -8,11 +8,11 @@ those, by being the only run of that user under way; where that is not clear the
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from crosstalk.model.canary import LENGTH
 from crosstalk.model.live_history import (
     CANARY,
     ENVELOPE,
@@ -20,7 +20,6 @@ from crosstalk.model.live_history import (
     NO_BASIS,
     NO_SEQUENCE,
     NOT_STARTED,
-    PATIENCE,
     RUN,
     STARTED,
     THREAD,
@@ -29,7 +28,7 @@ from crosstalk.model.live_history import (
 from crosstalk.model.live_records import Record, apply, delivery
 from crosstalk.scenarios.live.journal import Journal
 from crosstalk.scenarios.live.known import Known
-from crosstalk.targets.reading import Read, Reading, canaries, split
+from crosstalk.targets.reading import Read, Reading, canaries, says_no, split
 
 NOTHING = Reading(None, None, None, None, None)
 HEARTBEATS = frozenset({b"", b"ping", b"pong", b"heartbeat", b"keepalive", b"h", b"2", b"3", b"1", b"[done]"})
@@ -37,19 +36,6 @@ EXCERPTS, UNREAD, EXCERPT_LENGTH, LONGEST = 40, 200, 400, 1 << 16
 
 
 DECLINED = "the server declined it"
-_DECLINES = re.compile(
-    rf"({PATIENCE.pattern}|busy|overloaded|rejected|declined)|\"error\w*\"\s*:\s*[\"{{]", re.IGNORECASE
-)
-"""Words by which a server says that it will not do what it is asked for."""
-_DECLINES_ARE_SHORT = 2_000
-
-
-def says_no(kind: str, data: bytes) -> str:
-    """The word by which an event of that type, `data`, says that what was asked for will not be done; "" for none."""
-    if len(data) > _DECLINES_ARE_SHORT:
-        return ""
-    said = _DECLINES.search(data.decode("utf-8", "replace"))
-    return ((said and said[1]) or kind or "error") if said is not None or "error" in kind.lower() else ""
 
 
 class Kept(NamedTuple):
@@ -96,6 +82,7 @@ class Recorder:
         self._complete: dict[tuple[int, int], bool] = {}
         self._by_user: dict[int, list[int]] = defaultdict(list)
         self._indexed = 0
+        self._streamed: dict[tuple[int, str], str] = {}
         self._taken: dict[str, set[int]] = defaultdict(set)
         self._types = {name: number for number, name in enumerate(history.types)}
         self._alphabet = history.grammar.alphabet
@@ -133,7 +120,10 @@ class Recorder:
         learned = waits_for = ""
         strange = b""
         earlier = False  # it is of another round, which a system with a memory may show again
-        for token in canaries(data):
+        tokens = canaries(data)
+        if reading.text:
+            tokens = list(dict.fromkeys(tokens + self._completed_by(reading.text, episode, run_id or "")))
+        for token in tokens:
             whose, round_, number = known.proven(token)
             if whose < 0:
                 self.foreign += 1
@@ -208,6 +198,12 @@ class Recorder:
             self._progress(run, episode, time, kind)
         if learned:
             self._learned(learned, run, user)
+
+    def _completed_by(self, text: str, episode: int, run_id: str) -> list[bytes]:
+        """The canaries that end in this piece of what is streamed on a connection, each run by itself."""
+        whole = (self._streamed.get((episode, run_id), "") + text).encode()
+        self._streamed[episode, run_id] = whole[1 - LENGTH :].decode("utf-8", "replace")
+        return canaries(whole)
 
     def _progress(self, run: int, episode: int, time: float, kind: str | None) -> None:
         place = (run, episode)

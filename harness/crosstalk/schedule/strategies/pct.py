@@ -62,13 +62,14 @@ class PCT:
         else:
             choice = gates.index(best) + 1
             heappop(heap)
-        if self.step in self.changes:
+        step = self.step
+        self.step = step + 1
+        if step in self.changes:
             lane = TIME if hold else best.lane
-            lowest = priorities[lane] = self.step + 2.0
+            lowest = priorities[lane] = step + 2.0
             for gate in gates:
                 if gate.lane == lane and gate is not best:
                     gate.priority = lowest
                     self.entries += 1
                     heappush(heap, (lowest, self.entries, gate))
-        self.step += 1
         return choice

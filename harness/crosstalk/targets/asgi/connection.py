@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from crosstalk.model.canary import TOKEN
@@ -48,6 +48,7 @@ class Connection:
         self._accepted = self._closed = self._told = False
         self._left = 0
         self._denial = ""
+        self._sending: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ready: asyncio.Future[None] = loop.create_future()
         self._task = loop.create_task(application(scope, self._receive, self._send))
@@ -86,8 +87,9 @@ class Connection:
 
     def say(self, text: str, asking: asyncio.Task[Any] | None = None) -> None:
         """The client's message; `asking` is the call that it is made for."""
-        if asking is not None and asking in self._world.pending:
-            self._world.pending[asking].episode = self._wire.episode
+        call = None if asking is None else self._world.own.get(asking)
+        if call is not None:
+            call.episode = self._wire.episode
         message = {"type": "websocket.receive", "text": text}
         for future in self._wire.receivers:
             if not future.done():
@@ -123,7 +125,7 @@ class Connection:
                 # of that, having not asked since, or had begun to hand this event round before.
                 raise ConnectionResetError("the client has gone") from self._wire.dead
             try:
-                await (self.socket.send_text(text) if text is not None else self.socket.send_bytes(data))
+                await self._in_turn(self.socket.send_text(text) if text is not None else self.socket.send_bytes(data))
             except RuntimeError as error:
                 if self._closed:
                     raise
@@ -138,6 +140,17 @@ class Connection:
             await self.socket.close(code)
         else:
             raise RuntimeError(f"Expected ASGI message 'websocket.send' or 'websocket.close', but got '{kind}'.")
+
+    async def _in_turn(self, sending: Coroutine[Any, Any, None]) -> None:
+        """What is sent starts at once, and succeeds no sooner than what was sent before it: bytes keep their order."""
+        before, self._sending = self._sending, asyncio.get_running_loop().create_future()
+        mine = self._sending
+        try:
+            await sending
+            if before is not None and not before.done():
+                await asyncio.shield(before)
+        finally:
+            mine.set_result(None)
 
     async def _handshake(self, kind: str, message: Any) -> None:
         if self._wire.dead is not None:

@@ -1,7 +1,8 @@
 """One HTTP request to an ASGI application, in memory: what a client sees of its answer.
 
 The request is over for the client when the answer is complete; what the application does after that (background work)
-goes on by itself, as it does behind a production server. A client that gives up is told to the application, not more.
+goes on by itself, as it does behind a production server. The end of the answer goes out when the schedule lets it: that
+takes its moment too. A client that gives up is told to the application, not more.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+
+from crosstalk.targets.asgi.turn import turn
 
 
 class Answered(Exception):
@@ -60,8 +63,10 @@ class Exchange:
         elif kind == "http.response.body":
             if len(self.body) < 4_096:
                 self.body += bytes(message.get("body", b""))
-            if not message.get("more_body", False) and not self._complete.done():
-                self._complete.set_result(None)
+            if not message.get("more_body", False):
+                await turn("answer")
+                if not self._complete.done():
+                    self._complete.set_result(None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

@@ -21,7 +21,6 @@ from urllib.parse import unquote_to_bytes
 
 from crosstalk.auth.base import AuthenticationFailed, Authenticator, Credential
 from crosstalk.model.canary import TOKEN
-from crosstalk.scenarios.live.record import says_no
 from crosstalk.targets.asgi.connection import Connection
 from crosstalk.targets.asgi.lifespan import Lifespan
 from crosstalk.targets.asgi.log_in import both, log_in
@@ -35,6 +34,7 @@ from crosstalk.targets.asgi.options import (
     query_of,
 )
 from crosstalk.targets.asgi.request import Answered, Exchange
+from crosstalk.targets.reading import says_no
 
 if TYPE_CHECKING:
     from crosstalk.scenarios.socket import Socket

@@ -24,14 +24,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import greenlet
 
-from crosstalk.schedule.loop import Gate, VirtualLoop
+from crosstalk.schedule.loop import VirtualLoop
+from crosstalk.targets.asgi.turn import turn
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-
-LONGEST = 0.02
-"""Virtual seconds that a thread may keep the caller waiting: the clock may move meanwhile, but not by a day."""
 
 
 class _Worker(greenlet.greenlet):
@@ -53,27 +50,13 @@ def wait_for(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 async def inline(function: Callable[[], T], turns: asyncio.Lock | None = None) -> T:
     """Run `function` as a thread would, when the schedule lets it and `turns` is free; in a copy of the context."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    begin = loop.create_future()
-
-    def let() -> None:
-        if not begin.done():
-            begin.set_result(None)
-
-    gate = Gate(-1, "thread", let)
-    loop.open(gate)
-    latest = loop.call_later(LONGEST, let)
-    try:
-        await begin
-    finally:
-        latest.cancel()
-        loop.withdraw(gate)
+    await turn("thread")
     async with turns or contextlib.nullcontext():
-        return await _steps(loop, function)
+        return await _steps(function)
 
 
-async def _steps(loop: VirtualLoop, function: Callable[[], T]) -> T:
+async def _steps(function: Callable[[], T]) -> T:
+    loop = asyncio.get_running_loop()
     worker = _Worker(function)
     worker.gr_context = contextvars.copy_context()
     step: Callable[[], Any] = worker.switch
