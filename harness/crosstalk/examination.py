@@ -270,7 +270,9 @@ def _refuse_unreached(examination: Examination, history: History) -> None:
             f"({connects[0].where}). If something has to be there first, give a factory that makes it, or wrap the "
             "broadcaster in a small class whose connect(user_id, websocket) does"
         )
-    if not len(history.send_start) and not history.blocked and all(call.status == ACCEPTED for call in history.calls):
+    arrived = any(frame.content >= 0 or frame.others or frame.foreign for frame in history.frames)
+    returned = all(call.status == ACCEPTED for call in history.calls)
+    if not arrived and returned and not history.blocked and not _unread(history):
         raise TargetError(
             f"{examination.target}: nothing that was published was sent to anybody: crosstalk called "
             f"{adapter.connect.shown} and {adapter.publish.shown}. If a connection has to subscribe, or events to look "
@@ -318,8 +320,6 @@ def calibrated(examination: Examination) -> Examination:
             publishes = [call for call in history.calls if call.kind == "publish"]
         else:
             adapter.form = "dict"
-    if adapter.ending is None:
-        _refuse_unreached(examination, history)
     guarantees = examination.guarantees
     if guarantees.counts == "auto":
         numbers = [c.value for c in publishes if c.status == ACCEPTED and type(c.value) is int]
@@ -343,6 +343,8 @@ def calibrated(examination: Examination) -> Examination:
             "connections of Starlette, websockets, aiohttp and Tornado have, and is a callback too. Wrap the "
             "broadcaster in a small class whose connect(user_id, websocket) gives it a connection with that method"
         )
+    if adapter.ending is None:
+        _refuse_unreached(examination, history)
     return replace(examination, unread=_unread(history), blocked=history.blocked)
 
 

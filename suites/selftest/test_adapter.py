@@ -400,6 +400,24 @@ def test_who_is_addressed_by_what_no_connect_takes_is_not_guessed_at():
         Adapter(Jobs())
 
 
+class Player:
+    id: int
+
+
+class OfObjects(Usual):
+    def connect(self, websocket, user: Player): ...
+
+
+class ToObjects(Usual):
+    def broadcast_to_user(self, users: list[Player], event): ...
+
+
+def test_a_user_that_is_an_object_is_not_given_an_id():
+    for kind in (OfObjects, ToObjects):
+        with pytest.raises(NotABroadcaster, match=r"is not (understood|told)"):
+            Adapter(kind())
+
+
 # -- events of the broadcaster's own class -------------------------------------------------------------------------
 
 

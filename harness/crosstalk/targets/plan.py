@@ -165,6 +165,9 @@ def _event_as(parameter: inspect.Parameter) -> str:
 def _by_name(parameters: list[inspect.Parameter], kind: str, key: str, place: str) -> dict[str, str]:
     """What each parameter takes, as far as names and annotations say."""
     roles = {p.name: _role(p, kind) for p in parameters}
+    for p in parameters:
+        if roles[p.name] in _USERS_ROLES and not _is_id(p):
+            roles[p.name] = ""
     required = {p.name for p in parameters if p.default is p.empty}
     if kind == "publish":
         # a socket with a default is one to leave out, or instead of a user
@@ -267,7 +270,9 @@ def planned(
     if kind == "publish" and len(unclear) == 1 and "type" not in roles.values() and not guessed:
         names = [p.name for p in parameters]
         event = next((n for n in names if roles[n] in ("event", "text", "bytes")), "")
-        if event and names.index(unclear[0]) < names.index(event):
+        first = next(p for p in parameters if p.name == unclear[0])
+        text = _is_id(first) or is_enum(known.get(first.name))
+        if event and text and names.index(unclear[0]) < names.index(event):
             roles[unclear[0]] = "type"
             unclear = []
     shown = f"{where}({', '.join(p.name for p in parameters)})"
@@ -352,10 +357,23 @@ def _returns_nothing_to_read(method: Callable[..., Any]) -> bool:
 
 def _may_be_a_user(parameter: inspect.Parameter) -> bool:
     """Whether a user's id can be what a parameter takes of which the name says nothing."""
-    note = _annotated(parameter)
-    return plain(parameter.name) not in _TYPE[:-2] and (
-        not note or bool(re.search(r"\b(str|int|UUID|Any|object|Hashable)\b", note)) or not note[:1].isupper()
-    )
+    return plain(parameter.name) not in _TYPE[:-2] and _is_id(parameter)
+
+
+def _is_id(parameter: inspect.Parameter) -> bool:
+    """Whether the annotation allows for an id, or several: no object of the broadcaster's own."""
+    note = parameter.annotation
+    if note is parameter.empty:
+        return True
+    text = note.__name__ if isinstance(note, type) and not hasattr(note, "__origin__") else str(note)
+    words = re.findall(r"\w+", text)
+    return all(word.islower() or word in _ID_TYPES or word.endswith(("Id", "ID", "Name")) for word in words)
+
+
+_ID_TYPES = frozenset(
+    "UUID UUID4 Any Hashable Optional Union None NoneType Annotated List Set Tuple FrozenSet Sequence Iterable "  # noqa: SIM905
+    "Collection AbstractSet MutableSequence MutableSet".split()
+)
 
 
 def _identity(parameter: inspect.Parameter) -> str:
