@@ -6,17 +6,18 @@ import contextlib
 import dataclasses
 import json
 import logging
+import sys
 import time
 import zlib
 from itertools import islice
 
 import pytest
 
-from crosstalk.checks import CHECKS
+from crosstalk.checks import CHECKS, check_all
 from crosstalk.examination import MORE_COUNTS, controls, examine, explore, growth, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import ACCEPTED, FAILED
-from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
+from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.scenarios.stage import perform
 from crosstalk.scenarios.token import read
 from crosstalk.targets.loader import TargetError
@@ -1088,3 +1089,21 @@ def test_too_slow_to_be_judged_is_said_with_what_to_do():
     verdict = examine(open_target(Hub), seconds=0.1, schedules=1, checks=("order",))
     assert verdict.verdict == "unknown"
     assert not any("slow to play" in note for note in verdict.notes)
+
+
+# -- tasks that begin at once ------------------------------------------------------------------------------------------
+
+
+class Eager(Hub):
+    async def connect(self, user_id, websocket):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        await super().connect(user_id, websocket)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio has no eager tasks before")
+def test_a_caller_of_an_eager_call_may_give_up():
+    program = Program(("alice", "bob"), (0, 1), ((Connect(0), Stall(0), Publish(0)), (Wait(1.0), Cancel(0))))
+    history = open_target(Eager).play(program)
+    (publish,) = [call for call in history.calls if call.kind == "publish" and not call.probe]
+    assert publish.status == CANCELLED and publish.excused
+    assert not any(result.violations for result in check_all(history).values())
