@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import sys
 import time
 import zlib
 from datetime import UTC, datetime
@@ -13,11 +14,11 @@ from itertools import islice
 
 import pytest
 
-from crosstalk.checks import CHECKS
+from crosstalk.checks import CHECKS, check_all
 from crosstalk.examination import MORE_COUNTS, controls, examine, explore, growth, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import ACCEPTED, FAILED
-from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
+from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.scenarios.stage import perform
 from crosstalk.scenarios.token import read
 from crosstalk.targets.loader import TargetError
@@ -1190,3 +1191,21 @@ def test_too_slow_to_be_explored_is_said_with_what_to_do():
     verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
     assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
     assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
+
+
+# -- tasks that begin at once ------------------------------------------------------------------------------------------
+
+
+if sys.version_info >= (3, 12):
+
+    class Eager(Hub):
+        async def connect(self, user_id, websocket):
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+            await super().connect(user_id, websocket)
+
+    def test_a_caller_of_an_eager_call_may_give_up():
+        program = Program(("alice", "bob"), (0, 1), ((Connect(0), Stall(0), Publish(0)), (Wait(1.0), Cancel(0))))
+        history = open_target(Eager).play(program)
+        (publish,) = [call for call in history.calls if call.kind == "publish" and not call.probe]
+        assert publish.status == CANCELLED and publish.excused
+        assert not any(result.violations for result in check_all(history).values())

@@ -735,7 +735,7 @@ class World:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
-        self.own[task] = None
+        self.own.setdefault(task, None)  # an eager one is in its call by now
         return task
 
     def context_of(self, device: int, fresh: bool = False) -> contextvars.Context:
