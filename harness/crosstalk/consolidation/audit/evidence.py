@@ -139,6 +139,7 @@ class _Reader:
         self.given: set[str] = set()
         self.means: dict[str, ast.expr] = {}
         self.passing_over: bool | None = None
+        self.loops = False
         self.family = is_family(function.short)
 
     def read(self) -> None:
@@ -164,9 +165,10 @@ class _Reader:
         body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         self.evidence.abstract = all(isinstance(n, ast.Raise | ast.Pass) for n in body)
         self._statements(body)
-        statements = self.evidence.statements
-        self._statements(body)  # a loop's later lines reach its earlier ones
-        self.evidence.statements = statements
+        if self.loops:  # whose later lines reach its earlier ones
+            statements = self.evidence.statements
+            self._statements(body)
+            self.evidence.statements = statements
 
     # -- statements ------------------------------------------------------------------------------------------
 
@@ -176,6 +178,7 @@ class _Reader:
 
     def _statement(self, node: ast.stmt) -> None:
         self.evidence.statements += 1
+        self.loops |= isinstance(node, ast.For | ast.AsyncFor | ast.While)
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
