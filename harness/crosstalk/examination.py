@@ -66,9 +66,10 @@ from crosstalk.schedule.strategies.pos import POS
 from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.settings import REACHING
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import StartAgain, TargetError, load, looks_like_asgi, reloaded
 from crosstalk.targets.loader import digest as loader_digest
+from crosstalk.targets.plan import NotABroadcaster
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
@@ -230,7 +231,11 @@ def open_target(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise TargetError(f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}") from error
+        wanting = isinstance(error, TypeError) and " missing " in str(error)
+        advice = ". Give a function without parameters that makes one" if wanting else ""
+        raise TargetError(
+            f"{spec} raised when a broadcaster was made: {type(error).__name__}: {error}{advice}"
+        ) from error
     del sample
     fresh = (lambda: reloaded(spec)) if isinstance(target, str) else None
     given = {role: name for role, name in (names or {}).items() if name}
@@ -260,6 +265,27 @@ def _sample(factory: Callable[[], Any]) -> Any:
         loop.close()
 
 
+def _refuse_unreached(examination: Examination, history: History) -> None:
+    """Raises TargetError where nobody can connect, or is ever sent anything: then it is called in a wrong way."""
+    adapter = examination.adapter
+    connects = [call for call in history.calls if call.kind == "connect"]
+    if all(call.status == FAILED for call in connects) and connects:
+        raise TargetError(
+            f"{examination.target}: nobody could connect: {adapter.connect.shown} raised {connects[0].error} "
+            f"({connects[0].where}). If something has to be there first, give a factory that makes it, or wrap the "
+            "broadcaster in a small class whose connect(user_id, websocket) does"
+        )
+    arrived = any(frame.content >= 0 or frame.others or frame.foreign for frame in history.frames)
+    returned = all(call.status == ACCEPTED for call in history.calls)
+    if not arrived and returned and not history.blocked and not _unread(history):
+        raise TargetError(
+            f"{examination.target}: nothing that was published was sent to anybody: crosstalk called "
+            f"{adapter.connect.shown} and {adapter.publish.shown}. If a connection has to subscribe, or events to look "
+            "otherwise, wrap the broadcaster in a small class that has connect(user_id, websocket), "
+            "disconnect(user_id, websocket) and publish(user_id, event)"
+        )
+
+
 def find(history: History, check: str, cause: str) -> Violation | None:
     """The first violation of `check` with `cause`."""
     return next((v for v in CHECKS[check](history).violations if v.cause == cause), None)
@@ -279,15 +305,19 @@ def calibrated(examination: Examination) -> Examination:
             adapter.start = ""
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
-        devices = {history.episodes[e].device for e in history.send_episode if history.episodes[e].user == 2}
+        devices = {
+            history.episodes[episode].device
+            for episode, frame in zip(history.send_episode, history.send_frame, strict=True)
+            if history.episodes[episode].user == 2 and history.frames[frame].carried  # each was greeted, perhaps
+        }
         adapter.replaces = len(devices) < 2
     timers = frozenset(examination.delays)
     mistaken = ("TypeError", "AttributeError")
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
         not len(history.send_start)
-        and any(call.status == FAILED and call.error.startswith(mistaken) for call in publishes)
-    ):
+        and any(call.status == ACCEPTED or call.error.startswith(mistaken) for call in publishes)
+    ):  # it may have caught the error
         adapter.form = "text"
         second, _ = examination.run(examination.controls(), Plain())
         if len(second.send_start):
@@ -318,6 +348,8 @@ def calibrated(examination: Examination) -> Examination:
             "connections of Starlette, websockets, aiohttp and Tornado have, and is a callback too. Wrap the "
             "broadcaster in a small class whose connect(user_id, websocket) gives it a connection with that method"
         )
+    if adapter.ending is None:
+        _refuse_unreached(examination, history)
     return replace(examination, unread=_unread(history), blocked=history.blocked)
 
 
@@ -787,8 +819,8 @@ class _Explorer:
             began = time.monotonic()
             self.examination.run(programs(counts), Plain())
             each = (time.monotonic() - began) / counts[-1]
-            most = int(min(MANY, max(1_600, self._left(0.95) / len(growing) / each)))
-            history = self._play_afresh(programs((most // 16, most // 4, most)))
+            most = int(min(MANY, max(MANY // 2, self._left(0.95) / len(growing) / each)))
+            history = self._play_afresh(programs((most // 4, most // 2, most)))
             for cause in [v.cause for v in CHECKS["cleanup"](history).violations if v.cause.startswith("growth")]:
                 self.defects.setdefault(("cleanup", cause), ("plain", programs(counts), ()))
 

@@ -90,14 +90,18 @@ def plan(profile: Profile, demo: tuple[str, str] | None = None) -> Plan:
 
 def _check_spoken(profile: Profile, url: str, on_connection: bool) -> None:
     """Whether what the profile has users say can be said. Raises ProfileError."""
-    shown = (*(("hello", text) for text in profile.hello), ("cause", profile.cause), ("cause", profile.cause_body))
+    shown = (
+        *(("hello", text) for text in (*profile.hello, profile.beat)),
+        ("cause", profile.cause),
+        ("cause", profile.cause_body),
+    )
     for name, text in shown:
         if holds_secret(text) or (name == "hello" and "{token}" in text):
             raise ProfileError(
                 f"--{name} is shown in reports, so that no token can stand in it: what tells who a user is goes into "
                 "--auth, with carrier=message:... where it is said"
             )
-    if profile.hello and is_http(url) and not on_connection:
+    if (profile.hello or profile.beat) and is_http(url) and not on_connection:
         raise ProfileError("an event stream takes no messages: leave --hello out")
     for name in profile.subprotocol:
         if not NAME.fullmatch(name):
@@ -160,7 +164,7 @@ def settings(planned: Plan, journal: Path | None = None, target: str = "", again
         journal,
         again,
         planned.notes,
-        speaking(planned.url, planned.cause.on_connection, profile.hello),
+        speaking(planned.url, planned.cause.on_connection, profile.hello, profile.beat, profile.beat_seconds),
     )
 
 

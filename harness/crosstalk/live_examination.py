@@ -242,6 +242,8 @@ class Examining:
             name = self.settings.users[user]
             denied = failed.status in (401, 403) or failed.kind == "denied"
             hint = "; does --auth say how its users log in?" * denied
+            if failed.status == 400 and not self.settings.terms.subprotocols:
+                hint = "; does it want a --subprotocol, or another path?"
             where = url.partition("?")[0] or self.tally.demands.target
             raise Unreachable(f"{name!r} could not connect to {where}: {failed}{hint}") from None
         await connection.close()

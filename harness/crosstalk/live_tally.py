@@ -118,6 +118,7 @@ class Tally:
     presumed: int = 0
     put_off: int = 0
     fans_out: bool = False
+    answered: bool = False
     interrupted: bool = False
     crashed: dict[str, str] = field(default_factory=dict)
     journal: str = ""
@@ -145,6 +146,7 @@ class Tally:
         self.unclear += len(history.unclear)
         self.unread_count += len(history.unread)
         self.unread += [text for _, _, text in history.unread[: SHOWN - len(self.unread)]]
+        self.answered = self.answered or any(run >= 0 for run in history.at_run)
         for basis, type_, run in zip(history.at_basis, history.at_type, history.at_run, strict=True):
             if basis != NO_BASIS:
                 self.bases[BASES[basis]] += 1
@@ -388,6 +390,11 @@ class Tally:
     def _notes(self) -> list[str]:
         notes = list(self.notes)
         agent = self._untold()
+        if self.runs and not self.answered and not agent and not self.unclear:
+            notes.append(
+                "nothing that came was an event of a run: is --cause what starts one, does --hello say what comes "
+                "before, and do --read and --grammar tell how events are called?"
+            )
         if agent:
             total = sum(agent.values())
             notes.append(f"{total:,} agent events carry nothing that tells whose they are ({', '.join(sorted(agent))})")

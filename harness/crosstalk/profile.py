@@ -36,13 +36,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     devices: connections of a user at most. seed: what the programs are drawn from.
     cause: how a run is started: a preset (start_agent unless given), a JSON template, an http(s) address,
     module:callable; cause-body for HTTP.
-    read: JSON Pointers to type, owner, run, thread, sequence. grammar: the event types of a run in order.
+    read: JSON Pointers to type, owner, run, thread, sequence, text (what is streamed in pieces). grammar: the event
+    types of a run in order.
     run-seconds: how long a run may take. latency-limit: seconds to the first event, for 95 %. reconnect-limit: seconds
     to be connected again, for 95 %. success: the share that must succeed. fan-out: whether events go to all devices of
     a user, the asking one, or to be found out. faults: whether users reset connections, fall silent and read slowly.
     hello: what users say on each new connection, {user} being the user's id, each once what was said before has been
-    answered. subprotocol: those of WebSocket that are offered. origin: the Origin header. open-seconds: how long
-    opening a connection may take.
+    answered. beat: what they say every beat-seconds to stay connected. subprotocol: those of WebSocket that are
+    offered. origin: the Origin header. open-seconds: how long opening a connection may take.
     ca-file: further certificate authorities. message-bytes: the largest message. compression: permessage-deflate.
     refusals: a preset of what must not get in. must: another demand on one of them, by its name. subscribe: the message
     that subscribes to the channel of {user}. patience: seconds that an answer to one of them may take, leeway: seconds
@@ -72,6 +73,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     fan_out: Literal["auto", "all", "sender"] = "auto"
     faults: bool = True
     hello: tuple[str, ...] = ()
+    beat: str = ""
+    beat_seconds: float = 15.0
     subprotocol: tuple[str, ...] = ()
     origin: str = ""
     open_seconds: float = 10.0
@@ -198,6 +201,8 @@ def _within(made: Profile) -> None:
         raise ProfileError(f"success is a share of 0 to 1, and {made.success:g} is none")
     if min(made.run_seconds, made.open_seconds) <= 0 or min(made.latency_limit, made.reconnect_limit) < 0:
         raise ProfileError("run-seconds, open-seconds, latency-limit and reconnect-limit are seconds, and not below 0")
+    if made.beat_seconds <= 0:
+        raise ProfileError("beat-seconds is more than 0")
     if not 0.05 <= made.patience <= 60 or not 0 <= made.leeway <= 600:
         raise ProfileError("patience is 0.05 to 60 seconds, and leeway 0 to 600")
     if made.message_bytes < 125:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
+import msgspec
 import pytest
+from pydantic import BaseModel
 
 from crosstalk.checks import CHECKS
 from crosstalk.examination import control_program, open_target
-from crosstalk.schedule.strategies.plain import Plain
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.schedule.strategies import plain
+from crosstalk.targets.in_process import Adapter
+from crosstalk.targets.plan import NotABroadcaster
 
 GIVEN = {
     "socket": "<socket>",
@@ -262,6 +267,221 @@ def test_names_that_are_given_win():
     assert broadcaster.calls == [("open",), ("shut",), ("tell",)]
 
 
+# -- whom an event is for is what publish asks for ----------------------------------------------------------------
+
+
+class Rooms(Log):
+    """Two connections in one room, told apart by who they are."""
+
+    def connect(self, websocket, room_id: str, username: str):
+        self.note(room_id, username, websocket)
+
+    def disconnect(self, room_id: str, username: str):
+        self.note(room_id, username)
+
+    def broadcast(self, room_id: str, message: dict, exclude_websocket: WebSocket | None = None):
+        self.note(room_id, message)
+
+
+class RoomsOfUsers(Log):
+    """The room is named in each call: it is one for all."""
+
+    def connect(self, websocket, room_id: int, user_id: str):
+        self.note(room_id, user_id, websocket)
+
+    def disconnect(self, websocket, room_id: int, user_id: str):
+        self.note(room_id, user_id)
+
+    def send_to_user(self, room_id: int, user_id: str, message: dict):
+        self.note(room_id, user_id, message)
+
+
+class WorkspacesOnly(Log):
+    """Publish asks for no workspace: each user has its own."""
+
+    def connect(self, websocket, workspace_id: str, user_id: str, username: str):
+        self.note(workspace_id, user_id, username)
+        return "link"
+
+    def disconnect(self, connection_id: str):
+        self.note(connection_id)
+
+    def send_to_user(self, user_id: str, message: dict):
+        self.note(user_id, message)
+
+
+class Sessions(Log):
+    """Connections have an id, and nobody has a name."""
+
+    def connect(self, websocket, session_id: str, info: dict | None = None):
+        self.note(session_id, websocket)
+
+    def disconnect(self, session_id: str):
+        self.note(session_id)
+
+    def send_personal_message(self, message: dict, session_id: str):
+        self.note(session_id, message)
+
+
+class Runs(Log):
+    def connect(self, websocket, run_id: str):
+        self.note(run_id, websocket)
+
+    def disconnect(self, websocket, run_id: str):
+        self.note(run_id)
+
+    def send_message(self, run_id: str, message: str):
+        self.note(run_id, message)
+
+
+class OtherNames(Log):
+    """`subscribe` is not for connections, and `broadcast` not for users."""
+
+    def subscribe(self, event_type: str, callback): ...
+    def unsubscribe(self, event_type: str, callback): ...
+
+    def register_websocket(self, websocket, user_id="everybody"):
+        self.note(user_id, websocket)
+
+    def unregister_websocket(self, websocket, user_id="everybody"):
+        self.note(user_id)
+
+    def broadcast(self, message): ...
+    def send_status_update(self, user_id, status, message=""): ...
+
+    def send_post_to_user(self, user_id, post_data):
+        self.note(user_id, post_data)
+
+
+class Plain(Log):
+    def connect(self, order_id, ws):
+        self.note(order_id, ws)
+
+    def disconnect(self, order_id, ws):
+        self.note(order_id)
+
+    def broadcast(self, order_id, text: str):
+        self.note(order_id, text)
+
+
+EVENT = {"type": "t"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    [
+        (Rooms, [("alice", "<id>", "<socket>"), ("alice", "<id>"), ("alice", EVENT)]),
+        (RoomsOfUsers, [(1, "alice", "<socket>"), (1, "alice"), (1, "alice", EVENT)]),
+        (WorkspacesOnly, [("alice", "alice", "alice"), ("<id>",), ("alice", EVENT)]),
+        (Sessions, [("alice", "<socket>"), ("alice",), ("alice", EVENT)]),
+        (Runs, [("alice", "<socket>"), ("alice",), ("alice", "<text>")]),
+        (OtherNames, [("alice", "<socket>"), ("alice",), ("alice", EVENT)]),
+        (Plain, [("alice", "<socket>"), ("alice",), ("alice", "<text>")]),
+    ],
+)
+def test_whom_an_event_is_for_is_what_publish_asks_for(kind, calls):
+    broadcaster = kind()
+    for call in Adapter(broadcaster).bind(broadcaster):
+        call("alice", GIVEN)
+    assert broadcaster.calls == calls
+
+
+class Jobs(Log):
+    """A connection is one, and joins what events are about by another call."""
+
+    def connect(self, websocket, connection_id: str): ...
+    def disconnect(self, connection_id: str): ...
+    def subscribe_to_job(self, connection_id: str, job_id: str): ...
+    def send_job_update(self, job_id: str, data: dict): ...
+
+
+def test_who_is_addressed_by_what_no_connect_takes_is_not_guessed_at():
+    with pytest.raises(NotABroadcaster, match="is not told whose connection it is"):
+        Adapter(Jobs())
+
+
+class Player:
+    id: int
+
+
+class OfObjects(Usual):
+    def connect(self, websocket, user: Player): ...
+
+
+class ToObjects(Usual):
+    def broadcast_to_user(self, users: list[Player], event): ...
+
+
+def test_a_user_that_is_an_object_is_not_given_an_id():
+    for kind in (OfObjects, ToObjects):
+        with pytest.raises(NotABroadcaster, match=r"is not (understood|told)"):
+            Adapter(kind())
+
+
+# -- events of the broadcaster's own class -------------------------------------------------------------------------
+
+
+class Kind(Enum):
+    STATUS = "status"
+    MESSAGE = "message"
+
+
+@dataclass
+class Dataclass:
+    type: str
+    data: dict[str, Any]
+    timestamp: datetime
+    user_id: str | None = None
+    priority: int = 5
+
+
+class Pydantic(BaseModel):
+    event: Kind
+    payload: dict[str, Any]
+    id: str
+    source: str | None
+
+
+class Struct(msgspec.Struct):
+    user_id: str
+    message: str
+
+
+def sent(kind):
+    class Takes(Usual):
+        def broadcast_to_user(self, user_id, event):
+            self.note(user_id, event)
+
+        broadcast_to_user.__annotations__["event"] = kind
+
+    broadcaster = Takes()
+    Adapter(broadcaster).bind(broadcaster)[2]("alice", GIVEN)
+    ((user, event),) = broadcaster.calls
+    assert user == "alice" and type(event) is kind
+    return event
+
+
+def test_an_event_is_made_of_the_class_that_is_asked_for():
+    event = sent(Dataclass)
+    assert (event.type, event.data, event.user_id, event.priority) == ("<type>", EVENT, "alice", 5)
+    assert event.timestamp.tzinfo is UTC
+    event = sent(Pydantic)
+    assert (event.event, event.payload, event.id, event.source) == (Kind.STATUS, EVENT, "", None)
+    assert sent(Struct) == Struct("alice", '{"type": "t"}')
+
+
+class TypedByAnEnum(Usual):
+    def broadcast_to_user(self, user_id, event_type: Kind, data: dict):
+        self.note(event_type, data)
+
+
+def test_a_type_that_is_an_enum_is_a_member():
+    broadcaster = TypedByAnEnum()
+    for type_, member in (("message", Kind.MESSAGE), ("agent_started", Kind.STATUS)):
+        Adapter(broadcaster).bind(broadcaster)[2]("alice", {**GIVEN, "type": type_})
+        assert broadcaster.calls.pop() == (member, EVENT)
+
+
 class NoDisconnect:
     def connect(self, user_id, websocket): ...
     def publish(self, user_id, event): ...
@@ -305,7 +525,7 @@ class NotToldWhose(Usual):
         (NotToldWhose, "NotToldWhose.connect(websocket) is not told whose connection it is"),
         (NoDisconnect, "NoDisconnect has no method to disconnect a user: looked for disconnect, "),
         (WantsMore, "WantsMore.connect(user_id, websocket, database, cache) is not understood"),
-        (ToAll, "ToAll.broadcast(event) is not understood"),
+        (ToAll, "ToAll.broadcast(event) takes no user: what is for everybody is nobody's own"),
         (ToASocket, "ToASocket.send_personal_message(message, websocket) is not understood"),
     ],
 )
@@ -313,7 +533,7 @@ def test_what_cannot_be_called_is_refused_with_what_to_do(kind, words):
     with pytest.raises(NotABroadcaster) as refused:
         Adapter(kind())
     assert str(refused.value).startswith(words)
-    assert "wrap it" in str(refused.value) or "Wrap the broadcaster" in str(refused.value)
+    assert "wrap it" in str(refused.value) or "rap the broadcaster" in str(refused.value)
 
 
 def test_a_method_named_that_is_not_there_is_said():
@@ -432,6 +652,6 @@ async def factory():
 @pytest.mark.parametrize("target", [Beating, factory])
 def test_a_constructor_may_start_tasks(target, caplog):
     examination = open_target(target)
-    history, _ = examination.run(control_program(), Plain())
+    history, _ = examination.run(control_program(), plain.Plain())
     assert not any(check(history).violations for name, check in CHECKS.items() if name != "cleanup")
     assert caplog.text == ""

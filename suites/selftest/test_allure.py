@@ -26,7 +26,21 @@ def test_leaks(crosstalk, shard): crosstalk.explore(checks=("isolation",), sched
 
 def test_order(crosstalk): crosstalk.explore(checks=("order",), schedules=20)
 
-def test_blind(crosstalk): crosstalk.explore("runs", checks=("blocking",), schedules=1)
+class Illegible:
+    def __init__(self): self.sockets = {}
+    async def connect(self, user_id, websocket): self.sockets[websocket] = user_id
+    async def disconnect(self, user_id, websocket): self.sockets.pop(websocket, None)
+    async def broadcast_to_user(self, user_id, event):
+        for websocket, user in list(self.sockets.items()):
+            if user == user_id:
+                try: await websocket.send_bytes(b"\\xff\\xfe")
+                except (RuntimeError, ConnectionError): pass
+
+class TestWhatCannotBeRead:
+    @pytest.fixture
+    def broadcaster(self): return Illegible
+
+    def test_blind(self, crosstalk): crosstalk.explore(checks=("isolation",), schedules=1)
 """
 
 
@@ -138,7 +152,7 @@ def test_every_failure_falls_into_one_category_by_its_message(results):
 
 def test_the_environment_is_said(results, tmp_path):
     text = (results / "first" / "environment.properties").read_text()
-    assert "target=hub.py:create\n" in text and "verdict=fail\n" in text
+    assert "target=hub.py:create, test_it:Illegible\n" in text and "verdict=fail\n" in text
     files(tmp_path, made(1, target="a\nb=c"), {})
     lines = (tmp_path / "environment.properties").read_text().splitlines()
     assert lines[0] == "target=a\\\\nb=c" and len(lines) == 6

@@ -539,6 +539,22 @@ def test_a_pointer_that_is_none(refusal, pointer, words):
     assert words in refusal(read=pointer)
 
 
+PACKED = """
+import msgspec
+
+async def tell(user, event):
+    for send in list(sockets.get(user, ())):
+        with suppress(OSError):
+            await send({"type": "websocket.send", "bytes": msgspec.msgpack.encode({"event": {**event, **CHANGE}})})
+"""
+
+
+def test_binary_frames_of_messagepack_are_read(opened):
+    assert_passes(judged(opened(PACKED + "CHANGE = {}\n"), 40))
+    changed = opened(PACKED + "CHANGE = {'thread_id': 'thread-x', 'user_id': 'alice'}\n")
+    assert failed(changed, "integrity", "ownership", schedules=5) == {"integrity", "ownership"}
+
+
 # -- the end of a connection ------------------------------------------------------------------------------------------
 
 
@@ -549,6 +565,15 @@ def test_the_disconnect_returns_when_the_application_has_ended(opened):
     moved = [time for time, note in history.notes if note.startswith("time moves on by")]
     assert left.started < moved[0] < left.returned
     assert failed(opened(slow), "ghost", "crash", "delivery") == set()
+
+
+def test_an_application_that_never_ends_is_shown_where_it_waits(opened):
+    own = "async def leave(user, send):\n    await asyncio.Event().wait()\n"
+    history = play(opened(own), *TWO, Publish(0))
+    stuck = calls(history, "disconnect")[0]
+    line = (CHAT + own).splitlines().index("    await asyncio.Event().wait()") + 1
+    assert stuck.returned > history.now
+    assert stuck.where.endswith(f"chat.py:{line} in leave")
 
 
 def test_an_application_that_never_reads_learns_of_the_end_by_its_next_send(opened):
@@ -599,6 +624,26 @@ def test_the_end_that_a_handler_does_not_catch_is_no_crash(opened):
         + ("    await send({'type': 'websocket.send', 'text': 'goodbye'})\n")
     )
     assert failed(opened(goodbye), "crash") == set()
+
+
+def test_asking_for_a_message_after_a_send_has_failed_is_no_crash(opened):
+    own = """
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+async def chat(scope, receive, send):
+    websocket = WebSocket(scope, receive, send)
+    await websocket.accept()
+    await register(name(scope), send)
+    try:
+        with suppress(WebSocketDisconnect):
+            await asyncio.sleep(1)
+            await websocket.send_text("tick")
+        await websocket.receive_text()
+    finally:
+        await leave(name(scope), send)
+"""
+    history = play(opened(own), *TWO, Stall(0), Wait(3), Disconnect(0))
+    assert [call.error for call in calls(history, "disconnect")] == ["", ""]
 
 
 def test_an_application_that_closes(opened):

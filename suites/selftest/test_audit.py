@@ -200,6 +200,37 @@ def test_nothing_is_imported_or_run(tmp_path):
         ),
         ("def publish(channel, data):\n    DB.execute('SELECT pg_notify($1, $2)', channel, data)", "adapter"),
         ("def send_topic(self, topic, data):\n    self.send_json({**data, 'topic': topic})", None),
+        # left to another: it sends, it only counts, it is given a user and finds the connections
+        (
+            "def push(user, event):\n to(WS[user], event)\ndef to(them, event):\n for s in them:\n  s.offer(event)",
+            "real",
+        ),
+        ("def push(user, event):\n to(SOCKETS[user], event)\ndef to(them, event):\n return len(them)", None),
+        ("def push(room, event):\n for member in MEMBERS[room]:\n  hub.send_to_user(member, event)", "adapter"),
+        (
+            "class H:\n def push(self, uid, e):\n  for s in self.of(uid): s.send(e)\n def of(self, uid):\n"
+            "  return self.sockets[uid]",
+            "real",
+        ),
+        # what a user has several of, and a condition on what was given
+        ("def push(user, event):\n for sub in user.subs.all():\n  send_one(sub, event)", "real"),
+        (
+            "def tell(names, x):\n want = {n.lower() for n in names}\n for c in CLIENTS:\n"
+            "  if c.name in want: hub.send(c, x)",
+            "real",
+        ),
+        # passed on by publishing to a name, with news made on the spot; not from one's own address
+        ("def announce(place, data):\n REDIS.publish(place, data)", "adapter"),
+        ("def notify_changed(doc):\n owner = doc.owner\n bus.emit(room_of(owner), {'type': 'changed'})", None),
+        ("def emit(self, data):\n LAYER.group_send(self.group_name, data)", None),
+        # whoever is told, these bring no event
+        ("def close_user(user, message):\n    SOCKETS[user].send(message)", None),
+        ("def ping_user(user):\n    SOCKETS[user].send('ping')", None),
+        ("def send_history(user, data):\n    SOCKETS[user].send(data)", None),
+        ("class EventStore:\n def push(self, user, event):\n  self.queues[user].append(event)", None),
+        # a framework's handlers are entry points, if of anything
+        ("@app.post('/x')\ndef notify(user, event):\n    hub.notify_user(user, event)", None),
+        ("def send_chat(app, conn, data):\n    hub.broadcast_room(data['room'], data)", None),
     ],
 )
 def test_what_makes_an_implementation(tmp_path, source, role):

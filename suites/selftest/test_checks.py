@@ -376,7 +376,10 @@ def test_every_device_is_owed_and_the_lost_one_is_named():
     send(history, 0, 0, 12)
     assert judged("delivery", history) == (2, [(("alice",), "lost", -1)])
     (violation,) = CHECKS["delivery"](history).violations
-    assert violation.message == "'alice' never received an event on her second, though its publish returned"
+    assert violation.message == (
+        "'alice' never received an event on her second, though its publish returned; "
+        "another connection of that user received it"
+    )
 
 
 @pytest.mark.parametrize(

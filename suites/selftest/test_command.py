@@ -50,6 +50,28 @@ def test_a_leak_is_found_made_small_and_replayed(tmp_path):
     assert replayed.stdout.strip() == leak["timeline"].strip()
 
 
+LOUD = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, level=logging.DEBUG)
+print("loud at import")
+class Hub(Leaky):
+    async def connect(self, user_id, websocket):
+        print("loud", user_id)
+        print("loud", user_id, file=sys.stderr)
+        logging.info("loud %s", user_id)
+        await super().connect(user_id, websocket)
+"""
+
+
+def test_what_the_broadcaster_prints_and_logs_is_shown_by_replay_only(tmp_path):
+    (tmp_path / "ws.py").write_text(LEAKY.replace("Hub", "Leaky") + LOUD)
+    done = crosstalk("check", "ws.py:Hub", "--budget", "1", cwd=tmp_path)
+    assert done.returncode == 1 and "isolation" in done.stdout
+    assert "loud" not in done.stdout + done.stderr
+    replayed = crosstalk("replay", "reports", cwd=tmp_path)
+    assert "loud alice" in replayed.stdout and "loud alice" in replayed.stderr
+
+
 def test_what_cannot_be_loaded_is_said_in_one_sentence(tmp_path):
     (tmp_path / "broken.py").write_text("raise ValueError('no config')")
     (tmp_path / "other.py").write_text("class Thing: pass\ndef boom(): raise OSError('no database')")
@@ -66,6 +88,20 @@ def test_what_cannot_be_loaded_is_said_in_one_sentence(tmp_path):
         assert done.returncode == 2, spec
         assert words in done.stderr, spec
         assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_file_may_import_what_the_working_folder_holds_but_not_by_dots(tmp_path):
+    package = tmp_path / "app" / "ws"
+    package.mkdir(parents=True)
+    (tmp_path / "app" / "config.py").write_text("LIMIT = 3")
+    (package / "named.py").write_text("from app.config import LIMIT\nclass Hub: pass")
+    (package / "dotted.py").write_text("from ..config import LIMIT\nclass Hub: pass")
+    done = crosstalk("check", "app/ws/named.py:Hub", cwd=tmp_path)
+    assert "no method to connect a user" in done.stderr
+    done = crosstalk("check", "app/ws/dotted.py:Hub", cwd=tmp_path)
+    assert done.returncode == 2 and "give it as a module, such as app.ws.dotted:Hub" in done.stderr
+    done = crosstalk("check", "app.ws.dotted:Hub", cwd=tmp_path)
+    assert "no method to connect a user" in done.stderr
 
 
 def test_a_damaged_token_is_said_to_be_damaged(tmp_path):

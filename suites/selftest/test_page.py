@@ -207,12 +207,12 @@ def test_who_knocked_with_what_is_drawn_with_what_was_expected_and_what_came(say
     text = page(knocked(says, 40))
     (drawn,) = re.findall(r'<svg[^>]*class="ctp".*?</svg>', text, re.S)
     order = ("good credentials", "open after 0.1 s", "just after that", "GET /ws?", "more lines, below as text",
-             "expected: must be not let in: refused", "✕ open after 0.5 s and answered")  # fmt: skip
+             "expected: not let in: refused", "✕ open after 0.5 s and answered")  # fmt: skip
     assert re.search(".*".join(map(re.escape, order)), drawn, re.S)
     assert drawn.count('class="redhead"') == 1 and "Rule broken (authentication)" in drawn
     assert drawn.count("<text") < 45
     words = Reader(text).words
-    assert "HERE: It was open after 0.5 s and answered with frames of 1 kind." in words
+    assert "HERE: The answer: open after 0.5 s and answered with frames of 1 kind." in words
     assert "18 attempts with bad credentials and tricks" in words and "schedules" not in words and "--seed" not in words
     plain = [tag for tag, _ in Reader(page(knocked("plain", 40))).tags if tag not in ("text", "rect")]
     assert [tag for tag, _ in Reader(text).tags if tag not in ("text", "rect")] == plain

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from test_page import knocked
 from test_page_of_a_migration import comparison, cutover, equivalence
 from verdicts import examined, made
 
-from crosstalk.model.live_figures import LiveFigures, Percentiles
+from crosstalk.model.live_figures import Limit, LiveFigures, Percentiles
 from crosstalk.model.waits import HeatMap
 from crosstalk.reporting.migration import Beside
 from crosstalk.reporting.page import page
@@ -205,14 +206,25 @@ def test_a_live_run_and_a_migration_fit_the_page(browser, opened):
     live = LiveFigures(
         2, 9, 4, 200, 3_000, latency=Percentiles(200, 0.01, 0.02, 0.3, 0.3, ((0.01, 150), (0.02, 49), (0.32, 1))),
         heat=HeatMap(2, ("alice", "b" * 60), ((0.3, None, *(0.1,) * 38), (0.01, 0.02, *(None,) * 38))),
+        limits={"latency": Limit(0.015, 50)}, failed=(("alice", 0.0), ("b" * 60, 3.9)),
     )  # fmt: skip
-    opened(msgspec.structs.replace(made(0), live=live), Beside((comparison(), equivalence(), cutover())))
+    asked = knocked("a token of another audience " * 9, 40)
+    checks = [
+        asked.checks[0],
+        *(msgspec.structs.replace(asked.checks[0], name=name) for name in ("latency", "success")),
+    ]
+    opened(
+        msgspec.structs.replace(made(0), live=live, checks=tuple(checks)),
+        Beside((comparison(), equivalence(), cutover())),
+    )
     assert script(browser, "document.documentElement.scrollWidth <= innerWidth")
-    outside = """[...document.querySelectorAll('svg.plot text')].filter(t => { const b = t.getBoundingClientRect(),
+    outside = """[...document.querySelectorAll('svg.plot text, .card svg.ctp text')]
+        .filter(t => { const b = t.getBoundingClientRect(),
         box = t.closest('svg').getBoundingClientRect(); return b.left < box.left - 1 || b.right > box.right + 1 ||
         b.bottom > box.bottom + 1 || b.top < box.top - 1 }).map(t => t.textContent)"""
     assert script(browser, outside) == []
-    assert len(browser.find_elements("css selector", "svg.plot")) == 3  # times, waits, ratios
+    assert len(browser.find_elements("css selector", "svg.plot")) == 5  # limit, failures; times, waits, ratios
+    assert len(browser.find_elements("css selector", ".card svg.ctp")) == 3
 
 
 def test_a_phone_shows_it_too(browser, opened):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from crosstalk.cli import COMMANDS, cli
 from crosstalk.commands.equivalent import report
@@ -57,6 +58,22 @@ def test_the_lines_were_found():
     said = {line.split()[1] for line in COMMAND_LINES}
     assert {"check", "explain", "replay", "report", "diff", "evidence"} <= said
     assert len(PYTEST_LINES) == 2
+
+
+def test_the_help_names_every_command_once_in_a_whole_line():
+    done = CliRunner().invoke(cli, ["--help"])
+    assert re.findall(r"^  ([a-z]+)  +\S", done.output, re.M) == COMMANDS
+    assert "..." not in done.output.partition("Judge:")[2]
+    assert re.fullmatch(r"crosstalk \d\S+\n", CliRunner().invoke(cli, ["--version"]).output)
+    for name in COMMANDS:
+        asked = CliRunner().invoke(cli, [name, "--help"])
+        assert asked.exit_code == 0 and asked.output.startswith("Usage: cli " + name)
+
+
+def test_the_shell_completes_commands(monkeypatch):
+    line = {"_CROSSTALK_COMPLETE": "bash_complete", "COMP_WORDS": "crosstalk re", "COMP_CWORD": "1"}
+    done = CliRunner().invoke(cli, [], prog_name="crosstalk", env=line)
+    assert done.output.split() == ["plain,refusals", "plain,replay", "plain,report"]
 
 
 @pytest.mark.parametrize("line", PYTEST_LINES)

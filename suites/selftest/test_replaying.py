@@ -221,8 +221,9 @@ def test_what_was_seen_live_has_no_exact_replay_and_says_what_there_is(tmp_path)
 
 
 def test_a_token_of_a_check_that_is_none_is_one_sentence(tmp_path):
-    given = write(msgspec.structs.replace(read(token(*LEAK)), check="telepathy"))
-    for command in ("replay", "explain"):
+    one = msgspec.structs.replace(read(token(*LEAK)), check="telepathy")
+    moved = msgspec.structs.replace(one, target=f"{one.target} -> {one.target} by drain")
+    for command, given in (("replay", write(one)), ("explain", write(moved))):
         done = crosstalk(command, given, cwd=tmp_path)
         words = "crosstalk: this token is of a check that this crosstalk does not know: 'telepathy'\n"
         assert (done.returncode, done.stderr) == (2, words)

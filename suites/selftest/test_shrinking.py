@@ -24,6 +24,7 @@ from crosstalk.scenarios.program import (
     Twin,
     Wait,
 )
+from crosstalk.scenarios.shrink import shrink
 from crosstalk.scenarios.token import read
 from crosstalk.schedule.strategies.replay import Replay
 
@@ -106,6 +107,12 @@ def test_no_program_with_a_step_less_breaks_it(member):
             if steps == 2 and not tape:
                 tapes += [(*(0,) * place, way) for place in range(12) for way in (1, 2)]
     assert played >= len(ALPHABET) ** (steps - 1)
+
+
+def test_an_id_that_matters_keeps_no_other_from_becoming_plain():
+    odd = Program(("u" * 200, "Operator"), (0,), ((Connect(0), Publish(1)),))
+    smaller, _ = shrink(odd, (), lambda program, tape: ("Operator" in program.users and program.steps == 2, tape))
+    assert set(smaller.users) == {"alice", "Operator"}
 
 
 def test_what_is_tried_are_programs_of_the_wanted_size():

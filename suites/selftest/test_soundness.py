@@ -6,17 +6,19 @@ import contextlib
 import dataclasses
 import json
 import logging
+import sys
 import time
 import zlib
+from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
 
-from crosstalk.checks import CHECKS
+from crosstalk.checks import CHECKS, check_all
 from crosstalk.examination import MORE_COUNTS, controls, examine, explore, growth, open_target
 from crosstalk.model.guarantees import Guarantees
-from crosstalk.model.history import ACCEPTED, FAILED
-from crosstalk.scenarios.program import Connect, Disconnect, Drop, Program, Publish, Stall, Wait
+from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
+from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
 from crosstalk.scenarios.stage import perform
 from crosstalk.scenarios.token import read
 from crosstalk.targets.loader import TargetError
@@ -466,6 +468,111 @@ def test_a_block_that_is_left_without_cleaning_up_is_told():
         connect = connection
 
     assert "ghost" in {check for check, _ in causes(open_target(Stays), runs=60)}
+
+
+# -- who is addressed is a session, or a connection ---------------------------------------------------------------
+
+
+class OneSession:
+    """A later connection takes the place of the one before, as a disconnect that names no connection means."""
+
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, websocket, user_id):
+        await websocket.accept()
+        self.sockets[user_id] = websocket
+        await websocket.send_json({"type": "connected"})
+
+    def disconnect(self, user_id):
+        self.sockets.pop(user_id, None)
+
+    async def send_to_user(self, user_id, message):
+        if user_id in self.sockets:
+            with contextlib.suppress(RuntimeError, ConnectionError):
+                await self.sockets[user_id].send_json(message)
+
+
+def test_a_greeting_on_each_connection_does_not_mean_that_each_is_served():
+    assert open_target(OneSession).adapter.replaces
+    assert causes(open_target(OneSession), runs=300) == set()
+
+
+class ByConnection(OneSession):
+    async def connect(self, websocket, connection_id):
+        await OneSession.connect(self, websocket, connection_id)
+
+    def disconnect(self, connection_id):
+        OneSession.disconnect(self, connection_id)
+
+    async def send_to_user(self, connection_id, message):
+        if connection_id in self.sockets:
+            try:
+                await self.sockets[connection_id].send_json(message)
+            except (RuntimeError, ConnectionError):
+                self.disconnect(connection_id)
+
+
+class ByUser(ByConnection):
+    async def connect(self, websocket, user_id):
+        await ByConnection.connect(self, websocket, user_id)
+
+    def disconnect(self, user_id):
+        ByConnection.disconnect(self, user_id)
+
+    async def send_to_user(self, user_id, message):
+        await ByConnection.send_to_user(self, user_id, message)
+
+
+def comes_back(stage):
+    stage.disconnect(stage.connect("alice"))
+    stage.connect("alice")
+
+
+def test_no_connection_comes_back_under_its_id_but_a_user_does():
+    """Else who fails while it is sent to seems to take the next connection along."""
+    for kind, times in ((ByConnection, 1), (ByUser, 2)):
+        history = perform(comes_back, ("alice",), kind, open_target(kind).adapter)
+        assert len(history.episodes) == times
+    assert causes(open_target(ByConnection), runs=300) == set()
+
+
+class NumberedByTime(OneSession):
+    """A connection's id is the moment when it began: two begin at the same one in no process that is real."""
+
+    async def connect(self, websocket, workspace_id, user_id):
+        await websocket.accept()
+        number = f"{user_id}:{datetime.now(UTC).timestamp()}"
+        self.sockets[number] = websocket
+        return number
+
+    def disconnect(self, connection_id):
+        OneSession.disconnect(self, connection_id)
+
+    async def send_to_user(self, user_id, message):
+        for number, websocket in list(self.sockets.items()):
+            if number.startswith(f"{user_id}:") and number in self.sockets:
+                with contextlib.suppress(RuntimeError, ConnectionError):
+                    await websocket.send_json(message)
+
+
+def test_ids_made_of_the_time_differ():
+    assert causes(open_target(NumberedByTime), runs=200) == set()
+
+
+class KeepsAThousand(Hub):
+    def __init__(self):
+        super().__init__()
+        self.past = []
+
+    async def broadcast_to_user(self, user_id, event):
+        self.past = [*self.past[-999:], event]
+        await super().broadcast_to_user(user_id, event)
+
+
+def test_a_history_of_the_last_thousand_is_no_leak():
+    verdict = examine(open_target(KeepsAThousand), schedules=1, seconds=2, checks=("cleanup",))
+    assert verdict.checks[0].verdict == "pass", verdict.checks[0]
 
 
 # -- one for the whole process -------------------------------------------------------------------------------------
@@ -1084,3 +1191,21 @@ def test_too_slow_to_be_explored_is_said_with_what_to_do():
     verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
     assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
     assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
+
+
+# -- tasks that begin at once ------------------------------------------------------------------------------------------
+
+
+if sys.version_info >= (3, 12):
+
+    class Eager(Hub):
+        async def connect(self, user_id, websocket):
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+            await super().connect(user_id, websocket)
+
+    def test_a_caller_of_an_eager_call_may_give_up():
+        program = Program(("alice", "bob"), (0, 1), ((Connect(0), Stall(0), Publish(0)), (Wait(1.0), Cancel(0))))
+        history = open_target(Eager).play(program)
+        (publish,) = [call for call in history.calls if call.kind == "publish" and not call.probe]
+        assert publish.status == CANCELLED and publish.excused
+        assert not any(result.violations for result in check_all(history).values())

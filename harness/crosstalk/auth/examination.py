@@ -65,7 +65,7 @@ def _exchange(attempt: Attempt) -> Exchange:
     must, answer = MUST[attempt.must], str(attempt.answer)
     strangers = [heard for heard in attempt.answer.heard if heard.listener != heard.owner]
     if attempt.owner and strangers:
-        must = f"nothing that belongs to {attempt.owner}"
+        must = "sent nothing that belongs to anybody else"
         answer = f"{strangers[0].listener} was sent what belongs to {strangers[0].owner}"
     request = tuple(attempt.request.splitlines())
     return Exchange(attempt.user, attempt.says, request, must, answer, str(attempt.allowed))

@@ -20,6 +20,7 @@ def check(history: History) -> Result:
     rows = zip(history.send_episode, history.send_frame, history.send_start, strict=True)
     opportunities = 0
     under_way = history.under_way
+    begun: dict[int, int] = {}
     for row, (episode, number, start) in enumerate(rows):
         ended = left[episode]
         if ended == NEVER:
@@ -33,9 +34,21 @@ def check(history: History) -> Result:
             continue  # that is isolation's to tell
         user = history.users[receiver]
         message = f"a send to {user!r} started after the disconnect of that connection had returned"
+        begun = begun or _begun(history)
+        if begun.get(frame.content, NEVER) < ended:
+            message += "; its publish had begun before, and did not look again whether the connection was still there"
         result.violations.append(Violation("ghost", message, (user,), start, "ghost", row))
     result.opportunities += opportunities
     return result
+
+
+def _begun(history: History) -> dict[int, int]:
+    """When the first publish of each content began."""
+    begun: dict[int, int] = {}
+    for call in history.calls:
+        if call.kind == "publish":
+            begun.setdefault(call.content, call.started)
+    return begun
 
 
 def _replayed(history: History, result: Result) -> None:

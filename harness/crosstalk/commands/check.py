@@ -10,6 +10,7 @@ import click
 
 from crosstalk.commands.exit_codes import EXIT
 from crosstalk.commands.reaching import reached, reaching
+from crosstalk.commands.sides import REPORTS
 from crosstalk.commands.soak import soaked
 from crosstalk.consolidation.soak import USERS
 from crosstalk.examination import examine, open_target
@@ -18,6 +19,7 @@ from crosstalk.model.verdict import worst
 from crosstalk.reporting import github
 from crosstalk.reporting.failures import keep, load
 from crosstalk.reporting.folder import leave
+from crosstalk.reporting.hush import hush
 from crosstalk.reporting.legible import printable
 from crosstalk.reporting.progress import exploring, progress
 from crosstalk.reporting.terminal import summary
@@ -28,10 +30,16 @@ from crosstalk.targets.loader import TargetError
 
 @click.command()
 @click.argument("spec", default=DEFAULT_TARGET)
-@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds of exploration in all.")
-@click.option("--seed", type=int, default=0, help="Where the exploration starts; the same seed repeats it.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--family", type=click.Choice(FAMILIES), default="any", help="Which kind of programs to draw.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Seconds of exploration in all."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Where the exploration starts; the same seed repeats it."
+)
+@REPORTS
+@click.option(
+    "--family", type=click.Choice(FAMILIES), default="any", show_default=True, help="Which kind of programs to draw."
+)
 @click.option("--connect", default="", help="Name of the broadcaster's connect method.")
 @click.option("--disconnect", default="", help="Name of the broadcaster's disconnect method.")
 @click.option(
@@ -71,10 +79,14 @@ def check(
     quiet: bool,
     **asgi: Any,
 ) -> None:
-    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC."""
+    """Judge the broadcaster SPEC: module:attribute or path/to/file.py:attribute; or an ASGI application, asgi:SPEC.
+
+    Without SPEC, the embedded reference broadcaster.
+    """
     names = {"connect": connect, "disconnect": disconnect, "publish": publish, **reached(asgi)}
     try:
-        examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
+        with hush():
+            examination = open_target(spec, names=names, guarantees=Guarantees.parse(guarantee, strict, grammar))
     except (TargetError, ValueError) as error:
         click.echo(f"crosstalk: {printable(str(error))}", err=True)
         raise SystemExit(2) from None
@@ -82,7 +94,7 @@ def check(
     saved, doubts = load(folder)
     for doubt in doubts:
         click.echo(f"crosstalk: {printable(doubt)}", err=True)
-    with progress(quiet) as show:
+    with progress(quiet) as show, hush():
         told = exploring(show, budget)
         verdict = examine(
             examination, seed=seed, seconds=budget, family=family, progress=told, saved=tuple(saved.values())

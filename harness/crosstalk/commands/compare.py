@@ -64,10 +64,12 @@ def _counts(context: click.Context, option: click.Parameter, value: str) -> tupl
 @click.argument("new")
 @click.option("--faster", callback=_share, metavar="20%", help="How much sooner events must arrive with NEW.")
 @click.option("--leaner", callback=_share, metavar="30%", help="How much less memory NEW must keep for a connection.")
-@click.option("--users", callback=_counts, default="1,10,100,1000", help="Numbers of users to measure with.")
-@click.option("--events", type=click.IntRange(min=20), default=300, help="Events a measurement.")
-@click.option("--rounds", type=click.IntRange(min=4), default=12, help="Pairs of processes.")
-@click.option("--seed", type=int, default=0, help="Decides the order within pairs.")
+@click.option(
+    "--users", callback=_counts, default="1,10,100,1000", show_default=True, help="Numbers of users to measure with."
+)
+@click.option("--events", type=click.IntRange(min=20), default=300, show_default=True, help="Events a measurement.")
+@click.option("--rounds", type=click.IntRange(min=4), default=12, show_default=True, help="Pairs of processes.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides the order within pairs.")
 @sides
 def compare(
     old: str,

@@ -54,6 +54,8 @@ def opened_two(given: str, number: int = 1) -> Two | None:
             old, several, new = example.target.partition("\n")
             if not several:
                 return None
+        else:
+            _refuse_unknown(example.check)
         guarantees = msgspec.convert(example.guarantees, Guarantees)
         first, second = (
             open_target(spec, names=names_of(side, example.names), guarantees=guarantees)
@@ -71,8 +73,7 @@ def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
     """
     try:
         example = read(token_of(given, number))
-        if example.check not in CHECKS:
-            raise ValueError(f"this token is of a check that this crosstalk does not know: {example.check!r}")
+        _refuse_unknown(example.check)
         guarantees = msgspec.convert(example.guarantees, Guarantees)
         examination = open_target(example.target, names=example.names, guarantees=guarantees)
     except (ValueError, msgspec.MsgspecError, TargetError) as error:
@@ -83,6 +84,11 @@ def opened(given: str, number: int = 1) -> tuple[Counterexample, Examination]:
             err=True,
         )
     return example, examination
+
+
+def _refuse_unknown(check: str) -> None:
+    if check not in CHECKS:
+        raise ValueError(f"this token is of a check that this crosstalk does not know: {check!r}")
 
 
 ATTEMPTS = 40

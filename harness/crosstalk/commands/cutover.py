@@ -59,13 +59,19 @@ def report(result: Cutover) -> str:
     "--switch",
     "switch",
     default="drain",
+    show_default=True,
     metavar="NAME|SPEC",
     help="drain, sticky, or your own (old, new) -> switch; live a command, POST and an address, or module:callable.",
 )
-@click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, help="Seconds in all.")
+@click.option("--budget", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds in all.")
 @click.option("--through", default="", metavar="URL", help="Live: where users connect, before OLD and NEW.")
 @click.option(
-    "--down-time", callback=seconds, default="3s", metavar="TIME", help="Live: how long a user may be disconnected."
+    "--down-time",
+    callback=seconds,
+    default="3s",
+    show_default=True,
+    metavar="TIME",
+    help="Live: how long a user may be disconnected.",
 )
 @DEVICES
 @describing("grammar")

@@ -46,7 +46,9 @@ def report(result: Equivalence) -> str:
 @click.command()
 @click.argument("old")
 @click.argument("new", nargs=-1, required=True)
-@click.option("--budget", type=click.FloatRange(min=0.1), default=20.0, help="Seconds in all, for each NEW.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Seconds in all, for each NEW."
+)
 @click.option(
     "--allow", multiple=True, type=click.Choice(sorted({*KINDS, *_FREES})), help="A difference that is meant."
 )

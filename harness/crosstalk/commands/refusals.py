@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +9,13 @@ import click
 
 from crosstalk.commands.describing import OPTIONS
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import REPORTS
 from crosstalk.model.attempt import MUST
 from crosstalk.model.verdict import Verdict
 from crosstalk.profile import load, profile
 from crosstalk.reporting.folder import leave
 from crosstalk.reporting.legible import printable
+from crosstalk.reporting.progress import progress, refusing
 
 
 @click.command()
@@ -46,8 +45,8 @@ from crosstalk.reporting.legible import printable
 @click.option("--connect-rate", type=float, default=None, help="New connections a second, at most (default 50).")
 @click.option("--allow-host", multiple=True, metavar="HOST", help="May be tried, beside loopback and the profile's.")
 @click.option("--ca-file", default=None, metavar="FILE", help="Certificate authorities to trust besides the system's.")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
-@click.option("--quiet", "-q", is_flag=True, help="No progress line.")
+@REPORTS
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def refusals(
     url: str,
     named: str,
@@ -81,12 +80,12 @@ def refusals(
         ]
         shown += [word for user in users for word in ("--user", user)]
         shown += [word for host in allow_host for word in ("--allow-host", host)]
-        with demonstration(not made.url) as running:
+        with demonstration(not made.url) as running, progress(quiet) as show:
             verdict = examine(
                 plan(made, running),
                 target=DEMO if running is not None else made.url.partition("?")[0],
                 again=again_with(url, named, shown),
-                progress=_progress(quiet),
+                progress=refusing(show),
             )
     except (ValueError, Unexaminable) as error:
         _refuse(printable(str(error)))
@@ -105,12 +104,6 @@ def refusals(
 def _refuse(sentence: str) -> Any:
     click.echo(f"crosstalk: {sentence}", err=True)
     raise SystemExit(2) from None
-
-
-def _progress(quiet: bool) -> Callable[[str, int, int], None] | None:
-    if quiet or os.environ.get("CI") or not sys.stderr.isatty():
-        return None
-    return lambda name, done, of: click.echo(f"\r{f'{done} of {of}: {name}':<60}", err=True, nl=done == of)
 
 
 def _lines(verdict: Verdict) -> list[str]:

@@ -12,7 +12,13 @@ from crosstalk.settings import REACHING
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-REPORTS = click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+REPORTS = click.option(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for what the run leaves.",
+)
 
 
 def sides(command: F) -> F:
@@ -36,7 +42,7 @@ def promises(command: F) -> F:
         click.option("--grammar", default="", metavar="EXPR", help="The event types of one run in order."),
         click.option("--strict", is_flag=True, help="Hold both to the strict guarantees."),
         click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What both promise."),
-        click.option("--seed", type=int, default=0, help="Where the search starts."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Where the search starts."),
     ):
         command = option(command)
     return command

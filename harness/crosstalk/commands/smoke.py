@@ -10,6 +10,7 @@ import click
 
 from crosstalk.commands.describing import DEVICES, described, describing, refuse, seconds
 from crosstalk.commands.exit_codes import EXIT
+from crosstalk.commands.sides import REPORTS
 from crosstalk.profile import Profile
 from crosstalk.reporting.timeline import printable
 
@@ -34,7 +35,7 @@ from crosstalk.reporting.timeline import printable
 )
 @click.option("--no-faults", is_flag=True, help="No resets, no silent and no slow users.")
 @click.option("--seed", type=int, default=None, help="What the users' programs are drawn from (default 0).")
-@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"))
+@REPORTS
 @click.option(
     "--from-journal", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Judge a live.jsonl."
 )
@@ -154,7 +155,7 @@ def _would(made: Profile, demo: bool) -> str:
     from crosstalk.live_refusals import not_tried
     from crosstalk.targets.cause import Asked, HttpCall, Message, filled
 
-    planned = plan(made, ("ws://127.0.0.1:0/ws", "x" * 64) if demo else None)
+    planned = plan(made, ("ws://127.0.0.1:1/ws", "x" * 64) if demo else None)
     asked = Asked(planned.users[0], "ctk_" + "0" * 44, "RUN-ID", "THREAD-ID")
     if isinstance(planned.cause, Message):
         how = "by the message " + filled(planned.cause.template, asked, lambda value: value)

@@ -61,7 +61,13 @@ def soaked(examination: Examination, users: int, reports: Path, quiet: bool) -> 
 
 @click.command()
 @click.argument("spec", metavar="SPEC|URL")
-@click.option("--users", type=click.IntRange(min=FEWEST), default=USERS, help="Users who come and go, and events.")
+@click.option(
+    "--users",
+    type=click.IntRange(min=FEWEST),
+    default=USERS,
+    show_default=True,
+    help="Users who come and go, and events.",
+)
 @click.option(
     "--name",
     "names",
@@ -69,7 +75,9 @@ def soaked(examination: Examination, users: int, reports: Path, quiet: bool) -> 
     metavar="ROLE=NAME",
     help="A method of SPEC, as publish=emit_to; registry=NAME is where it keeps its connections, or counts them.",
 )
-@click.option("--guarantee", multiple=True, metavar="NAME=VALUE", help="What it promises, as scale=no.")
+@click.option(
+    "--guarantee", multiple=True, metavar="NAME=VALUE", help="What it promises, as scale=yes, or not, as growth=no."
+)
 @click.option("--pid", type=click.IntRange(min=1), default=None, help="Live: the server's process on this machine.")
 @click.option("--metrics", "address", default="", metavar="URL", help="Live: the server's metrics, as for Prometheus.")
 @click.option("--gauge", "gauges", multiple=True, metavar="NAME", help="Live: a metric that must not grow either.")

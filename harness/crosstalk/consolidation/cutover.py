@@ -72,8 +72,9 @@ from crosstalk.schedule.strategies.random_walk import RandomWalk
 from crosstalk.schedule.strategies.replay import Replay
 from crosstalk.schedule.strategies.settled import Settled
 from crosstalk.schedule.strategies.switch_at import SwitchAt
-from crosstalk.targets.in_process import Adapter, NotABroadcaster
+from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import load
+from crosstalk.targets.plan import NotABroadcaster
 
 OPERATOR = "the operator"
 TO_NEW, HALF, BACK = "switch to NEW", "switch 50% to NEW", "switch back to OLD"

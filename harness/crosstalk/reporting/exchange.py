@@ -24,8 +24,8 @@ def exchange_words(exchange: Exchange) -> list[str]:
     return [
         f"The same request with good credentials was, just before, {legible(exchange.allowed, 200)}.",
         f"Then {who} knocks with {says}.",
-        f"That must be {legible(exchange.must, 200)}.",
-        f"HERE: It was {legible(exchange.answer, 300)}.",
+        f"What is expected: {legible(exchange.must, 200)}.",
+        f"HERE: The answer: {legible(exchange.answer, 300)}.",
     ]
 
 
@@ -49,8 +49,7 @@ def exchange_picture(exchange: Exchange, message: str, *, standalone: bool = Tru
     for number, line in enumerate(lines):
         drawn.append(element("text", line, class_="soft", x=20.0, y=y + LINE * number))
     y = _told(drawn, exchange.says, max(y, y + LINE * (len(lines) - 3)), True, "sent", "head")
-    must = exchange.must if exchange.must.startswith("nothing") else f"must be {exchange.must}"
-    y = _told(drawn, f"expected: {must}", y, False, "call never", "")
+    y = _told(drawn, f"expected: {exchange.must}", y, False, "call never", "")
     y = _told(drawn, f"✕ {exchange.answer}", y, False, "red", "redhead")
     end = y + 4
     below = textwrap.wrap(legible(message, 400), 120)

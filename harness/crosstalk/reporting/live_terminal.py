@@ -56,7 +56,7 @@ def figures(live: LiveFigures, seconds: float, seed: int) -> list[str]:
     """How much was done, how fast, and how much of it succeeded, in sentences."""
     lines = [
         f"live: {live.users:,} users, {live.connections:,} connections, {live.runs:,} runs, {live.deliveries:,} "
-        f"deliveries in {live.rounds:,} rounds, {seconds:.1f} s (seed {seed})"
+        f"deliveries in {live.rounds:,} round{'s' * (live.rounds != 1)}, {seconds:.1f} s (seed {seed})"
     ]
     if live.latency.count:
         lines.append(f"first event of a run: {_times(live.latency)}")

@@ -15,7 +15,7 @@ RULES = {
     "truthful_count": "A count of deliveries that is returned is true.",
     "crash": "Calls into the broadcaster return, and raise nothing unasked.",
     "cleanup": "Nothing is kept for users who have gone.",
-    "authentication": "A connection without valid credentials is refused.",
+    "authentication": "Who has no valid credentials is refused, and nobody acts or hears as somebody else.",
     "protocol": "What the server sends is WebSocket, and can be read.",
     "success": "Enough of the log-ins, connections and runs that are tried succeed.",
     "latency": "The first event of a run comes within the declared time, for 95 % of them.",

@@ -165,7 +165,15 @@ def _sample(payload: bytes) -> str:
 
 
 def unpacked(payload: bytes) -> bytes:
-    """What a frame without a token holds once decompressed, or a stretch of base64 in it decoded; else `payload`."""
+    """What a frame without a token holds once decompressed, or a stretch of base64 in it decoded; else `payload`.
+
+    MessagePack becomes JSON.
+    """
+    if payload[:1] >= _MESSAGEPACK:
+        with contextlib.suppress(msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+            value = msgspec.msgpack.decode(payload)
+            if isinstance(value, dict | list):
+                return msgspec.json.encode(value)
     if canary.TOKEN.search(payload):
         return payload
     with contextlib.suppress(zlib.error):
@@ -178,6 +186,8 @@ def unpacked(payload: bytes) -> bytes:
     return payload
 
 
+_MESSAGEPACK = b"\x80"
+"""Its maps and arrays begin with this byte or a greater one, JSON never does."""
 _ZLIB_OR_GZIP = 47
 _LARGEST = 1_000_000
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}")

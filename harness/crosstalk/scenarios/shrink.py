@@ -278,6 +278,10 @@ def _plain_steps(program: Program) -> Iterator[Program]:
     plain = PLAIN[: len(program.users)]
     if program.users != plain and len(plain) == len(program.users):
         yield Program(plain, program.devices, program.tracks, program.prompt)
+        for number, (user, name) in enumerate(zip(program.users, plain, strict=True)):
+            if user not in PLAIN and name not in program.users:
+                users = (*program.users[:number], name, *program.users[number + 1 :])
+                yield Program(users, program.devices, program.tracks, program.prompt)
     tracks = program.tracks
     for number, steps in enumerate(tracks):
         for index, step in enumerate(steps):

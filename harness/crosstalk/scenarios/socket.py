@@ -244,6 +244,8 @@ class Socket:
         self._greeted = self._wire.episode
         try:
             await self._world.gate(self._serial, "accept")
+            if self._world.adapter.numbers:
+                self._world.pass_a_moment()
         except (ConnectionResetError, RuntimeError) as error:
             self._fail(error)
             raise

@@ -108,9 +108,11 @@ class World:
         "_tamper",
         "_values",
         "adapter",
+        "behind",
         "blanks",
         "broadcaster",
         "busy",
+        "came",
         "cancelling",
         "cells",
         "closing",
@@ -127,6 +129,7 @@ class World:
         "last",
         "loop",
         "marks",
+        "moments",
         "of_event",
         "open",
         "over",
@@ -168,8 +171,12 @@ class World:
         self.wires: list[Wire] = []
         self.open: dict[int, tuple[int, Socket]] = {}
         self.last: dict[int, Socket] = {}
+        self.moments = 0
+        self.came: set[int] = set()  # who has connected, where nobody comes back
         self.ever: dict[int, tuple[int, Socket]] = {}
         self.busy: set[int] = set()
+        # the broadcaster's own task that a call waits for, where the call is the harness's
+        self.behind: dict[asyncio.Task[Any], asyncio.Task[Any]] = {}
         self.cancelling: set[asyncio.Task[Any]] = set()
         # the harness's own tasks, in their order, until they come to their end; and the call that each is in
         self.own: dict[asyncio.Task[Any], Call | None] = {}
@@ -476,6 +483,10 @@ class World:
             for other in self.device_users
         ):
             return  # a disconnect that names no connection means one connection a user
+        if self.adapter.once:
+            if user in self.came:
+                return
+            self.came.add(user)
         socket = self.last.get(reuse) if reuse >= 0 else None
         if socket is not None:
             wire = socket._wire
@@ -502,6 +513,8 @@ class World:
         self.busy.add(device)
         call = Call("connect", user, 0, number)
         given = self._given(device, number, socket)
+        if self.adapter.numbers:
+            self.pass_a_moment()
         await self._perform(call, self.connect, given)
         self.busy.discard(device)
         if call.status == ACCEPTED and call.value is not False:
@@ -578,6 +591,12 @@ class World:
         elif wire.dead is None:
             self.do_drop_socket(wire)
         self._hang_up(wire)
+
+    def pass_a_moment(self) -> None:
+        """Some microseconds by the clock on the wall: no two ids made of the time are the same in production."""
+        if self.loop.on_time is not None:
+            self.moments += 1
+            self.loop.on_time(self.loop.now + self.moments * 2e-6)
 
     def _moment(self) -> int:
         """Grows by one with each iteration of the loop, and by much with each move of the clock."""
@@ -716,7 +735,7 @@ class World:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         else:
             task = loop.create_task(coroutine, context=context)
-        self.own[task] = None
+        self.own.setdefault(task, None)  # an eager one is in its call by now
         return task
 
     def context_of(self, device: int, fresh: bool = False) -> contextvars.Context:
@@ -872,7 +891,7 @@ class World:
         """Of every call that has not returned, where it waits."""
         for task, call in self.own.items():
             if call is not None and not task.done():
-                call.where = waiting_at(task)
+                call.where = waiting_at(self.behind.get(task, task))
 
     def _come_to_rest(self) -> None:
         """What still comes by itself, by a timer or at a broadcaster's own pace, comes before anybody is probed."""
@@ -897,6 +916,7 @@ class World:
         self.last.clear()
         self.ever.clear()
         self.own.clear()
+        self.behind.clear()
         self.cancelling.clear()
         self.waits.clear()
         self.hoard.clear()

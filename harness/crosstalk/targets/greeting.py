@@ -2,13 +2,15 @@
 
 Many a server takes nothing more until it has answered that, and ends the connection of whoever goes on before. Which
 of the messages a server answers is found out on the first connection, and from then on each of those is waited for. A
-frame of a shape that comes unasked, a greeting or a heartbeat, is no answer.
+frame of a shape that comes unasked, a greeting or a heartbeat, is no answer. Afterwards a beat may be said again and
+again, by which a client of some protocols shows that it is still there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,6 +29,7 @@ from crosstalk.targets.connection import (
 )
 from crosstalk.targets.shape import shape
 
+_BEAT = re.compile(r"(?<![a-z])(?:ping|pong|heart.?beat|keep.?alive)(?![a-z])", re.IGNORECASE)
 FIRST_SECONDS = 2.0
 """How long the first connection waits for an answer."""
 
@@ -39,18 +42,40 @@ def told(message: str, user_id: str) -> str:
 class Greeting:
     """Opens connections by `connect`, on which `hello` has been said, each message once the one before was answered.
 
-    `log_in` says that the first message of a credential is said here too, and not by `connect`.
+    `log_in` says that the first message of a credential is said here too, and not by `connect`. `beat`, where there is
+    one, is said every `beat_seconds`.
     """
 
-    def __init__(self, connect: Connect, hello: tuple[str, ...], log_in: bool) -> None:
+    def __init__(
+        self, connect: Connect, hello: tuple[str, ...], log_in: bool, beat: str = "", beat_seconds: float = 0.0
+    ) -> None:
         self._connect = connect
         self._hello = hello
         self._log_in = log_in
+        self._beat = beat
+        self._beat_seconds = beat_seconds
+        self._beating: set[asyncio.Task[None]] = set()
         self._unasked: dict[str, set[str]] = {}
         self._unanswered: set[tuple[str, int]] = set()
 
     async def __call__(
         self, url: str, credential: Credential, receive: Receive, ended: Ended, terms: Terms = PLAIN
+    ) -> Connection:
+        made = await self._greeted(url, credential, receive, ended, terms)
+        if self._beat:
+            task = asyncio.create_task(self._stay(made, told(self._beat, credential.user_id)))
+            self._beating.add(task)
+            task.add_done_callback(self._beating.discard)
+        return made
+
+    async def _stay(self, made: Connection, beat: str) -> None:
+        with suppress(ConnectionError):
+            while made.closed is None:
+                await asyncio.sleep(self._beat_seconds)
+                await made.send(beat)
+
+    async def _greeted(
+        self, url: str, credential: Credential, receive: Receive, ended: Ended, terms: Terms
     ) -> Connection:
         said = [told(message, credential.user_id) for message in self._hello]
         if self._log_in and credential.first_message is not None:
@@ -97,7 +122,9 @@ class _Listening:
     def receive(self, connection: Connection, data: bytes) -> None:
         if self._news is not None:
             self.arrived += 1
-            self.shapes.add(shape(data.decode("utf-8", "replace")))
+            kind = shape(data.decode("utf-8", "replace"))
+            if not _BEAT.search(kind):
+                self.shapes.add(kind)
             self._news.set()
         self._receive(connection, data)
 

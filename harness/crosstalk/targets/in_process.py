@@ -1,11 +1,9 @@
-"""A Python object as target: finds its connect, disconnect and publish methods and how each is called.
+"""A Python object as target: finds its connect, disconnect and publish methods; `plan` tells how each is called.
 
-Methods are found by their common names, or by names given. A parameter's name (or a WebSocket, str or bytes
-annotation) says what it takes; parameters whose names say nothing take what is still missing, in the usual order.
-Understood are: the user's id (or a list of such), the connection's socket, a connection id of the caller's choice, the
-event, its type, run id and thread id. A connect that takes no socket returns what is read from: a queue or an async
-iterator; a connect that returns an id or handle gives it back to disconnect where that asks for one. Where there is no
-disconnect, an async iterator is left by closing it, and an async context manager by leaving its block.
+Methods are found by names given, by their common names, or else by names that begin as such names do. A connect that
+takes no socket returns what is read from: a queue or an async iterator; a connect that returns an id or handle gives it
+back to disconnect where that asks for one. Where there is no disconnect, an async iterator is left by closing it, an
+async context manager by leaving its block, and a callable that connect returned by calling it.
 """
 
 from __future__ import annotations
@@ -13,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
-import typing
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
+from crosstalk.targets.event_objects import as_member
 from crosstalk.targets.leaving import left_by_itself
+from crosstalk.targets.plan import ONE_CONNECTION, NotABroadcaster, Plan, planned
 from crosstalk.targets.reading import Read
 
 CONNECT = (
@@ -91,229 +88,12 @@ PUBLISH = (
     "send_json",
 )
 START = ("start", "startup", "on_startup")
-_SOCKET = (
-    "websocket",
-    "socket",
-    "ws",
-    "conn",
-    "connection",
-    "client",
-    "sock",
-    "channel",
-    "transport",
-    "stream",
-    "peer",
-)
-_EVENT = ("event", "message", "msg", "payload", "data", "body", "content", "envelope", "item", "frame", "update")
-_USER = (
-    "user",
-    "user_id",
-    "userid",
-    "uid",
-    "user_name",
-    "username",
-    "user_key",
-    "recipient",
-    "recipient_id",
-    "to",
-    "target",
-    "owner",
-    "owner_id",
-    "member",
-    "account",
-    "account_id",
-    "subject",
-    "sub",
-    "principal",
-    "client_id",
-    "room",
-    "topic",
-    "group",
-    "channel_name",
-    "key",
-    "who",
-    "name",
-    "identity",
-    "destination",
-)
-_USERS = ("user_ids", "users", "userids", "uids", "recipients", "recipient_ids", "targets", "members", "usernames")
-_PLAIN = ("user", "user_id", "userid", "uid", "websocket", "event")
-_ID = ("connection_id", "conn_id", "connid", "cid", "sid", "session_id", "session", "socket_id", "handle", "token")
-_CHOSEN = ("client_id", "device_id", "device", "tab_id", "tab", "connection_name", "client_name")
-_TYPE = ("event_type", "type", "type_", "event_name", "kind", "message_type", "msg_type", "topic", "name")
-
-
-class NotABroadcaster(Exception):
-    """The object lacks a usable connect, disconnect or publish method; the message says which was looked for."""
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """How one method is called: its name, and what each argument is, positional first, keyword ones by name."""
-
-    name: str
-    positional: tuple[str, ...]
-    keywords: tuple[tuple[str, str], ...] = ()
-    identity: str = ""  # what a user's id is annotated as, where that is no text: "int" or "UUID"
-
-    @property
-    def takes(self) -> frozenset[str]:
-        return frozenset((*self.positional, *(what for _, what in self.keywords)))
-
-
-def _says(name: str, words: tuple[str, ...]) -> bool:
-    plain = name.lower().strip("_")
-    return plain in words or any(plain.endswith("_" + word) for word in words if len(word) > 3)
-
-
-def _annotated(parameter: inspect.Parameter) -> str:
-    note = parameter.annotation
-    return "" if note is parameter.empty else note if isinstance(note, str) else getattr(note, "__name__", str(note))
-
-
-def _is_socket(note: str) -> bool:
-    return "WebSocket" in note and not note.rstrip("]\"' ").endswith(("Message", "Event", "Payload", "Data"))
-
-
-def _role(parameter: inspect.Parameter, kind: str) -> str:
-    """What the parameter's name or annotation says it takes; "" when they say nothing."""
-    name, note = parameter.name, _annotated(parameter)
-    plain = name.lower().strip("_")
-    if kind != "publish":
-        if _is_socket(note) or "Queue" in note or plain in ("queue", "q", "subscription", "subscriber", "stream"):
-            return "socket"
-        if plain in _ID:
-            return "id"
-        if plain in _CHOSEN and plain != "client_id":
-            return "chosen"
-        if _says(name, _USER):
-            return "user"
-        return "socket" if _says(name, _SOCKET) else ""
-    if plain in ("run_id", "run", "thread_id", "thread"):
-        return "run_id" if plain.startswith("run") else "thread_id"
-    if plain in ("user", "user_id", "uid"):
-        return "user"
-    if plain in _TYPE[:-2]:
-        return "type"
-    if plain in _USERS:
-        return "user_set" if "set" in note.lower() else "users"
-    if _is_socket(note) or plain in ("websocket", "ws", "socket"):
-        return "socket"
-    if _says(name, _EVENT):
-        return "text" if note == "str" else "bytes" if note == "bytes" else "event"
-    return "user" if _says(name, _USER) else ""
-
-
-def _plan(method: Callable[..., Any], name: str, kind: str, where: str) -> Plan:
-    usual = {"connect": ("user", "socket"), "disconnect": ("user", "socket"), "publish": ("user", "event")}[kind]
-    try:
-        parameters = list(inspect.signature(method).parameters.values())
-    except (TypeError, ValueError):
-        return Plan(name, usual)
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters) and not any(
-        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
-    ):
-        return Plan(name, usual)
-    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    roles = {p.name: _role(p, kind) for p in parameters}
-    taken: set[str] = set()
-    # a role is taken once: by the plainest name, then by required parameters, then by the first
-    for p in sorted(parameters, key=lambda p: (p.name.lower().strip("_") not in _PLAIN, p.default is not p.empty)):
-        role = roles[p.name]
-        if role in taken:
-            roles[p.name] = "chosen" if kind != "publish" and p.name.lower().strip("_") in _CHOSEN else ""
-        taken.add(roles[p.name])
-    taken.discard("")
-    if kind == "publish" and {"text", "event"} <= taken:  # send(user_id, event: str, payload: dict)
-        roles.update({name: "type" for name, role in roles.items() if role == "text" and "type" not in taken})
-    missing = [role for role in usual if role not in taken]
-    if taken & {"users", "user_set"}:
-        if "user" in missing:
-            missing.remove("user")
-        else:  # a list beside the user: of others, or to leave out
-            roles.update({name: "" for name, role in roles.items() if role in ("users", "user_set")})
-    if kind == "publish" and taken & {"text", "bytes"} and "event" in missing:
-        missing.remove("event")
-    if kind == "connect" and roles and "user" in missing:
-        for p in parameters:
-            if p.name == "client_id" or roles[p.name] == "chosen":
-                roles[p.name] = "user"
-                missing.remove("user")
-                break
-    if kind == "publish":
-        _refuse_objects(method, [p.name for p in parameters if roles[p.name] == "event"], where)
-    unclear = []
-    for p in parameters:
-        if not roles[p.name] and p.default is p.empty:
-            if missing:
-                roles[p.name] = missing.pop(0)
-            else:
-                unclear.append(p.name)
-    if kind == "publish" and len(unclear) == 1 and "type" not in roles.values():
-        order = [p.name for p in parameters]
-        event = next((n for n in order if roles[n] in ("event", "text", "bytes")), "")
-        if event and order.index(unclear[0]) < order.index(event):
-            roles[unclear[0]] = "type"
-            unclear = []
-    if kind == "connect" and not {"user", "chosen"} & set(roles.values()):
-        raise NotABroadcaster(
-            f"{where}({', '.join(p.name for p in parameters)}) is not told whose connection it is. Wrap the "
-            "broadcaster in a small class whose connect(user_id, websocket) connects and logs the user in"
-        )
-    if unclear or (kind == "publish" and ("socket" in roles.values() or {"user", "event"} & set(missing))):
-        raise NotABroadcaster(
-            f"{where}({', '.join(p.name for p in parameters)}) is not understood: crosstalk can give "
-            + {"connect": "a user id, a socket and a connection id", "disconnect": "a user id and a socket"}.get(
-                kind, "a user id and an event (with its type, run id and thread id)"
-            )
-            + ". Wrap the broadcaster in a small class that has connect(user_id, websocket), "
-            "disconnect(user_id, websocket) and publish(user_id, event), or name other methods"
-        )
-    return Plan(
-        name,
-        tuple(
-            roles[p.name]
-            for p in parameters
-            if p.kind is not p.KEYWORD_ONLY and roles[p.name] and _given_in_turn(p, parameters, roles)
-        ),
-        tuple(
-            (p.name, roles[p.name])
-            for p in parameters
-            if roles[p.name] and not (p.kind is not p.KEYWORD_ONLY and _given_in_turn(p, parameters, roles))
-        ),
-        next((_identity(p) for p in parameters if roles[p.name] in ("user", "users", "user_set")), ""),
-    )
-
-
-def _identity(parameter: inspect.Parameter) -> str:
-    note = str(parameter.annotation)
-    return "" if re.search(r"\bstr\b", note) else next(iter(re.findall(r"\b(int|UUID)\b", note)), "")
-
-
-def _refuse_objects(method: Callable[..., Any], events: list[str], where: str) -> None:
-    """Raises NotABroadcaster where an event is to be an object of a class of the broadcaster's own."""
-    try:
-        hints = typing.get_type_hints(method)
-    except Exception:  # names that exist for type checkers only
-        return
-    for name in events:
-        kind = hints.get(name)
-        fields = ("__dataclass_fields__", "__pydantic_fields__", "__struct_fields__", "__attrs_attrs__")
-        if any(hasattr(kind, field) for field in fields):
-            raise NotABroadcaster(
-                f"{where} takes a {kind.__name__}, and crosstalk publishes dicts. "  # type: ignore[union-attr]
-                "Wrap the broadcaster in a small class that has connect(user_id, websocket), "
-                "disconnect(user_id, websocket) and publish(user_id, event) and makes one from the event"
-            )
-
-
-def _given_in_turn(p: inspect.Parameter, parameters: list[inspect.Parameter], roles: dict[str, str]) -> bool:
-    """Whether every positional parameter before `p` is given too, so that `p` can go by position."""
-    for other in parameters:
-        if other is p:
-            return p.kind is not p.KEYWORD_ONLY
-        if other.kind is not other.KEYWORD_ONLY and not roles[other.name]:
-            return False
-    return False
+_LIKE = {
+    "connect": re.compile("(connect|register|subscribe|add|attach|join|accept)_"),
+    "disconnect": re.compile("(disconnect|unregister|deregister|unsubscribe|remove|detach|leave|drop)_"),
+    "publish": re.compile("(send|emit|publish|push|notify|deliver|dispatch|broadcast)_"),
+}
+"""How other names for the three begin; what they ask for has to be clear."""
 
 
 class Adapter:
@@ -324,18 +104,20 @@ class Adapter:
 
     def __init__(self, sample: object, names: Mapping[str, str] | None = None, form: str = "dict") -> None:
         given = names or {}
-        self.connect = _find(sample, given.get("connect"), CONNECT, "connect", "connect a user")
-        self.disconnect = _leaving(sample, self.connect, given.get("disconnect")) or _find(
-            sample, given.get("disconnect"), DISCONNECT, "disconnect", "disconnect a user"
+        self.publish, self.connect = _found(sample, given)
+        key, place = self.publish.key, self.publish.place
+        self.disconnect = _leaving(sample, self.connect, given.get("disconnect")) or next(
+            _plans(sample, given.get("disconnect"), DISCONNECT, "disconnect", "disconnect a user", key, place)
         )
-        self.publish = _find(sample, given.get("publish"), PUBLISH, "publish", "send an event to a user")
         self.identity = self.connect.identity or self.publish.identity
         self.form = next((form_ for form_ in ("text", "bytes") if form_ in self.publish.takes), form)
         self.reads = "socket" not in self.connect.takes
         self.single = self.disconnect is not LEAVING and not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
+        self.once = self.publish.key in ONE_CONNECTION  # who is addressed is a connection, and none comes back
         self.startable = next((name for name in START if _needs_nothing(getattr(sample, name, None))), "")
         self.start = ""  # the method that each run's broadcaster is started by, where it sends nothing without
+        self.numbers = "id" in self.disconnect.takes - self.connect.takes  # it gives connections their ids itself
         self.chosen = "chosen" in self.connect.takes | self.disconnect.takes
         self.read: Read | None = None  # what frames say beside their canary, where that is declared
         self.answers = False  # it makes the events itself: what it is given starts a run of them
@@ -374,23 +156,66 @@ def _as(identity: str, user: str) -> int | uuid.UUID:
         return own
 
 
-def _find(sample: object, given: str | None, common: tuple[str, ...], kind: str, role: str) -> Plan:
-    names = (given,) if given else common
+def _found(sample: object, given: Mapping[str, str]) -> tuple[Plan, Plan]:
+    """The first publish that finds whom a connect has connected, and that connect."""
     refused = None
-    for name in names:
+    try:
+        for publish in _plans(sample, given.get("publish"), PUBLISH, "publish", "send an event to a user"):
+            try:
+                connect = _connect(sample, given, publish.key, publish.place)
+                if publish.key == connect.key or publish.name in (*PUBLISH, given.get("publish")) or publish.clear:
+                    return publish, connect
+                raise NotABroadcaster(
+                    f"{type(sample).__name__}.{publish.name} is for a {publish.key}, and {connect.name} takes none. "
+                    "Wrap the broadcaster in a small class that has connect(user_id, websocket), "
+                    "disconnect(user_id, websocket) and publish(user_id, event), or name another method"
+                )
+            except NotABroadcaster as error:
+                refused = refused or error
+    except NotABroadcaster:
+        if not any(callable(getattr(sample, name, None)) for name in (given.get("connect", ""), *CONNECT)):
+            _connect(sample, given)  # what is missing first is told first
+        raise
+    assert refused is not None
+    raise refused
+
+
+def _connect(sample: object, given: Mapping[str, str], key: str = "", place: str = "") -> Plan:
+    return next(_plans(sample, given.get("connect"), CONNECT, "connect", "connect a user", key, place))
+
+
+def _plans(
+    sample: object, given: str | None, common: tuple[str, ...], kind: str, role: str, key: str = "", place: str = ""
+) -> Iterator[Plan]:
+    """How each method that may be meant is called, the likeliest first; NotABroadcaster where there is none at all."""
+    refused = None
+    any_yet = False
+    guesses = () if given else _guesses(sample, kind, common)
+    for name in (given,) if given else (*common, *guesses):
         method = getattr(sample, name, None)
         if callable(method):
             try:
-                return _plan(method, name, kind, f"{type(sample).__name__}.{name}")
+                where = f"{type(sample).__name__}.{name}"
+                plan = planned(method, name, kind, where, key, place, guessed=name in guesses)
             except NotABroadcaster as error:
-                refused = refused or error
-    if refused is not None:
+                refused = refused or (None if name in guesses else error)
+            else:
+                any_yet = True
+                yield plan
+    if refused is not None and not any_yet:
         raise refused
-    raise NotABroadcaster(
-        f"{type(sample).__name__} has no method to {role}: looked for {', '.join(names)}. "
-        "Give an object with one of these names, name its own, or wrap it in a small class that has connect, "
-        "disconnect and publish"
-    )
+    if not any_yet:
+        raise NotABroadcaster(
+            f"{type(sample).__name__} has no method to {role}: looked for {given or ', '.join(common)}. "
+            "Give an object with one of these names, name its own, or wrap it in a small class that has connect, "
+            "disconnect and publish"
+        )
+
+
+def _guesses(sample: object, kind: str, common: tuple[str, ...]) -> tuple[str, ...]:
+    """Other methods that are named like what is looked for, in their order, those to somebody first."""
+    named = dict.fromkeys(name for cls in type(sample).__mro__ for name in vars(cls) if _LIKE[kind].match(name))
+    return tuple(sorted((name for name in named if name not in common), key=lambda name: "_to" not in name))
 
 
 def _needs_nothing(method: Any) -> bool:
@@ -410,7 +235,7 @@ def _leaving(sample: object, connect: Plan, given: str | None) -> Plan | None:
         return None
     method = inspect.unwrap(getattr(sample, connect.name))
     note = str(getattr(method, "__annotations__", {}).get("return", ""))
-    if inspect.isasyncgenfunction(method) or re.search(r"Async(Itera|Gener|Context)", note):
+    if inspect.isasyncgenfunction(method) or re.search(r"Async(Itera|Gener|Context)|Callable", note):
         return LEAVING
     if connect.positional != ("user",) or connect.keywords or inspect.iscoroutinefunction(method):
         return None
@@ -421,17 +246,27 @@ def _leaving(sample: object, connect: Plan, given: str | None) -> Plan | None:
 
 def _caller(method: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     positional, keywords = plan.positional, plan.keywords
-    if not keywords and len(positional) == 2:
+    kinds = dict(plan.kinds)
+    if not keywords and not kinds and len(positional) == 2:
         # the two usual orders, without building lists
         first, second = positional
-        if first == "user":
+        if first == "user" and second in _GIVEN:
             return lambda user, given: method(user, given[second])
-        if second == "user":
+        if second == "user" and first in _GIVEN:
             return lambda user, given: method(given[first], user)
 
     def call(user: str, given: dict[str, Any]) -> Any:
-        who = {"user": user, "users": [user], "user_set": {user}}
+        who: dict[str, Any] = {"user": user, "users": [user], "user_set": {user}, "place": "1"}
+        who["name"] = who["own place"] = str(user)
+        for what, made in kinds.items():
+            if what == "event":
+                who[what] = made(user, given)
+            else:
+                who[what] = as_member(made, given[what]) if what == "type" else _as(made, who[what])
         arguments = [who[what] if what in who else given[what] for what in positional]
         return method(*arguments, **{name: who[what] if what in who else given[what] for name, what in keywords})
 
     return call
+
+
+_GIVEN = frozenset(("socket", "id", "chosen", "event", "text", "bytes", "type", "run_id", "thread_id"))

@@ -1,6 +1,7 @@
 """Connections that are left rather than disconnected: an async iterator that is closed, a block that is left.
 
-`async for event in hub.subscribe(user)` and `async with hub.connection(user, websocket):` need no disconnect. Whoever
+`async for event in hub.subscribe(user)`, `async with hub.connection(user, websocket):` and `unsubscribe = await
+hub.subscribe(user, callback)` need no disconnect. Whoever
 iterates one, or is inside the other, is connected; production has one task do both, and so does this.
 """
 
@@ -73,6 +74,10 @@ class Left:
                 self._first.cancel()
                 await asyncio.wait({self._first})
             await self._source.aclose()
+        elif callable(self._source):
+            ended = self._source()
+            if hasattr(type(ended), "__await__"):
+                await ended
 
 
 def left_by_itself(connect: Callable[..., Any], takes_socket: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -34,8 +34,8 @@ def _module(name: str) -> ModuleType:
         path = Path(name).resolve()
         if not path.is_file():
             raise TargetError(f"there is no file {name}: give path/to/file.py:attribute or module:attribute")
-        if str(path.parent) not in sys.path:  # as Python does for a script: it may import its neighbours
-            sys.path.insert(0, str(path.parent))
+        # it may import its neighbours, as a script does, and what the working folder holds
+        sys.path[:0] = [folder for folder in (str(path.parent), str(Path.cwd())) if folder not in sys.path]
         spec = importlib.util.spec_from_file_location(f"{_FILE}{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -141,7 +141,11 @@ def _imported(spec: str) -> ModuleType:
     except (TargetError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise TargetError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
+        advice = ""
+        if name.endswith(".py") and str(error).startswith("attempted relative import"):
+            module = ".".join(Path(name).with_suffix("").parts)
+            advice = f". It is part of a package: give it as a module, such as {module}:{attribute}"
+        raise TargetError(f"{name} could not be imported: {type(error).__name__}: {error}{advice}") from error
 
 
 def attribute_of(module: ModuleType, name: str, attribute: str) -> Any:

@@ -85,6 +85,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 Read = Callable[[bytes], list[Reading] | None]
 
 
+def legal(text: str) -> str:
+    """`text` without half characters (lone surrogates): JSON can hold such, and nothing can be written with them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def canaries(data: bytes) -> list[bytes]:
     """The canary tokens in `data`, in lower case, each once, in their order."""
     found: list[bytes] = _LOWER_TOKEN.findall(data.lower())
@@ -105,7 +110,8 @@ def named(data: str, **more: str) -> bytes:
 
     What stands in the object itself goes before that. Data that is no object stands under `data`, or by itself.
     """
-    front = {key: value for key, value in more.items() if value}
+    front = {key: legal(value) for key, value in more.items() if value}
+    data = legal(data)
     if not front:
         return data.encode()
     inner = data.strip()
@@ -242,7 +248,7 @@ def _values(event: Any, ways: Iterable[list[tuple[str, ...]]]) -> list[Any]:
             value = event
             for token in way:
                 if isinstance(value, str) and value.startswith(("{", "[")):
-                    value = _bare(value.encode("utf-8", "replace"))
+                    value = _bare(legal(value).encode())
                 if isinstance(value, dict):
                     value = value.get(token)
                 elif isinstance(value, list) and token.isdigit() and int(token) < len(value):
@@ -261,14 +267,11 @@ def _reading(values: list[Any]) -> Reading:
     kind, owner, run, thread, sequence, text = values
     if sequence is not None and type(sequence) is not int:
         sequence = int(sequence) if sequence.isdecimal() and len(sequence) < LONGEST_NUMBER else None
-    return Reading(
-        kind if kind is None or type(kind) is str else str(kind),
-        owner if owner is None or type(owner) is str else str(owner),
-        run if run is None or type(run) is str else str(run),
-        thread if thread is None or type(thread) is str else str(thread),
-        sequence,
-        text if text is None or type(text) is str else str(text),
-    )
+    return Reading(_text(kind), _text(owner), _text(run), _text(thread), sequence, _text(text))
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else legal(value if type(value) is str else str(value))
 
 
 _DECLINES = re.compile(

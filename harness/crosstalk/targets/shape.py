@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+from crosstalk.targets.reading import legal
+
 _KIND_KEYS = ("type", "event", "kind", "action", "op", "method", "status", "code", "ok", "success", "level")
 _NUMBERS = re.compile(r"[0-9a-fA-F]{8,}|\d+")
 
@@ -18,6 +20,10 @@ def shape(frame: str | bytes, names: tuple[str, ...] = ()) -> str:
     """What kind of frame it is; equal for frames that differ in ids, numbers and prose only."""
     if isinstance(frame, bytes):
         return "binary"
+    return legal(_shape(frame, names))
+
+
+def _shape(frame: str, names: tuple[str, ...]) -> str:
     try:
         value = json.loads(frame)
     except (ValueError, RecursionError):  # JSON may be nested deeper than we can follow

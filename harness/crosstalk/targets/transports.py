@@ -35,10 +35,12 @@ def transport(url: str, on_connection: bool) -> Connect:
         ) from None
 
 
-def speaking(url: str, on_connection: bool, hello: tuple[str, ...]) -> Connect:
-    """The same, and users say `hello` first."""
+def speaking(
+    url: str, on_connection: bool, hello: tuple[str, ...], beat: str = "", beat_seconds: float = 0.0
+) -> Connect:
+    """The same, and users say `hello` first, and `beat` every so many seconds."""
     connect = transport(url, on_connection)
-    return Greeting(connect, hello, is_websocket(url) and "EIO=" not in url)
+    return Greeting(connect, hello, is_websocket(url) and "EIO=" not in url, beat, beat_seconds)
 
 
 def is_address(text: str) -> bool:

@@ -65,7 +65,7 @@ def test_events_arrive_sooner_and_less_memory_is_kept(
     conclude(pytestconfig, "compare", result.new, result, report(result))
 
 
-def test_nothing_stays_behind_and_more_users_cost_no_more_each(
+def test_nothing_stays_behind_and_more_users_cost_what_was_promised(
     pytestconfig: pytest.Config, pair: tuple[Examination, Examination]
 ) -> None:
     from crosstalk.commands.soak import report

@@ -47,11 +47,11 @@ class Rooms:
                 await connection.send('{"type":"welcome","number":2}')
 
 
-def played(rooms, scenario, hello=(JOIN,)):
+def played(rooms, scenario, hello=(JOIN,), *beat):
     async def main():
         async with serve(rooms, "127.0.0.1", 0, close_timeout=0.1) as server:
             url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            connect = speaking(url, True, hello)
+            connect = speaking(url, True, hello, *beat)
 
             async def opened(credential=ALICE):
                 received = []
@@ -88,8 +88,16 @@ def test_what_a_server_never_answers_is_waited_for_only_once(monkeypatch):
     monkeypatch.setattr("crosstalk.targets.greeting.FIRST_SECONDS", 0.3)
 
     async def silent(connection):
+        async def beat():
+            with contextlib.suppress(Exception):
+                while True:
+                    await asyncio.sleep(0.05)
+                    await connection.send('{"type":"ping","number":1}')
+
+        beating = asyncio.ensure_future(beat())
         async for _ in connection:
             pass
+        beating.cancel()
 
     async def scenario(opened):
         clock = asyncio.get_running_loop().time
@@ -111,3 +119,20 @@ def test_who_is_turned_away_for_what_it_says_first_is_not_connected():
         assert failed.value.kind == "denied"
 
     played(Rooms(), scenario)
+
+
+def test_who_must_show_that_it_is_still_there_does_so_until_it_has_gone():
+    rooms = Rooms(pause=0.0)
+
+    async def scenario(opened):
+        connection = await opened()
+        async with asyncio.timeout(5):
+            while len([message for message in rooms.heard if message["type"] == "ask"]) < 3:
+                await asyncio.sleep(0.01)
+        await connection.close()
+        beats = len(rooms.heard)
+        await asyncio.sleep(0.1)
+        assert len(rooms.heard) == beats
+
+    played(rooms, scenario, (JOIN,), '{"type":"ask","of":"{user}"}', 0.03)
+    assert rooms.heard[2] == {"type": "ask", "of": "alice"}

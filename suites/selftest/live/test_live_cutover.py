@@ -24,17 +24,20 @@ from crosstalk.model.live_records import histories
 from crosstalk.targets.live_switch import SwitchFailed, switch
 
 PACE = 0.01
+PATIENT = 8.0
+"""Seconds in which everybody is back, however busy the machine; who never comes back is found whatever it is."""
 
 
 async def moved(proxy, old=planted.Chat, devices=2, fan_out="auto"):
     """The rehearsal of moving users from one server to another by `proxy`, or by themselves where there is none."""
     given = {"users": 6, "duration": 2.0, "run_seconds": 2.5, "devices": devices, "fan_out": fan_out}
+    limit = 2.0 if proxy is switching.Forgetting else PATIENT
     async with old(SECRET, PACE).serving() as first, planted.Chat(SECRET, PACE).serving() as second:
         if proxy is None:
-            return await rehearse(planned(first, **given), Wanted(first, second, limit=2.0))
+            return await rehearse(planned(first, **given), Wanted(first, second, limit=limit))
         stands = proxy(first, second)
         async with stands.serving() as front:
-            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=2.0)
+            wanted = Wanted(first, second, front, stands.move, "a proxy", limit=limit)
             return await rehearse(planned(front, **given), wanted)
 
 
@@ -72,7 +75,7 @@ async def moved_streams(kind):
     chat = kind(SECRET, PACE)
     given = {"users": 4, "duration": 2.0, "run_seconds": 2.5, "cause": f"{chat.url}/ask"}
     async with chat.serving() as url:
-        return await rehearse(planned(url, **given), Wanted(url, url, url, chat.move, "a proxy", limit=2.0))
+        return await rehearse(planned(url, **given), Wanted(url, url, url, chat.move, "a proxy", limit=PATIENT))
 
 
 CASES = {
@@ -116,7 +119,7 @@ def test_a_migration_without_loss_passes(name, users, rehearsals):
 def test_who_goes_over_itself_is_never_down_and_who_is_drained_is_for_a_moment(rehearsals):
     assert set(rehearsals["by themselves"].down_time.values()) == {0.0}
     down = rehearsals["drained, one device"].down_time.values()
-    assert 0 < max(down) < 2.0 and rehearsals["drained, one device"].worst_point
+    assert 0 < max(down) < PATIENT and rehearsals["drained, one device"].worst_point
 
 
 def test_a_user_with_two_devices_is_down_when_neither_is_connected():

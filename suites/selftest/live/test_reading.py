@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstalk.model.canary import Canary, mint
-from crosstalk.targets.reading import PARTS, Pointers, Reading, canaries, reader, split
+from crosstalk.targets.reading import PARTS, Pointers, Reading, canaries, named, reader, split
+from crosstalk.targets.shape import shape
 
 KEY = b"a key of 16 byte"
 TOKEN = mint(KEY, Canary(1, 2, 3, 4)).encode()
@@ -92,6 +93,13 @@ def test_a_pointer_through_what_another_takes_for_a_value():
 def test_a_server_may_send_any_text_for_a_number_or_an_object(text):
     read = reader(Pointers(sequence=("/seq",), run=("/run/id",)))
     assert read(json.dumps({"type": "a", "seq": text, "run": text}).encode()) == [Reading("a", None, None, None, None)]
+
+
+def test_half_characters_are_replaced_wherever_a_server_sends_them():
+    half = json.dumps({"type": "\ud800", "run_id": "\udc00x"})
+    assert reader(Pointers())(half.encode()) == [Reading("?", None, "?x", None, None)]
+    assert named("\ud800", event="\udfff") == b'{"event":"?","data":"?"}'
+    assert shape(half) == "{type=?, run_id}"
 
 
 def test_a_pointer_begins_with_a_slash():

@@ -9,6 +9,7 @@ import pytest
 
 from crosstalk.checks.live import LIVE_CHECKS
 from crosstalk.checks.live.success import failed, put_off, tried
+from crosstalk.live_tally import Demands, Tally
 from crosstalk.model.bound import upper_bound as bound
 from crosstalk.model.golden_path import Grammar
 from crosstalk.model.live_history import (
@@ -167,6 +168,17 @@ def test_a_canary_that_is_streamed_whole_is_one():
     round_ = Round(text=("/delta",))
     round_.frame(0, "delta", delta=f"said {round_.told[0][0]}")
     assert round_.last == (0, CANARY, 0)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_where_nothing_ever_came_of_a_run_the_options_are_asked_after(answered):
+    round_ = Round()
+    round_.frame(0, "welcome")
+    if answered:
+        round_.run(0, 0)
+    tally = Tally(Demands("a system"), str, lambda: 1.0, ("alice", "bob"))
+    tally.take(round_.end())
+    assert any("does --hello say what comes before" in note for note in tally.verdict().notes) is not answered
 
 
 def test_what_the_server_declines_need_not_arrive():

@@ -149,6 +149,12 @@ def test_what_cannot_be_reached_is_said_and_the_verdict_is_unknown(tmp_path):
     assert verdict(tmp_path)["verdict"] == "unknown"
 
 
+def test_a_dry_run_of_the_demonstration_says_so(tmp_path):
+    done = smoke(tmp_path, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("target: the demonstration application\n")
+
+
 def test_a_dry_run_says_what_would_be_done_and_connects_to_nothing(tmp_path):
     accepted = []
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from crosstalk.consolidation.audit.reading import Function
 from crosstalk.consolidation.audit.words import (
     SENDS,
+    finds_none,
     hands_over,
     is_family,
     is_store,
@@ -27,9 +28,11 @@ from crosstalk.consolidation.audit.words import (
     says_by_key,
     says_connections,
     says_event,
+    says_framework,
     says_links,
     says_others,
     says_past,
+    says_person,
     says_stored,
     says_user,
 )
@@ -37,8 +40,8 @@ from crosstalk.consolidation.audit.words import (
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A call that passes something of the user on: the callee as written, its last name, whether the event goes too,
-    and whether the user was `given`, by a parameter or in the event.
+    """A call that passes something of the user on: the callee as written, its last name, whether that `says` so,
+    whether the event goes too, and whether the user was `given`, by a parameter or in the event.
 
     `apart` are user and event in arguments of their own; put into one, they may be a frame of one's own connection.
     """
@@ -46,6 +49,7 @@ class Passed:
     callee: str
     name: str
     line: int
+    says: bool
     event: bool
     apart: bool
     given: bool
@@ -76,14 +80,17 @@ class Sent:
 
 @dataclass(slots=True)
 class Evidence:
-    """`sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to
-    a call. `sinks`: it hands something to what it was given. `finds`: it returns connections that it looked up."""
+    """`takes_person`: a user, rather than a room or a connection. `finds`: it returns connections that it looked up.
+    `sends_at`: the line where something is handed to connections that were looked up; `sent`: where that is left to a
+    call. `sinks`: it hands something to what it was given. `statements`: how many it has."""
 
     takes_user: bool = False
+    takes_person: bool = False
     takes_event: bool = False
     looks_up: bool = False
     finds: bool = False
     sinks: bool = False
+    statements: int = 0
     sends_at: int = 0
     sent: list[Sent] = field(default_factory=list)
     everybody_at: int = 0
@@ -106,7 +113,7 @@ _ONE_FRAME = re.compile(r"^_*(send|write)")
 _DATABASE_NOTIFIES = re.compile(r"\bNOTIFY\b|\bpg_notify\b")
 
 _USER, _EVENT, _LINK, _ANY, _HELD, _NAME, _OF = "user", "event", "link", "any", "held", "name", "of"
-_FIELD = "field"
+_FIELD, _STORED = "field", "stored"
 _GIVEN = "@"
 
 
@@ -121,7 +128,7 @@ def gather(function: Function, finders: Set[str] = frozenset()) -> Evidence:
 class _Reader:
     """`known` says of each local name what it is: user, event, link (connections of a user), any (of everybody), held
     (found in something named after connections), of (an attribute of a user), field (of a parameter), name (of a
-    channel or group), "@x" where it comes from parameter x."""
+    channel or group), stored (from a store), "@x" where it comes from parameter x."""
 
     def __init__(self, function: Function, finders: Set[str]) -> None:
         self.function = function
@@ -132,6 +139,7 @@ class _Reader:
         self.given: set[str] = set()
         self.means: dict[str, ast.expr] = {}
         self.passing_over: bool | None = None
+        self.loops = False
         self.family = is_family(function.short)
 
     def read(self) -> None:
@@ -152,11 +160,15 @@ class _Reader:
             if says_event(argument.arg):
                 marks.add(_EVENT)
         self.evidence.takes_user = any(_USER in marks for marks in self.known.values())
+        self.evidence.takes_person = any(says_person(name) for name in self.given)
         self.evidence.takes_event = any(_EVENT in marks for marks in self.known.values())
         body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
         self.evidence.abstract = all(isinstance(n, ast.Raise | ast.Pass) for n in body)
         self._statements(body)
-        self._statements(body)  # a loop's later lines reach its earlier ones
+        if self.loops:  # whose later lines reach its earlier ones
+            statements = self.evidence.statements
+            self._statements(body)
+            self.evidence.statements = statements
 
     # -- statements ------------------------------------------------------------------------------------------
 
@@ -165,6 +177,8 @@ class _Reader:
             self._statement(node)
 
     def _statement(self, node: ast.stmt) -> None:
+        self.evidence.statements += 1
+        self.loops |= isinstance(node, ast.For | ast.AsyncFor | ast.While)
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return
@@ -213,7 +227,8 @@ class _Reader:
     def _bind(self, target: ast.expr, marks: set[str]) -> None:
         match target:
             case ast.Name(id=name):
-                if says_links(name) and not says_user(name) and _USER in marks and _NAME not in marks:
+                kept = _NAME in marks and not (self.family and _STORED in marks and name.endswith("s"))
+                if says_links(name) and not says_user(name) and _USER in marks and not kept:
                     self.evidence.looks_up = True
                     marks = marks - {_USER} | {_LINK}
                 self.known.setdefault(name, set()).update(marks)
@@ -363,8 +378,11 @@ class _Reader:
             return marks | {_USER} if _is_user(keys[0].value) else marks
         if _EVENT in self._expression(value) and _LINK not in marks:
             return marks
-        held = says_connections(_last(value)) and "callback" not in _last(value)
-        given = held and len(keys) == 1 and (self._is_key(keys[0], by) or (_FIELD in by and self.family))
+        name = _last(value)
+        held = says_connections(name) and "callback" not in name and not says_framework(name)
+        key = held and len(keys) == 1
+        given = key and (self._is_key(keys[0], by) or (_FIELD in by and self.family))
+        given = given or (key and says_by_key(name) and _is_given(by))
         if (given or by & {_USER, _LINK}) and not says_past(_last(value)):
             self.evidence.looks_up = self.evidence.looks_up or given or _USER in by
             return marks - {_ANY} | {_LINK} | ({_HELD} if held else set())
@@ -373,6 +391,8 @@ class _Reader:
     def _is_key(self, key: ast.expr, marks: set[str]) -> bool:
         """Whether something given, and no connection or event itself, is the key: then it stands for somebody."""
         given = _is_given(marks) and _EVENT not in marks
+        while isinstance(key, ast.Call) and isinstance(key.func, ast.Name) and len(key.args) == 1:
+            key = key.args[0]  # `id(connection)` is the connection
         name = _last(key).lower()
         return given and (says_user(name) or name.endswith("id") or not says_connections(name))
 
@@ -422,11 +442,11 @@ class _Reader:
         if says_event(name):
             every = every | {_EVENT}
         if says_stored(ast.unparse(function)):
-            return receiver | every | {_NAME}  # a record, whatever it is named
-        found = says_connections(name) and self._finds(name, given, every)
+            return receiver | every | {_NAME, _STORED}  # a record, whatever it is named
+        found = says_connections(name) and not finds_none(name) and self._finds(name, given, every)
         if found or (name in self.finders and (_is_given(every) or _USER in every)):
             self.evidence.looks_up = True
-            return {_LINK}
+            return {_LINK, _HELD}
         if _LINK in receiver or _LINK in every:
             return {_LINK} | (every - {_USER})
         return receiver | every
@@ -447,15 +467,18 @@ class _Reader:
     ) -> None:
         evidence = self.evidence
         something = any(mark - {_LINK} or not mark for mark in marks)
-        over = hands_over(name) and not publishes(name)
+        address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
+        over = hands_over(name) and not publishes(name) and not is_strong(name)
         to_link = bool(marks) and (
-            (_LINK in receiver and name in SENDS)
+            (_LINK in receiver and name in SENDS and (_HELD in receiver or not address))
             or (
                 _LINK in receiver
                 and _EVENT in every
                 and self.family
                 and name not in _KEEPS
+                and not (name in _ADDS and is_store(self.function.owner))
                 and not _TAKES_IN.search(name)
+                and (_HELD in receiver or not address)
             )
             or (
                 {_LINK, _HELD} <= receiver
@@ -472,12 +495,9 @@ class _Reader:
         self._sinking(node, marks)
         if _LINK in every and _LINK not in receiver and ((len(marks) > 1 and something) or _EVENT in every):
             says = over and (len(marks) > 1 or self.family)
-            address = any(_USER in mark and not mark & {_LINK, _EVENT} for mark in marks)
             sent = Sent(callee, name, node.lineno, says, address)
             if sent not in evidence.sent:
                 evidence.sent.append(sent)
-            if says and not address:
-                return
         elif marks and _ANY in receiver and name in SENDS and _LINK not in receiver:
             evidence.everybody_at = evidence.everybody_at or node.lineno
         news = [self.family and isinstance(argument, ast.Dict) for argument in given]  # an event made on the spot
@@ -486,11 +506,11 @@ class _Reader:
         to_whom = (
             _USER in receiver and _EVENT in every and name in SENDS and _is_user(_root(node.func))
         )  # `room.send(event)`
-        user = _USER in every or (_LINK in every and publishes(name))
-        if to_whom or (user and (passes_on(name) or is_family(name) or is_strong(name) or _notifies(node))):
+        if to_whom or every & {_USER, _LINK}:
+            says = to_whom or passes_on(name) or is_family(name) or is_strong(name) or _notifies(node)
             apart = apart or to_whom or not _ONE_FRAME.search(name)
             named = any(_USER in mark and (_EVENT in mark or _is_given(mark)) for mark in marks)
-            passed = Passed(callee, name, node.lineno, event, apart, named or self.evidence.takes_user)
+            passed = Passed(callee, name, node.lineno, says, event, apart, named or self.evidence.takes_user)
             if passed not in evidence.passes:
                 evidence.passes.append(passed)
         # *args and **kwargs are no address

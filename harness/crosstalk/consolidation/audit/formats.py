@@ -14,25 +14,29 @@ from crosstalk.consolidation.audit.roles import RULES, Audit, Found
 from crosstalk.reporting.sarif_log import location, log
 
 _TITLES = {
-    "real": "real implementations",
-    "adapter": "adapters, which delegate",
-    "entry": "entry points, which call them",
+    "real": ("real implementation", "real implementations"),
+    "adapter": ("adapter, which delegates", "adapters, which delegate"),
+    "entry": ("entry point, which calls them", "entry points, which call them"),
 }
 
 
 def table(audit: Audit) -> str:
     lines = []
-    for role, title in _TITLES.items():
+    for role, titles in _TITLES.items():
         found = audit.of(role)
-        lines.append(f"{len(found)} {title}")
+        lines.append(f"{len(found)} {titles[len(found) != 1]}")
         for one in found:
             lines.append(
                 f"  {one.path}:{one.line}  {one.id}" + (f"  -> {', '.join(one.delegates)}" * bool(one.delegates))
             )
         lines.append("")
-    for title, items in (("module-level instances", audit.instances), ("factories", audit.factories)):
+    made = (
+        ("module-level instance", "module-level instances", audit.instances),
+        ("factory", "factories", audit.factories),
+    )
+    for single, several, items in made:
         if items:
-            lines += [f"{len(items)} {title}", *(f"  {item}" for item in items), ""]
+            lines += [f"{len(items)} {several if len(items) > 1 else single}", *(f"  {item}" for item in items), ""]
     remarks: dict[str, list[str]] = defaultdict(list)
     for remark in audit.remarks:
         if remark.rule != "second-implementation":

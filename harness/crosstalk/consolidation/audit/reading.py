@@ -31,6 +31,11 @@ class Function:
         return f"{self.module}:{self.name}"
 
     @property
+    def arguments(self) -> list[str]:
+        """The names of its positional parameters."""
+        return [argument.arg for argument in (*self.node.args.posonlyargs, *self.node.args.args)]
+
+    @property
     def notes(self) -> dict[str, str]:
         """The classes that its parameters are annotated with."""
         arguments = (*self.node.args.posonlyargs, *self.node.args.args, *self.node.args.kwonlyargs)

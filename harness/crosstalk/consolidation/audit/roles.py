@@ -25,7 +25,15 @@ import msgspec
 
 from crosstalk.consolidation.audit.evidence import Evidence, Sent, gather
 from crosstalk.consolidation.audit.reading import Function, Module, Tree, read_tree
-from crosstalk.consolidation.audit.words import ends_or_begins, is_family, is_handler, is_strong, publishes, says_past
+from crosstalk.consolidation.audit.words import (
+    SENDS,
+    ends_or_begins,
+    is_family,
+    is_handler,
+    is_strong,
+    publishes,
+    says_past,
+)
 
 _FEW, _SOME, _MANY = 5, 25, 50
 """Statements of a function that does little but pass on what it was given; the same where that is an event, and where
@@ -114,6 +122,7 @@ class _Known:
         self.evidence: dict[str, Evidence] = {}
         self.role: dict[str, str] = {}
         self.by_name: dict[str, list[str]] = defaultdict(list)
+        self.targets: dict[tuple[str, str, str, bool], list[str]] = {}
         for module in tree.modules:
             for function in module.functions:
                 self.function[function.id] = function
@@ -164,8 +173,10 @@ class _Known:
         targets = self._targets(self.function[id_], sent.callee, sent.name, sure=True)
         if not targets:
             return sent.says
-        if sent.address and any(target in self.role for target in targets):
-            return False
+        if (sent.address or all(self.evidence[target].takes_person for target in targets)) and any(
+            target in self.role for target in targets
+        ):
+            return False  # what it gets are users, whose connections it finds itself
         return sent.says or any(self.evidence[target].sinks for target in targets)
 
     def _passes_on(self, id_: str, sure: bool = False) -> bool:
@@ -188,8 +199,10 @@ class _Known:
         for passed in evidence.passes:
             targets = self._targets(function, passed.callee, passed.name, sure=True)
             targets = [target for target in targets if not self.evidence[target].abstract]
-            if any(target in self.role for target in targets):
+            if passed.given and any(target in self.role for target in targets):
                 return True
+            if not passed.says:
+                continue
             if sure and any(is_family(self.function[target].short) for target in targets):
                 continue
             if passed.given and is_strong(passed.name):
@@ -204,16 +217,16 @@ class _Known:
         return is_family(self.function[id_].short)
 
     def _is_handler(self, id_: str) -> bool:
-        return is_handler(self.function[id_].short, self.function[id_].decorators)
+        function = self.function[id_]
+        arguments = [] if self.evidence[id_].takes_user else function.arguments
+        return is_handler(function.short, function.decorators, arguments)
 
     def _is_about_it(self, id_: str) -> bool:
         """Whether it is there to tell somebody something, rather than tells so when it has done something else."""
         function, evidence = self.function[id_], self.evidence[id_]
-        statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(function.node)) - 1
-        statements -= ast.get_docstring(function.node) is not None
         if is_family(function.short) and function.short != "dispatch":
-            return statements <= _MANY
-        return statements <= (_SOME if evidence.takes_event else _FEW)
+            return evidence.statements <= _MANY
+        return evidence.statements <= (_SOME if evidence.takes_event else _FEW)
 
     def _all(self, id_: str, name: str) -> bool:
         """Whether all methods of that name in the tree, abstract ones apart, have a role, and there are any."""
@@ -247,6 +260,13 @@ class _Known:
     # -- who is meant by a callee ------------------------------------------------------------------------------
 
     def _targets(self, function: Function, callee: str, name: str, sure: bool = False) -> list[str]:
+        """See `_found_targets`; asked again and again while roles are given."""
+        key = (function.id, callee, name, sure)
+        if key not in self.targets:
+            self.targets[key] = self._found_targets(function, callee, name, sure)
+        return self.targets[key]
+
+    def _found_targets(self, function: Function, callee: str, name: str, sure: bool) -> list[str]:
         """The functions that `callee`, as written in `function`, may be; by its receiver's class where that is known,
         else all of that name (with `sure` only where it is known, or the name says: to a user)."""
         module = self.modules[function.module]
@@ -269,7 +289,8 @@ class _Known:
             if exact:
                 return exact
         if sure and not is_strong(name):
-            return []
+            alone = self.by_name[name]
+            return alone if len(alone) == 1 and name not in SENDS and alone[0] != function.id else []
         return [id_ for id_ in self.by_name[name] if id_ != function.id]
 
     def _class_of(self, function: Function, module: Module, receiver: str) -> str:

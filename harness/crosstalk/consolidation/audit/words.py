@@ -100,6 +100,7 @@ CONNECTIONS = frozenset(
         "mailbox",
         "mailboxes",
         "watchers",
+        "observer",
         "observers",
         "receivers",
     ]
@@ -146,9 +147,15 @@ _STORED = re.compile(r"(^|[_.])(storage|stores?|repo|repository|database|db|obje
 _BY_KEY = re.compile(r"_(by|for|of|in)(_|$)")
 _NAMING = re.compile(r"(channel|group|room|topic|queue)s?_?(name|key|id)s?(_|$)")
 _MEMBERSHIP = re.compile(
-    r"^_*a?(un)?(subscribe|register|join|leave|connect|disconnect|kick|evict|close|listen|open|accept)(_|$)"
+    r"^_*a?(un)?(subscribe|register|join|leave|connect|disconnect|kick|evict|close|listen|open|accept|end|mark)(_|$)"
 )
-_HANDLER = re.compile(r"^(get|post|put|patch|delete|receive(_\w+)?|on_(?!route)\w+|websocket_\w+)$")
+_HANDLER = re.compile(
+    r"^(get|post|put|patch|delete|receive(_\w+)?|on_(?!route)\w+|websocket_\w+|(datagram|data)_received)$"
+)
+_FINDS_NONE = re.compile(r"^_*(is|has|can|check|require|verify|ensure|count|add|remove|create|set)_")
+_PERSON = re.compile(r"(^|_)(users?|uid|recipients?|members?|accounts?|owner|principal|username)(_|$)")
+_OWN_CONNECTION = re.compile(r"^(request|websocket|ws|conn)$")
+_FRAMEWORK = re.compile(r"middleware|route")
 _ROUTES = re.compile(r"^(get|post|put|patch|delete|head|(api_)?route|websocket|on|event|receiver|subscriber)$")
 _ADDRESS_OF = re.compile(
     r"^(?!_*(get|find|look|fetch|ensure|open|create|make|join))\w*(channel|group|room|topic|stream)(_(for|of)\w*)?$"
@@ -218,6 +225,11 @@ def says_by_key(name: str) -> bool:
     return bool(_BY_KEY.search(name.lower()))
 
 
+def finds_none(name: str) -> bool:
+    """Whether a function of this name asks or changes something, rather than finding it: `is_member`, `add_client`."""
+    return bool(_FINDS_NONE.search(name.lower()))
+
+
 def says_address(name: str) -> bool:
     """Whether a function of this name tells where somebody is, not who is there: `get_group_name`, `room_of`."""
     return bool(_NAMING.search(name.lower()) or _ADDRESS_OF.search(name))
@@ -246,9 +258,20 @@ def ends_or_begins(name: str) -> bool:
     return bool(_MEMBERSHIP.search(name.lower()))
 
 
-def is_handler(name: str, decorators: list[str]) -> bool:
-    """Whether a framework calls this function with a request or a frame: `@app.post(...)`, `receive_json`."""
-    return bool(_HANDLER.search(name)) or any(_ROUTES.search(decorator) for decorator in decorators)
+def is_handler(name: str, decorators: list[str], arguments: list[str]) -> bool:
+    """Whether it is called with a request or a frame: `@app.post(...)`, `receive_json`, `send_chat(conn, frame)`."""
+    routed = any(_ROUTES.search(decorator) for decorator in decorators)
+    return routed or bool(_HANDLER.search(name)) or any(map(_OWN_CONNECTION.search, arguments[:3]))
+
+
+def says_person(name: str) -> bool:
+    """Whether `name` is a user's, and no room's or connection's."""
+    return bool(_PERSON.search(name.lower()))
+
+
+def says_framework(name: str) -> bool:
+    """Whether what is kept under this name takes part in handling requests."""
+    return bool(_FRAMEWORK.search(name.lower()))
 
 
 def publishes(name: str) -> bool:

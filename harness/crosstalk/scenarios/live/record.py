@@ -201,7 +201,7 @@ class Recorder:
 
     def _completed_by(self, text: str, episode: int, run_id: str) -> list[bytes]:
         """The canaries that end in this piece of what is streamed on a connection, each run by itself."""
-        whole = (self._streamed.get((episode, run_id), "") + text).encode("utf-8", "replace")
+        whole = (self._streamed.get((episode, run_id), "") + text).encode()
         self._streamed[episode, run_id] = whole[1 - LENGTH :].decode("utf-8", "replace")
         return canaries(whole)
 

@@ -25,6 +25,9 @@ A_MOMENT = 0.05
 UNASKED = 5.0
 """Virtual seconds that a client which has gone waits for an application that does not ask for its messages."""
 
+_NO_LONGER = "WebSocket is not connected"
+"""What Starlette says of whoever asks for a message after a send has failed."""
+
 
 class Refused(Exception):
     """The application did not open the connection, or closed it at once; the message says how."""
@@ -78,6 +81,7 @@ class Connection:
         if not self._task.done():
             await asyncio.wait([self._task], timeout=UNASKED)
             if not self._task.done() and self._told:
+                self._world.behind[asyncio.current_task()] = self._task  # type: ignore[index]
                 await asyncio.wait([self._task])
         self._left = self._world.history.tick()
         if self._task.done() and not self._task.cancelled():
@@ -223,7 +227,7 @@ class Connection:
         """Whether `error` is, or follows from, the end of this connection, which its application has not caught."""
         seen: BaseException | None = error
         while seen is not None:
-            if seen is self._wire.dead or is_end(seen):
+            if seen is self._wire.dead or is_end(seen) or (self._accepted and str(seen).startswith(_NO_LONGER)):
                 return True
             if isinstance(seen, BaseExceptionGroup):
                 return all(self._is_the_end(inner) for inner in seen.exceptions)
