@@ -1189,8 +1189,8 @@ class Sleeping(Hub):
 
 def test_too_slow_to_be_explored_is_said_with_what_to_do():
     verdict = examine(open_target(Sleeping), seconds=0.1, checks=("order",))
-    assert "22 deliveries took" in verdict.notes[-1]  # 0.01 s each at least, in each of 64 schedules
-    assert int(verdict.notes[-1].rpartition("--budget ")[2]) >= 14
+    assert "22 deliveries took" in verdict.notes[-1]  # of more than ten events, 0.01 s each, in each of 64 schedules
+    assert int(verdict.notes[-1].rpartition("--budget ")[2]) > 64 * 10 * 0.01
 
 
 # -- tasks that begin at once ------------------------------------------------------------------------------------------
