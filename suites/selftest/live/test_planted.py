@@ -52,7 +52,7 @@ def verdicts():
     """On every system of this module; they are examined at the same time, for most of it is waiting."""
     one = {planted.OneSession: case(planted.OneSession, run_seconds=3.0, duration=6.0)}
     defective = {kind: case(kind, run_seconds=2.0, duration=13.0) for kind in DEFECTS}
-    defective[planted.HeldCurrentUser] = case(planted.HeldCurrentUser, 0.002, run_seconds=0.5, duration=14.0)
+    defective[planted.HeldCurrentUser] = case(planted.HeldCurrentUser, 0.002, run_seconds=0.5, duration=18.0)
     one[planted.AsksToComeLater] = case(planted.AsksToComeLater, run_seconds=3.0, duration=9.0)  # most is waiting
     return all_judged(
         {**defective, **{kind: case(kind, run_seconds=3.0, duration=5.0) for kind in (*RIGHT, *UNTOLD)}, **one}
