@@ -291,9 +291,16 @@ def find(history: History, check: str, cause: str) -> Violation | None:
     return next((v for v in CHECKS[check](history).violations if v.cause == cause), None)
 
 
+def _served_though_false(history: History) -> bool:
+    """Whether a connection whose connect returned False is sent events: then False is no refusal."""
+    false = {call.episode for call in history.calls if call.kind == "connect" and call.value is False}
+    sends = zip(history.send_episode, history.send_frame, strict=True)
+    return any(episode in false and history.frames[frame].carried for episode, frame in sends)
+
+
 def calibrated(examination: Examination) -> Examination:
-    """Finds out, in plain order, whether the broadcaster has to be started, how an event is given (a dict or text) and
-    whether integers returned are counts."""
+    """Finds out, in plain order, whether the broadcaster has to be started, whether a connect that returns False has
+    refused, how an event is given (a dict or text) and whether integers returned are counts."""
     history, _ = examination.run(examination.controls(), Plain())
     adapter = examination.adapter
     if adapter.startable and not len(history.send_start):
@@ -303,6 +310,13 @@ def calibrated(examination: Examination) -> Examination:
             history = started
         else:
             adapter.start = ""
+    if any(call.kind == "connect" and call.value is False for call in history.calls):
+        adapter.refuses = False
+        let_in, _ = examination.run(examination.controls(), Plain())
+        if _served_though_false(let_in):
+            history = let_in
+        else:
+            adapter.refuses = True
     if adapter.single:
         # a disconnect that names no connection: does a second connection of a user replace the first?
         devices = {

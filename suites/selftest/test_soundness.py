@@ -15,7 +15,7 @@ from itertools import islice
 import pytest
 
 from crosstalk.checks import CHECKS, check_all
-from crosstalk.examination import MORE_COUNTS, controls, examine, explore, growth, open_target
+from crosstalk.examination import MORE_COUNTS, control_program, controls, examine, explore, growth, open_target
 from crosstalk.model.guarantees import Guarantees
 from crosstalk.model.history import ACCEPTED, CANCELLED, FAILED
 from crosstalk.scenarios.program import Cancel, Connect, Disconnect, Drop, Program, Publish, Stall, Wait
@@ -1209,3 +1209,44 @@ if sys.version_info >= (3, 12):
         (publish,) = [call for call in history.calls if call.kind == "publish" and not call.probe]
         assert publish.status == CANCELLED and publish.excused
         assert not any(result.violations for result in check_all(history).values())
+
+
+# -- a connect that returns False --------------------------------------------------------------------------------------
+
+
+class First(Hub):
+    """Says whether it is the user's first connection."""
+
+    async def connect(self, user_id, websocket):
+        await super().connect(user_id, websocket)
+        return len(self.sockets[user_id]) == 1
+
+
+class OneOnly(Hub):
+    async def connect(self, user_id, websocket):
+        if self.sockets.get(user_id):
+            return False
+        return await super().connect(user_id, websocket)
+
+
+@pytest.mark.parametrize(("hub", "refuses"), [(First, False), (OneOnly, True)])
+def test_false_is_a_refusal_where_nothing_is_sent_to_whom_it_is_said(hub, refuses):
+    target = open_target(hub)
+    history = target.play(control_program())
+    assert [e.refused for e in history.episodes if e.user == 2] == [False, refuses]
+    assert not any(result.violations for result in check_all(history).values())
+
+
+class FirstAlone(First):
+    """Forgets, when a user's first connection leaves, all that came after it."""
+
+    async def disconnect(self, user_id, websocket):
+        if self.sockets[user_id][:1] == [websocket]:
+            del self.sockets[user_id][1:]
+        if websocket in self.sockets[user_id]:
+            self.sockets[user_id].remove(websocket)
+
+
+def test_what_is_lost_to_a_connection_that_was_told_false_is_lost():
+    program = Program(("alice",), (0, 0), ((Connect(0), Connect(1), Disconnect(0), Publish(0)),))
+    assert CHECKS["delivery"](open_target(FirstAlone).play(program)).violations

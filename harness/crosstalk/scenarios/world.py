@@ -517,7 +517,7 @@ class World:
             self.pass_a_moment()
         await self._perform(call, self.connect, given)
         self.busy.discard(device)
-        if call.status == ACCEPTED and call.value is not False:
+        if call.status == ACCEPTED and not (call.value is False and self.adapter.refuses):
             episode.connected = call.returned
             self.marks += CONNECTION
             self.open[device] = (number, socket)

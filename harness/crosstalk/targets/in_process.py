@@ -114,6 +114,7 @@ class Adapter:
         self.reads = "socket" not in self.connect.takes
         self.single = self.disconnect is not LEAVING and not self.disconnect.takes & {"socket", "id", "chosen"}
         self.replaces = False
+        self.refuses = True  # a connect that returns False has refused
         self.once = self.publish.key in ONE_CONNECTION  # who is addressed is a connection, and none comes back
         self.startable = next((name for name in START if _needs_nothing(getattr(sample, name, None))), "")
         self.start = ""  # the method that each run's broadcaster is started by, where it sends nothing without
