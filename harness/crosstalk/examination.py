@@ -219,6 +219,7 @@ def open_target(
     else:
         spec = f"{getattr(target, '__module__', '?')}:{getattr(target, '__qualname__', type(target).__name__)}"
         factory = target
+    sample: Any = None
     try:
         sample = _sample(factory)
         adapter = Adapter(sample, names or {})
@@ -330,6 +331,7 @@ def calibrated(examination: Examination) -> Examination:
     publishes = [call for call in history.calls if call.kind == "publish"]
     if adapter.form == "dict" and (
         not len(history.send_start)
+        and not history.blocked
         and any(call.status == ACCEPTED or call.error.startswith(mistaken) for call in publishes)
     ):  # it may have caught the error
         adapter.form = "text"
@@ -855,7 +857,7 @@ class _Explorer:
 
     def _verdict(self, known: tuple[Control, ...]) -> Verdict:
         verdicts = []
-        few = self.schedules is None and 0 < self.runs < SOME
+        few = self.schedules is None and 0 < self.runs < SOME and not self.examination.blocked
         for check in self.asked:
             caught = [control.caught for control in known if control.check == check]
             opportunities, found = self.opportunities.get(check, 0), tuple(self.found.get(check, ()))

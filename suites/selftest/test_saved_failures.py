@@ -107,7 +107,7 @@ def test_what_is_no_counterexample_is_said_and_stops_nothing(tmp_path):
 
 def test_pytest_saves_replays_and_keeps_them_too(pytester, monkeypatch):
     monkeypatch.delenv("CROSSTALK_BROADCASTER", raising=False)
-    shutil.copy(ZOO / "held_current_user.py", pytester.path / "hub.py")
+    shutil.copy(ZOO / "lower_cased_ids.py", pytester.path / "hub.py")
     pytester.makepyfile(
         test_one="def test_it(crosstalk): crosstalk.explore(checks=('isolation',), schedules=300)",
         test_two="def test_it(crosstalk): crosstalk.explore(checks=('isolation',), schedules=1)",

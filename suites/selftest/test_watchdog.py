@@ -75,10 +75,19 @@ def test_what_awaits_and_never_ends_has_an_end():
         spin(60)
 
 
-class Silent:
-    async def connect(self, user_id, websocket): ...
-    async def disconnect(self, user_id, websocket): ...
-    async def publish(self, user_id, event): ...
+class Quick:
+    def __init__(self):
+        self.sockets = {}
+
+    async def connect(self, user_id, websocket):
+        self.sockets[user_id] = websocket
+
+    async def disconnect(self, user_id, websocket):
+        self.sockets.pop(user_id, None)
+
+    async def publish(self, user_id, event):
+        if user_id in self.sockets:
+            await self.sockets[user_id].send_json(event)
 
 
 def test_collections_in_a_process_full_of_objects_are_no_fault_of_the_broadcaster(monkeypatch):
@@ -96,7 +105,7 @@ def test_collections_in_a_process_full_of_objects_are_no_fault_of_the_broadcaste
             stage.census()
 
     monkeypatch.setattr(stage, "WALL", LIMIT)
-    examination = open_target(f"{__file__}:Silent")
+    examination = open_target(f"{__file__}:Quick")
     gc.callbacks.append(heavy)
     try:
         history = stage.perform(scenario, ("alice",), examination.factory, examination.adapter)
@@ -175,7 +184,7 @@ def test_the_clock_of_the_harness_is_not_the_runs():
     assert of_the_run == 1_000.0
 
 
-class Blocking(Silent):
+class Blocking(Quick):
     """What the watchdog does to a broadcaster that blocks, without the seconds."""
 
     async def publish(self, user_id, event):

@@ -147,7 +147,7 @@ def test_where_a_user_has_one_connection_nobody_is_given_two(rehearsals):
         ("leaked", "isolation", "which belongs to"),
         ("forgotten", "down_time", "to the end"),
         ("swallowed", "carried", "arrived as: nothing"),
-        ("streams without ids", "carried", "came nothing more"),
+        ("streams without ids", "carried", "arrived as: "),
         ("sibling missed", "carried", "on another device than the one that asked"),
     ],
 )
