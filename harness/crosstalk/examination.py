@@ -439,15 +439,26 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
 
 def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
     """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
-    for counts in (COUNTS, MORE_COUNTS):
-        began = time.monotonic()
-        history = play(programs(counts))
-        longest = (time.monotonic() - began) / COUNTS[-1] * MORE_COUNTS[-1]
-        if any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations):
-            return counts
-        if not rises_and_falls(history) or longest > AT_MOST:
-            break
+    history, seconds = _timed(play, programs(COUNTS))
+    if _grows(history):
+        return COUNTS
+    if rises_and_falls(history):
+        _, of_counting = _timed(play, programs((1, 2, 3)))
+        each = (seconds - of_counting) / COUNTS[-1]
+        if each * MORE_COUNTS[-1] <= AT_MOST and _grows(play(programs(MORE_COUNTS))):
+            return MORE_COUNTS
     return ()
+
+
+def _grows(history: History) -> bool:
+    return any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations)
+
+
+def _timed(play: Callable[[Program], History], program: Program) -> tuple[History, float]:
+    """What was played, and the seconds that it took."""
+    began = time.monotonic()
+    history = play(program)
+    return history, time.monotonic() - began
 
 
 def _declared_off(guarantees: Guarantees, check: str, sabotage: Any) -> bool:

@@ -15,14 +15,14 @@ class Sender:
 
     async def run(self):
         closing = asyncio.create_task(self.closed.wait())
+        step = closing
         try:
             while not self.closed.is_set():
-                getting = asyncio.create_task(self.events.get())
+                getting = step = asyncio.create_task(self.events.get())
                 await asyncio.wait({getting, closing}, return_when=asyncio.FIRST_COMPLETED)
                 if self.closed.is_set():
-                    getting.cancel()
                     return
-                sending = asyncio.create_task(self.websocket.send_json(getting.result()))
+                sending = step = asyncio.create_task(self.websocket.send_json(getting.result()))
                 await asyncio.wait({sending, closing}, return_when=asyncio.FIRST_COMPLETED)
                 if self.closed.is_set():
                     sending.cancel()
@@ -32,6 +32,7 @@ class Sender:
                     return
         finally:
             closing.cancel()
+            step.cancel()
 
 
 class Hub:
