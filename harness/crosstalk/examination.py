@@ -69,7 +69,7 @@ from crosstalk.settings import REACHING
 from crosstalk.targets.in_process import Adapter
 from crosstalk.targets.loader import StartAgain, TargetError, load, looks_like_asgi, reloaded
 from crosstalk.targets.loader import digest as loader_digest
-from crosstalk.targets.plan import NotABroadcaster
+from crosstalk.targets.plan import WRAP, NotABroadcaster
 
 LENIENT = Guarantees()
 KEY = b"crosstalk-in-run"
@@ -85,8 +85,6 @@ MANY = 6_400
 POINTS = 40
 Programs = Callable[[tuple[int, ...]], Program]
 """The program in which a census is taken at each of these counts."""
-
-
 ONE_MESSAGE: Words = (("message",),)
 """A run as its user asks for it, where the application makes its events itself."""
 
@@ -282,8 +280,7 @@ def _refuse_unreached(examination: Examination, history: History) -> None:
         raise TargetError(
             f"{examination.target}: nothing that was published was sent to anybody: crosstalk called "
             f"{adapter.connect.shown} and {adapter.publish.shown}. If a connection has to subscribe, or events to look "
-            "otherwise, wrap the broadcaster in a small class that has connect(user_id, websocket), "
-            "disconnect(user_id, websocket) and publish(user_id, event)"
+            f"otherwise, {WRAP}"
         )
 
 
@@ -440,18 +437,19 @@ def controls(examination: Examination, checks: Sequence[str] = tuple(CHECKS)) ->
 def growth(play: Callable[[Program], History], programs: Programs = departures) -> tuple[int, ...]:
     """The counts over which memory is seen to grow, if any: few, or more of them where it rises and falls."""
     history, seconds = _timed(play, programs(COUNTS))
-    if _grows(history):
+    if _growths(history):
         return COUNTS
     if rises_and_falls(history):
         _, of_counting = _timed(play, programs((1, 2, 3)))
         each = (seconds - of_counting) / COUNTS[-1]
-        if each * MORE_COUNTS[-1] <= AT_MOST and _grows(play(programs(MORE_COUNTS))):
+        if each * MORE_COUNTS[-1] <= AT_MOST and _growths(play(programs(MORE_COUNTS))):
             return MORE_COUNTS
     return ()
 
 
-def _grows(history: History) -> bool:
-    return any(violation.cause.startswith("growth") for violation in CHECKS["cleanup"](history).violations)
+def _growths(history: History) -> list[str]:
+    """The causes by which memory is seen to grow."""
+    return [v.cause for v in CHECKS["cleanup"](history).violations if v.cause.startswith("growth")]
 
 
 def _timed(play: Callable[[Program], History], program: Program) -> tuple[History, float]:
@@ -740,13 +738,12 @@ class _Explorer:
 
     def _slow(self) -> tuple[str, ...]:
         """Why so few schedules were explored, where that is the broadcaster's own slowness, and what to do."""
-        began = time.monotonic()
-        history, _ = self.examination.run(control_program(self.examination.guarantees), Plain())
-        took = time.monotonic() - began
+        spent = time.monotonic() - self.began
+        history, took = _timed(self.examination.play, self.examination.controls())
         deliveries = len(history.send_start)
         if history.blocked or took < max(SLOW * deliveries, self.seconds / SOME):
             return ()
-        enough = int(began - self.began + SOME * took) // 10 * 10 + 10
+        enough = int(spent + SOME * took) // 10 * 10 + 10
         return (
             f"the broadcaster is slow to play: {deliveries} deliveries took {took:.1f} s, and no more than {self.runs} "
             f"schedule{'s' * (self.runs > 1)} could be explored. Let nothing in it keep the thread "
@@ -843,12 +840,11 @@ class _Explorer:
     def _growth(self, growing: list[tuple[Programs, tuple[int, ...]]]) -> None:
         """A cache that fills up stops growing in the end; what still grows after very many is a leak."""
         for programs, counts in growing:
-            began = time.monotonic()
-            self.examination.run(programs(counts), Plain())
-            each = (time.monotonic() - began) / counts[-1]
+            _, seconds = _timed(self.examination.play, programs(counts))
+            each = seconds / counts[-1]
             most = int(min(MANY, max(MANY // 2, self._left(0.95) / len(growing) / each)))
             history = self._play_afresh(programs((most // 4, most // 2, most)))
-            for cause in [v.cause for v in CHECKS["cleanup"](history).violations if v.cause.startswith("growth")]:
+            for cause in _growths(history):
                 self.defects.setdefault(("cleanup", cause), ("plain", programs(counts), ()))
 
     def _minimise(self, hurry: bool = False) -> None:

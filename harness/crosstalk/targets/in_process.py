@@ -17,7 +17,7 @@ from typing import Any
 
 from crosstalk.targets.event_objects import as_member
 from crosstalk.targets.leaving import left_by_itself
-from crosstalk.targets.plan import ONE_CONNECTION, NotABroadcaster, Plan, planned
+from crosstalk.targets.plan import ONE_CONNECTION, WRAP, NotABroadcaster, Plan, planned
 from crosstalk.targets.reading import Read
 
 CONNECT = (
@@ -168,8 +168,7 @@ def _found(sample: object, given: Mapping[str, str]) -> tuple[Plan, Plan]:
                     return publish, connect
                 raise NotABroadcaster(
                     f"{type(sample).__name__}.{publish.name} is for a {publish.key}, and {connect.name} takes none. "
-                    "Wrap the broadcaster in a small class that has connect(user_id, websocket), "
-                    "disconnect(user_id, websocket) and publish(user_id, event), or name another method"
+                    f"{WRAP.capitalize()}, or name another method"
                 )
             except NotABroadcaster as error:
                 refused = refused or error

@@ -90,6 +90,13 @@ _PLACE = re.compile(
 )
 
 
+WRAP = (
+    "wrap the broadcaster in a small class that has connect(user_id, websocket), disconnect(user_id, websocket) and "
+    "publish(user_id, event)"
+)
+"""What to do where a method is not understood."""
+
+
 class NotABroadcaster(Exception):
     """The object lacks a usable connect, disconnect or publish method; the message says which was looked for."""
 
@@ -290,8 +297,7 @@ def planned(
     if kind == "publish" and missing == ["user"] and not unclear and "socket" not in roles.values():
         raise NotABroadcaster(
             f"{shown} takes no user: what is for everybody is nobody's own, and can't be another's. If it does find "
-            "out for whom an event is, wrap the broadcaster in a small class that has connect(user_id, websocket), "
-            "disconnect(user_id, websocket) and publish(user_id, event)"
+            f"out for whom an event is, {WRAP}"
         )
     if unclear or (kind == "publish" and ("socket" in roles.values() or {"user", "event"} & set(missing))):
         raise NotABroadcaster(
@@ -299,8 +305,7 @@ def planned(
             + {"connect": "a user id, a socket and a connection id", "disconnect": "a user id and a socket"}.get(
                 kind, "a user id and an event (with its type, run id and thread id)"
             )
-            + ". Wrap the broadcaster in a small class that has connect(user_id, websocket), "
-            "disconnect(user_id, websocket) and publish(user_id, event), or name other methods"
+            + f". {WRAP.capitalize()}, or name other methods"
         )
     users = [p for p in parameters if roles[p.name] in _USERS_ROLES]
     clear = all(_says(p.name, _USER + _USERS) for p in users)
@@ -391,8 +396,7 @@ def _made(known: dict[str, Any], events: list[str], where: str) -> Made | None:
             except ValueError as error:
                 raise NotABroadcaster(
                     f"{where} takes a {kind.__name__}, and crosstalk publishes dicts: what its field {error} is can't "
-                    "be told. Wrap the broadcaster in a small class that has connect(user_id, websocket), "
-                    "disconnect(user_id, websocket) and publish(user_id, event) and makes one from the event"
+                    f"be told. {WRAP.capitalize()} and makes one from the event"
                 ) from error
     return None
 
